@@ -1,0 +1,144 @@
+"""The contract and the registries of a model zoo whose parts arrive by pip.
+
+Importing this package finds the installed packs by their metadata; it imports neither torch nor any of the code
+that builds models. What needs torch is imported when it is first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from essmc_core._version import __version__
+from essmc_core.annotations import (
+    Backbone,
+    Brick,
+    Dataset,
+    FrameSampler,
+    Head,
+    Hook,
+    Loss,
+    LrScheduler,
+    Metric,
+    Model,
+    Neck,
+    Optimizer,
+    Solver,
+    Transform,
+)
+from essmc_core.defaults import DISCOVERY, ZOO
+from essmc_core.discovery import Pack
+from essmc_core.errors import EssmcError
+from essmc_core.factory import build_model, list_models
+from essmc_core.hooks import hookimpl
+from essmc_core.kinds import (
+    BACKBONES,
+    BRICKS,
+    DATASETS,
+    FRAME_SAMPLERS,
+    HEADS,
+    HOOKS,
+    LOSSES,
+    LR_SCHEDULERS,
+    METRICS,
+    MODELS,
+    NECKS,
+    OPTIMIZERS,
+    SOLVERS,
+    STEMS,
+    TRANSFORMS,
+)
+from essmc_core.kinds import DEFAULT as REGISTRIES
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config, load_config
+    from essmc_core.module import TrainModule
+    from essmc_core.predict import Prediction, predict
+    from essmc_core.weights import LoadReport, load_pretrained
+
+__all__ = [
+    "BACKBONES",
+    "BRICKS",
+    "DATASETS",
+    "FRAME_SAMPLERS",
+    "HEADS",
+    "HOOKS",
+    "LOSSES",
+    "LR_SCHEDULERS",
+    "METRICS",
+    "MODELS",
+    "NECKS",
+    "OPTIMIZERS",
+    "REGISTRIES",
+    "SOLVERS",
+    "STEMS",
+    "TRANSFORMS",
+    "ZOO",
+    "Backbone",
+    "Brick",
+    "Config",
+    "Dataset",
+    "EssmcError",
+    "FrameSampler",
+    "Head",
+    "Hook",
+    "LoadReport",
+    "Loss",
+    "LrScheduler",
+    "Metric",
+    "Model",
+    "Neck",
+    "Optimizer",
+    "Pack",
+    "Prediction",
+    "Solver",
+    "TrainModule",
+    "Transform",
+    "__version__",
+    "build_model",
+    "hookimpl",
+    "list_models",
+    "load_config",
+    "load_pretrained",
+    "packs",
+    "predict",
+    "rediscover",
+]
+
+_LAZY = {
+    "Config": "essmc_core.config",
+    "load_config": "essmc_core.config",
+    "TrainModule": "essmc_core.module",
+    "LoadReport": "essmc_core.weights",
+    "load_pretrained": "essmc_core.weights",
+    "Prediction": "essmc_core.predict",
+    "predict": "essmc_core.predict",
+}
+
+
+def packs() -> list[Pack]:
+    """Returns every installed pack, broken and blocked ones included, in the order of their names."""
+    return list(DISCOVERY.packs.values())
+
+
+def rediscover() -> list[Pack]:
+    """Looks for packs anew, e.g. after ``pip install`` in a notebook; what user code registered stays.
+
+    Code of a pack that was imported before stays in memory: after an upgrade, restart Python.
+    """
+    importlib.invalidate_caches()
+    return DISCOVERY.run()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        # Not stored in globals(): `predict` would then hide the module of the same name from pickling.
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+DISCOVERY.run()

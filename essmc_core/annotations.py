@@ -1,0 +1,29 @@
+"""Annotations of parameters that take a component: tools read from them which registry a nested config names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Marks a parameter whose value is a component of a kind: a name, a mapping with ``type``, or the object itself."""
+
+    kind: str
+
+
+Model: TypeAlias = Annotated[Any, Nested("models")]
+Backbone: TypeAlias = Annotated[Any, Nested("backbones")]
+Neck: TypeAlias = Annotated[Any, Nested("necks")]
+Head: TypeAlias = Annotated[Any, Nested("heads")]
+Brick: TypeAlias = Annotated[Any, Nested("bricks")]
+Loss: TypeAlias = Annotated[Any, Nested("losses")]
+Metric: TypeAlias = Annotated[Any, Nested("metrics")]
+Solver: TypeAlias = Annotated[Any, Nested("solvers")]
+Hook: TypeAlias = Annotated[Any, Nested("hooks")]
+Optimizer: TypeAlias = Annotated[Any, Nested("optimizers")]
+LrScheduler: TypeAlias = Annotated[Any, Nested("lr_schedulers")]
+Transform: TypeAlias = Annotated[Any, Nested("transforms")]
+FrameSampler: TypeAlias = Annotated[Any, Nested("frame_samplers")]
+Dataset: TypeAlias = Annotated[Any, Nested("datasets")]

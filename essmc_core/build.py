@@ -1,0 +1,159 @@
+"""Building a checked configuration depth first: import the target, construct its parts, construct it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.component import Component
+from essmc_core.config.plain import plain_data
+from essmc_core.errors import EssmcError, Issue, SchemaError
+from essmc_core.kinds import DEFAULT, Registries
+from essmc_core.schema.check import Checker, item_type
+from essmc_core.schema.signature import Signature, read_live
+from essmc_core.schema.types import evaluate, has_nested, nested_kind, options
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.registry import Registry
+
+
+def build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
+    """Builds what :meth:`essmc_core.registry.Registry.build` describes."""
+    if not isinstance(cfg, (str, Mapping)):
+        if overrides:
+            raise TypeError(f"{type(cfg).__name__} is built already; {', '.join(overrides)} cannot be applied to it")
+        return cfg
+    return build_config(registry.kind, component_config(cfg, overrides))
+
+
+def component_config(cfg: str | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+    """Returns a name or mapping as a configuration, with top-level arguments replaced."""
+    from essmc_core.config import Config
+
+    config = Config.from_mapping({"type": cfg} if isinstance(cfg, str) else cfg)
+    if not overrides:
+        return config
+    return Config.from_mapping({**{key: config[key] for key in config if key not in overrides}, **overrides})
+
+
+def build_config(kind: str, config: Config, *, prefix: str = "", registries: Registries = DEFAULT) -> Any:
+    """Checks a configuration against the signatures of all its components, then builds it.
+
+    Args:
+        kind: plural name of the registry.
+        config: a mapping with ``type``.
+        prefix: dotted path of ``config`` in the user's file, for messages.
+        registries: where components are looked up.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    check_config(kind, config, live_signature, prefix=prefix, registries=registries)
+    return construct(kind, config, prefix=prefix, registries=registries)
+
+
+def check_config(
+    kind: str,
+    config: Config,
+    read: Callable[[Component], Signature],
+    *,
+    prefix: str = "",
+    registries: Registries = DEFAULT,
+) -> list[tuple[str, Component]]:
+    """Returns every component a configuration names, with its dotted path, once all of it was found to fit.
+
+    Args:
+        kind: plural name of the registry.
+        config: a mapping with ``type``.
+        read: :func:`live_signature`, or :func:`essmc_core.schema.read_signature` to import nothing.
+        prefix: dotted path of ``config`` in the user's file.
+        registries: where components are looked up.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    checker = Checker(registries, read, config, prefix)
+    checker.component(kind, config)
+    raise_issues(checker.issues, checker.cause)
+    root = (prefix,) if prefix else ()
+    return [(".".join(map(str, (*root, *path))), component) for path, component in checker.found]
+
+
+def construct(kind: str, config: Config, *, prefix: str = "", registries: Registries = DEFAULT) -> Any:
+    """Builds a configuration that was checked."""
+    return _construct(kind, config, (prefix,) if prefix else (), registries)
+
+
+def raise_issues(issues: list[Issue], cause: EssmcError | None) -> None:
+    """Raises what a check found, if anything: a lone look-up failure as itself, the rest as one error."""
+    if not issues:
+        return
+    if len(issues) == 1 and cause is not None:
+        cause.where = cause.where or issues[0].where
+        raise cause
+    raise SchemaError(issues) from cause
+
+
+def live_signature(component: Component) -> Signature:
+    """Returns the signature of the imported class or function, docs left out."""
+    return read_live(component.load()).without(component.bound)
+
+
+def _construct(kind: str, value: Any, path: tuple[str | int, ...], registries: Registries) -> Any:
+    if not isinstance(value, (str, Mapping)):
+        return value
+    config = {"type": value} if isinstance(value, str) else value
+    component = registries[kind].component(config["type"])
+    target = component.load()
+    signature = read_live(target)
+    loads_pretrained = "pretrain" in config and signature.parameter("pretrain") is None
+    arguments = dict(component.bound)
+    for name, item in config.items():
+        if name == "type" or (name == "pretrain" and loads_pretrained):
+            continue
+        parameter = signature.parameter(name)
+        annotation = evaluate(parameter.annotation, registries) if parameter is not None else Any
+        arguments[name] = _argument(annotation, item, (*path, name), registries)
+    try:
+        built = target(**arguments)
+        if loads_pretrained and config["pretrain"] is not None:
+            _load_into(built, config["pretrain"])
+    except Exception as error:
+        _note(error, component, config, path)
+        raise
+    return built
+
+
+def _argument(annotation: Any, value: Any, path: tuple[str | int, ...], registries: Registries) -> Any:
+    """Builds the components inside an argument and turns the rest into plain Python data."""
+    if not has_nested(annotation):
+        return plain_data(value)
+    members = options(annotation)
+    kinds = [kind for kind in map(nested_kind, members) if kind is not None]
+    containers = [member for member in members if nested_kind(member) is None and has_nested(member)]
+    if containers and isinstance(value, (list, tuple)):
+        inner = item_type(containers[0])
+        return [_argument(inner, item, (*path, index), registries) for index, item in enumerate(value)]
+    if containers and isinstance(value, Mapping) and (not kinds or "type" not in value):
+        inner = item_type(containers[0])
+        return {key: _argument(inner, item, (*path, key), registries) for key, item in value.items()}
+    return _construct(kinds[0], value, path, registries) if kinds else value
+
+
+def _load_into(module: Any, source: Any) -> None:
+    from essmc_core.weights import load_pretrained
+
+    load_pretrained(module, plain_data(source))
+
+
+def _note(error: Exception, component: Component, config: Any, path: tuple[str | int, ...]) -> None:
+    """Adds where it happened to an exception of whatever type, once per level of nesting."""
+    where = config.where() if hasattr(config, "where") else None
+    dotted = ".".join(str(part) for part in path)
+    note = f"while building {dotted + ': ' if dotted else ''}{component.qualified}" + (f" at {where}" if where else "")
+    # BaseException.add_note is new in Python 3.11; tracebacks and the command line read the attribute alike.
+    notes = [*getattr(error, "__notes__", ()), note]
+    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]

@@ -1,0 +1,126 @@
+"""The command group: commands are imported when they run, errors become one message and exit status 2."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from essmc_core._version import __version__
+from essmc_core.defaults import DISCOVERY
+from essmc_core.discovery.missing import explain_missing
+from essmc_core.errors import EssmcError
+from essmc_core.names import did_you_mean
+
+OWN_COMMANDS = {
+    "packs": ("essmc_core.cli.packs:packs", "List installed packs, broken ones included."),
+    "list": ("essmc_core.cli.listing:list_components", "List components by kind and pattern."),
+    "models": ("essmc_core.cli.models:models", "List zoo models."),
+    "show": ("essmc_core.cli.show:show", "Show a component or a zoo model."),
+    "build": ("essmc_core.cli.build:build", "Build a model; show its parts, shapes, parameters and MACs."),
+    "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
+    "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
+    "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
+}
+
+
+class EssmcGroup(click.Group):
+    """Commands by name, each imported only when it is used; packs add theirs through their hook."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._lazy: dict[str, tuple[str, str]] = dict(OWN_COMMANDS)
+        self._asked_packs = False
+
+    def add_lazy(self, name: str, target: str, *, help: str) -> None:
+        """Adds a command without importing it; see :class:`essmc_core.hooks.CommandGroup`."""
+        if name in self._lazy:
+            raise ValueError(f"the command {name!r} exists already")
+        self._lazy[name] = (target, help)
+
+    def _ask_packs(self) -> None:
+        if not self._asked_packs:
+            self._asked_packs = True
+            DISCOVERY.register_commands(self)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names, ours first."""
+        self._ask_packs()
+        return [*self._lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports and returns a command."""
+        if cmd_name not in OWN_COMMANDS:
+            self._ask_packs()
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command; an unknown one is answered with the nearest name or the pack that brings it."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            hint = did_you_mean(name, known) or explain_missing("commands", name, DISCOVERY.packs.values())
+            raise click.UsageError(f"no command is called {name!r}" + (f"; {hint}" if hint else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands from their one-line helps, importing none of them."""
+        rows = [(name, self._lazy[name][1]) for name in self.list_commands(ctx) if name in self._lazy]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=EssmcGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="essmc")
+def cli() -> None:
+    """Models for images and video from pip-installed packs: list them, build them by name, use them."""
+
+
+def main() -> NoReturn:
+    """Runs the command line; exits with 0, 2 for a mistake that was explained, 130 after Ctrl-C."""
+    try:
+        result = cli.main(standalone_mode=False, prog_name="essmc")
+        _flush()
+        sys.exit(result if isinstance(result, int) else 0)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        _silence_stdout()
+        sys.exit(0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except Exception as error:
+        _report(error)
+
+
+def _report(error: Exception) -> NoReturn:
+    """Prints what the user can act on; anything else is a defect and keeps its traceback."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    if os.environ.get("ESSMC_DEBUG") == "1" or not (isinstance(error, EssmcError) or notes):
+        raise error
+    text = str(error) if isinstance(error, EssmcError) else f"{type(error).__name__}: {error}"
+    click.echo("\n".join([f"Error: {text}", *(f"  {note}" for note in notes)]), err=True)
+    sys.exit(2)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _silence_stdout() -> None:
+    # Python flushes stdout once more at exit and would print a second error there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

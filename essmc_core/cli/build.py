@@ -1,0 +1,91 @@
+"""``essmc build MODEL [path=value …]``: builds a model and says what it is made of."""
+
+from __future__ import annotations
+
+import click
+
+from essmc_core.cli.arguments import model_argument, overrides_argument
+from essmc_core.cli.output import human, json_option, write_json, write_table
+from essmc_core.component import Component
+from essmc_core.defaults import DISCOVERY
+from essmc_core.recipe import Recipe
+
+
+@click.command("build")
+@model_argument
+@overrides_argument
+@click.option("--pretrained", is_flag=True, help="Load the weights that the entry names, and say what was loaded.")
+@click.option("--checkpoint", help="Load these weights: a path or URI.")
+@json_option
+def build(model: str, overrides: tuple[str, ...], pretrained: bool, checkpoint: str | None, as_json: bool) -> None:
+    """Build MODEL, a zoo name or a YAML file, and show parts, shapes, parameters and MACs.
+
+    PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
+    """
+    from essmc_core.factory import build_recipe, resolved_parts, weights_source
+    from essmc_core.recipe import read_recipe
+    from essmc_core.verification import measure_recipe
+
+    recipe = read_recipe(model, overrides)
+    parts = resolved_parts(recipe)
+    source = weights_source(recipe, pretrained, checkpoint)
+    built = build_recipe(recipe, source)
+    facts: dict[str, object] = {
+        "model": recipe.name,
+        "parts": [_part(path, component) for path, component in parts],
+        "params": sum(parameter.numel() for parameter in built.parameters()),
+        "trainable": sum(parameter.numel() for parameter in built.parameters() if parameter.requires_grad),
+        **measure_recipe(recipe, built),
+        "weights": (built.card or {}).get("weights"),
+    }
+    if as_json:
+        write_json(facts)
+    else:
+        _write(recipe, facts)
+
+
+def _part(path: str, component: Component) -> dict[str, str]:
+    versions = {pack.name: f"{pack.distribution} {pack.version}" for pack in DISCOVERY.packs.values()}
+    return {
+        "path": path or "(top)",
+        "component": component.name,
+        "kind": component.kind,
+        "pack": versions.get(component.pack, component.pack),
+    }
+
+
+def _write(recipe: Recipe, facts: dict[str, object]) -> None:
+    parts = facts["parts"]
+    assert isinstance(parts, list)
+    rows = [(part["path"], part["component"], part["pack"]) for part in parts]
+    write_table(("part", "component", "pack"), rows, title=recipe.name)
+    params, trainable, macs = facts["params"], facts["trainable"], facts["macs"]
+    frozen = "" if params == trainable else f", {trainable:,} of them trainable"
+    lines = [f"parameters  {params:,} ({human(_number(params))}){frozen}"]
+    if macs is not None:
+        lines.append(f"MACs        {human(_number(macs))} at {_shape(facts['input'])}")
+        lines.append(f"input       {_shape(facts['input'])}  {facts['layout']}")
+        lines.extend(f"output      {key + ' ' if key else ''}{_shape(shape)}" for key, shape in _outputs(facts))
+    else:
+        lines.append("MACs        unknown: the configuration has no `input` section to say what goes in")
+    if facts["weights"]:
+        lines.append(f"weights     {facts['weights']['uri']} (coverage {facts['weights']['coverage']:.1%})")  # type: ignore[index]
+    else:
+        lines.append("weights     random")
+    click.echo("\n" + "\n".join(lines))
+
+
+def _outputs(facts: dict[str, object]) -> list[tuple[str, object]]:
+    outputs = facts["output"]
+    assert isinstance(outputs, dict)
+    return list(outputs.items())
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
+def _shape(shape: object) -> str:
+    assert isinstance(shape, (list, tuple))
+    return "×".join(map(str, shape))

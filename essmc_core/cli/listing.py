@@ -1,0 +1,55 @@
+"""``essmc list [KIND] [PATTERN]``: components, without importing any of them."""
+
+from __future__ import annotations
+
+import click
+
+from essmc_core.cli.output import json_option, write_json, write_table
+from essmc_core.component import Component
+from essmc_core.kinds import DEFAULT
+from essmc_core.registry import Registry
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+@click.argument("pattern", default="*")
+@click.option("--exclude", "-x", multiple=True, help="Pattern to leave out; may be repeated.")
+@click.option("--pack", help="Only components of this pack.")
+@json_option
+def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pack: str | None, as_json: bool) -> None:
+    """List components of KIND (backbones, heads, …) that match PATTERN; without KIND, count each kind.
+
+    A PATTERN without wildcards matches anywhere in a name: `essmc list backbones resnet`.
+    """
+    if kind is None:
+        _write_kinds(as_json)
+        return
+    registry = DEFAULT[kind]
+    wanted = None if pack is None else pack.removeprefix("essmc-")
+    records = [r for r in registry.table.records(pattern, exclude) if wanted is None or r.pack == wanted]
+    if as_json:
+        write_json([_as_dict(registry, record) for record in records])
+        return
+    rows = [(registry.table.display_name(record), record.pack, record.summary) for record in records]
+    write_table((registry.singular, "pack", "summary"), rows, footer=f"{len(rows):,} {registry.kind}")
+    if not rows:
+        click.echo(f"no {registry.singular} matches {pattern!r}; `essmc list {registry.kind}` shows all", err=True)
+
+
+def _write_kinds(as_json: bool) -> None:
+    counts = {registry.kind: len(registry) for registry in DEFAULT}
+    if as_json:
+        write_json(counts)
+        return
+    write_table(("kind", ">components"), list(counts.items()), footer="essmc list KIND shows one kind")
+
+
+def _as_dict(registry: Registry, record: Component) -> dict[str, object]:
+    return {
+        "name": registry.table.display_name(record),
+        "qualified": record.qualified,
+        "kind": record.kind,
+        "pack": record.pack,
+        "summary": record.summary,
+        "target": record.target if isinstance(record.target, str) else repr(record.target),
+    }

@@ -1,0 +1,81 @@
+"""``essmc models [PATTERN]``: the zoo, without importing torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from essmc_core.cli.output import HumanNumber, human, json_option, write_json, write_table
+from essmc_core.defaults import ZOO
+from essmc_core.errors import ConfigError
+from essmc_core.zoo import ZooEntry
+
+
+@click.command("models")
+@click.argument("pattern", default="*")
+@click.option("--exclude", "-x", multiple=True, help="Pattern to leave out; may be repeated.")
+@click.option("--modality", type=click.Choice(["image", "video"]))
+@click.option("--dataset", help="Pattern of a data set that results are given for.")
+@click.option("--pretrained/--no-pretrained", default=None, help="Whether weights can be fetched.")
+@click.option("--max-params", type=HumanNumber(), help="Largest number of parameters, e.g. 30M.")
+@click.option("--max-macs", type=HumanNumber(), help="Largest multiply-accumulates of one view, e.g. 50G.")
+@click.option("--pack", help="Only entries of this pack.")
+@json_option
+def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
+    """List zoo models that match PATTERN."""
+    good, bad = _readable(ZOO.entries(pattern, exclude=exclude, pack=conditions.pop("pack")))
+    wanted = set(good) & set(ZOO.entries(pattern, exclude=exclude, **conditions)) if good else set()
+    entries = [entry for entry in good if entry in wanted]
+    if as_json:
+        write_json([_as_dict(entry) for entry in entries])
+    else:
+        columns = ("model", "modality", ">params", ">MACs", "weights", "best result", "pack")
+        write_table(columns, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
+        if not entries:
+            click.echo(f"no zoo model matches {pattern!r} and these conditions", err=True)
+    for entry, error in bad:
+        click.echo(f"{entry.qualified} cannot be read: {error}", err=True)
+
+
+def _readable(entries: list[ZooEntry]) -> tuple[list[ZooEntry], list[tuple[ZooEntry, ConfigError]]]:
+    """Splits off entries whose file is broken, so that one bad file does not hide the others."""
+    good, bad = [], []
+    for entry in entries:
+        try:
+            entry.config  # noqa: B018 - reading is what is tried
+            good.append(entry)
+        except ConfigError as error:
+            bad.append((entry, error))
+    return good, bad
+
+
+def _row(entry: ZooEntry) -> tuple[object, ...]:
+    best = entry.results[0] if entry.results else None
+    shown = f"{best.get('metric')} {best.get('value')} ({best.get('dataset')})" if best else ""
+    weights = "yes" if entry.pretrained else ""
+    return (
+        ZOO.table.display_name(entry),
+        entry.modality,
+        human(entry.params),
+        human(entry.macs),
+        weights,
+        shown,
+        entry.pack,
+    )
+
+
+def _as_dict(entry: ZooEntry) -> dict[str, object]:
+    return {
+        "name": ZOO.table.display_name(entry),
+        "qualified": entry.qualified,
+        "pack": entry.pack,
+        "summary": entry.summary,
+        "modality": entry.modality,
+        "params": entry.params,
+        "macs": entry.macs,
+        "pretrained": entry.pretrained,
+        "results": [dict(result) for result in entry.results],
+        "aliases": list(entry.listed_aliases),
+        "file": str(entry.path),
+    }

@@ -1,0 +1,67 @@
+"""``essmc packs``: what is installed, what it brings, what is broken and why."""
+
+from __future__ import annotations
+
+import click
+
+from essmc_core._version import __version__
+from essmc_core.cli.output import json_option, write_json, write_table
+from essmc_core.defaults import DISCOVERY, ZOO
+from essmc_core.discovery import Pack
+from essmc_core.discovery.discover import CORE
+
+
+@click.command("packs")
+@click.option("--traceback", is_flag=True, help="Print the traceback of each quarantined pack.")
+@json_option
+def packs(traceback: bool, as_json: bool) -> None:
+    """List installed packs, broken ones included."""
+    found = list(DISCOVERY.packs.values())
+    own = Pack(name=CORE, distribution="essmc-core", version=__version__, source="")
+    own.zoo = sum(entry.pack == CORE for entry in ZOO.table)
+    if as_json:
+        write_json([_as_dict(pack) for pack in (own, *found)])
+        return
+    rows = [
+        (pack.distribution, pack.version, pack.status, _brings(pack), f"{pack.ms:.1f}", pack.source)
+        for pack in (own, *found)
+    ]
+    write_table(("pack", "version", "status", "brings", ">ms", "source"), rows, title="Packs")
+    _explain(found, traceback)
+    if not found:
+        click.echo("\nNo packs are installed. pip install essmc-classifiers essmc-video is a start.", err=True)
+
+
+def _brings(pack: Pack) -> str:
+    parts = [f"{count:,} {kind}" for kind, count in pack.components.items()]
+    if pack.zoo:
+        parts.append(f"{pack.zoo} zoo models")
+    return ", ".join(parts)
+
+
+def _explain(found: list[Pack], traceback: bool) -> None:
+    for pack in found:
+        if pack.status == "quarantined":
+            click.echo(f"\n{pack.distribution} is quarantined: {pack.reason}\n  {pack.remedy}")
+            if traceback:
+                click.echo("\n".join(f"    {line}" for line in pack.traceback.splitlines()))
+        if pack.heavy:
+            click.echo(f"\n{pack.distribution} imports {', '.join(pack.heavy)} at discovery, which slows every start.")
+
+
+def _as_dict(pack: Pack) -> dict[str, object]:
+    return {
+        "name": pack.name,
+        "distribution": pack.distribution,
+        "version": pack.version,
+        "source": pack.source,
+        "status": pack.status,
+        "components": pack.components,
+        "zoo": pack.zoo,
+        "ms": round(pack.ms, 3),
+        "heavy": list(pack.heavy),
+        "entry_points": list(pack.entry_points),
+        "reason": pack.reason,
+        "remedy": pack.remedy if pack.reason else "",
+        "traceback": pack.traceback,
+    }

@@ -1,0 +1,141 @@
+"""``essmc show NAME``: everything about a component or a zoo model, read without importing it."""
+
+from __future__ import annotations
+
+import textwrap
+
+import click
+
+from essmc_core.cli.output import json_option, write_json
+from essmc_core.component import LOCAL, Component
+from essmc_core.defaults import DISCOVERY, ZOO
+from essmc_core.errors import UnknownComponent, UnknownModel
+from essmc_core.kinds import DEFAULT
+from essmc_core.names import did_you_mean
+from essmc_core.zoo import ZooEntry
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--kind", help="Which kind is meant, where several have the name.")
+@click.option("--yaml", "only_yaml", is_flag=True, help="Print only the YAML, ready to edit.")
+@json_option
+def show(name: str, kind: str | None, only_yaml: bool, as_json: bool) -> None:
+    """Show the signature, docs, pack, source and YAML of component or zoo model NAME."""
+    components = [DEFAULT[kind].component(name)] if kind else DEFAULT.find_everywhere(name)
+    if not components:
+        _show_entry(_entry(name), only_yaml, as_json)
+        return
+    if len(components) > 1 and only_yaml:
+        kinds = " or ".join(f"--kind {component.kind}" for component in components)
+        raise click.UsageError(f"{name!r} is a component of several kinds; say {kinds}")
+    if as_json:
+        write_json([_component_dict(component) for component in components])
+        return
+    for component in components:
+        stub = DEFAULT[component.kind].stub(component.qualified).rstrip()
+        click.echo(stub if only_yaml else _component_text(component))
+
+
+def _entry(name: str) -> ZooEntry:
+    try:
+        return ZOO.entry(name)
+    except UnknownModel as error:
+        known = [known for registry in DEFAULT for known in registry.table.all_names()] + ZOO.table.all_names()
+        hints = [hint for registry in DEFAULT if (hint := DEFAULT.explain(registry.kind, name))]
+        suggestion = did_you_mean(name, known)
+        raise UnknownComponent(
+            f"no component and no zoo model is called {name!r}" + (f"; {suggestion}" if suggestion else ""),
+            hint=hints[0] if hints else "`essmc list KIND` and `essmc models` show what is there",
+        ) from error
+
+
+def _provenance(pack_name: str) -> str:
+    if pack_name == LOCAL:
+        return "your own code"
+    for pack in DISCOVERY.packs.values():
+        if pack.name == pack_name:
+            return f"{pack.distribution} {pack.version} ({pack.source})"
+    return "essmc-core"
+
+
+def _component_text(component: Component) -> str:
+    registry = DEFAULT[component.kind]
+    signature = registry.describe(component.qualified)
+    bound = ", ".join(f"{key}={value!r}" for key, value in component.bound.items())
+    rows = [
+        ("kind", registry.singular),
+        ("name", f"{registry.table.display_name(component)}  ({component.qualified})"),
+        ("pack", _provenance(component.pack)),
+        ("source", signature.source),
+        ("fixed", bound),
+        ("aliases", ", ".join((*component.aliases, *component.deprecated))),
+    ]
+    parts = [_heading(rows), f"{signature.name}{_wrapped(signature.text)}"]
+    parts.extend([signature.doc.rstrip()] if signature.doc else [])
+    parts.append("YAML:\n" + textwrap.indent(registry.stub(component.qualified).rstrip(), "  "))
+    return "\n\n".join(parts) + "\n"
+
+
+def _heading(rows: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{label:8} {value}" for label, value in rows if value)
+
+
+def _wrapped(signature: str) -> str:
+    """One parameter a line where the signature is long."""
+    if len(signature) < 90:
+        return signature
+    depth, start, parts = 0, 1, []
+    for index, char in enumerate(signature[1:-1], start=1):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            parts.append(signature[start:index].strip())
+            start = index + 1
+    parts.append(signature[start:-1].strip())
+    return "(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+
+
+def _component_dict(component: Component) -> dict[str, object]:
+    registry = DEFAULT[component.kind]
+    signature = registry.describe(component.qualified)
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "qualified": component.qualified,
+        "pack": _provenance(component.pack),
+        "summary": component.summary,
+        "file": signature.file,
+        "line": signature.line,
+        "doc": signature.doc,
+        "bound": dict(component.bound),
+        "parameters": [
+            {
+                "name": parameter.name,
+                "annotation": parameter.annotation_text if parameter.annotation != "" else None,
+                "required": parameter.required,
+                "default": None if parameter.required else str(parameter.default),
+                "doc": parameter.doc,
+            }
+            for parameter in signature.parameters
+        ],
+        "yaml": registry.stub(component.qualified),
+    }
+
+
+def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
+    config = entry.config
+    if as_json:
+        write_json({"name": entry.name, "pack": _provenance(entry.pack), "file": str(entry.path), **config.to_dict()})
+        return
+    text = config.dump().rstrip()
+    if only_yaml:
+        click.echo(text)
+        return
+    rows = [
+        ("model", f"{ZOO.table.display_name(entry)}  ({entry.qualified})"),
+        ("about", entry.summary),
+        ("pack", _provenance(entry.pack)),
+        ("source", str(config.where() or entry.path)),
+        ("build", f"essmc build {entry.name} " + " ".join(f"{knob}=…" for knob in entry.section("knobs"))),
+    ]
+    click.echo(f"{_heading(rows)}\n\n{text}")

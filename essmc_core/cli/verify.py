@@ -1,0 +1,44 @@
+"""``essmc verify [MODEL]``: recomputes what zoo entries state of their cost."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from essmc_core.cli.output import human, json_option, write_json, write_table
+from essmc_core.defaults import ZOO
+from essmc_core.verification import Verdict, verify_entry, write_cost
+
+
+@click.command("verify")
+@click.argument("pattern", default="*")
+@click.option("--write", is_flag=True, help="Write the measured cost into the entries' files.")
+@json_option
+def verify(pattern: str, write: bool, as_json: bool) -> int:
+    """Recompute parameters and MACs of zoo entries that match PATTERN; exits with 1 if any states others."""
+    verdicts: list[Verdict] = []
+    entries = [ZOO.entry(pattern)] if ZOO.table.find(pattern) else ZOO.entries(pattern)
+    for entry in entries:
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[Kmeasuring {entry.name}", err=True, nl=False)
+        verdict = verify_entry(entry)
+        if verdict is None:
+            continue
+        if write and verdict.problems:
+            write_cost(entry, verdict)
+            verdict = Verdict(verdict.name, verdict.measured, verdict.measured)
+        verdicts.append(verdict)
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    if as_json:
+        write_json([{"model": v.name, "measured": dict(v.measured), "problems": v.problems} for v in verdicts])
+    else:
+        rows = [
+            (v.name, human(v.measured["params"]), f"{v.measured['gmacs']:.3f}", "×".join(map(str, v.measured["at"])),
+             "; ".join(v.problems) or "ok") for v in verdicts
+        ]  # fmt: skip
+        write_table(("model", ">params", ">GMACs", "at", "stated"), rows, footer=f"{len(rows)} entries")
+    if not entries:
+        click.echo(f"no zoo model matches {pattern!r}", err=True)
+    return 1 if any(verdict.problems for verdict in verdicts) else 0

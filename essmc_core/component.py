@@ -1,0 +1,61 @@
+"""The light record of one registered component: a name and where its code is, no code loaded yet."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LOCAL = "local"
+"""The pack of everything that user code registers itself, without a distribution."""
+
+_NOTHING_BOUND: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What a registry knows of a component before it is used.
+
+    Attributes:
+        kind: plural name of the registry, e.g. ``backbones``.
+        name: the name within the pack, e.g. ``ResNet3D``.
+        pack: short name of the pack, ``local`` for user code.
+        target: ``"package.module:attribute"``, or the class or function itself.
+        summary: one line for listings.
+        aliases: other names that work and stay out of listings.
+        deprecated: old names that work, warn once and stay out of listings.
+        bare: whether the name resolves without its pack in front.
+        bound: keyword arguments that the registration fixes.
+    """
+
+    kind: str
+    name: str
+    pack: str
+    target: str | Callable[..., Any]
+    summary: str = ""
+    aliases: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+    bare: bool = True
+    bound: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_BOUND)
+
+    @property
+    def qualified(self) -> str:
+        """``pack/name``, which always resolves."""
+        return f"{self.pack}/{self.name}"
+
+    def load(self) -> Callable[..., Any]:
+        """Imports the target and returns the class or function, bound arguments not applied.
+
+        Raises:
+            ImportError: the module cannot be imported.
+            AttributeError: the module has no such attribute.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module_name, _, attribute = self.target.partition(":")
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+        target: Callable[..., Any] = found
+        return target

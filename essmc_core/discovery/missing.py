@@ -1,0 +1,93 @@
+"""Why a name is missing: a quarantined or blocked pack would have brought it, or one that is not installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from essmc_core.discovery.pack import Pack, broken_pack
+from essmc_core.names import matches
+
+
+def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
+    """Returns the hint of a failed look-up, empty where nothing is known.
+
+    Args:
+        kind: plural name of the registry, ``zoo`` or ``commands``.
+        name: what was looked for.
+        packs: every pack that was found.
+
+    Raises:
+        BrokenPack: a quarantined pack would have brought the name; chained to what broke it.
+    """
+    packs = list(packs)
+    broken = [pack for pack in packs if pack.status == "quarantined"]
+    blocked = [pack for pack in packs if pack.status == "blocked"]
+    distribution = known_distribution(kind, name)
+    for pack in broken:
+        if pack.distribution == distribution or _would_bring(pack, name):
+            raise broken_pack(pack)
+    for pack in blocked:
+        if pack.distribution == distribution or _would_bring(pack, name):
+            return f"{pack.distribution} brings it, and is {pack.reason}"
+    if distribution and all(pack.distribution != distribution for pack in packs):
+        return f"{distribution} brings it: pip install {distribution}"
+    if broken:
+        listed = "; ".join(f"{pack.distribution} ({pack.reason})" for pack in broken)
+        return f"quarantined packs, one of which may bring it: {listed}"
+    return ""
+
+
+@lru_cache(maxsize=1)
+def known_components() -> Mapping[str, Mapping[str, Any]]:
+    """Returns, per kind, which of our distributions brings which name; patterns such as ``timm/*`` included."""
+    path = Path(__file__).parent / "known_components.json"
+    known: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return known
+
+
+def known_distribution(kind: str, name: str) -> str:
+    """Returns the distribution of ours that brings a name, empty when none does."""
+    known = known_components().get(kind, {})
+    bare = name.rpartition("/")[2]
+    for pattern, distribution in known.items():
+        if pattern == name or ("*" in pattern and matches(name, pattern)):
+            return str(distribution)
+        if pattern == bare and name == f"{distribution.removeprefix('essmc-')}/{bare}":
+            return str(distribution)
+    return ""
+
+
+def _would_bring(pack: Pack, name: str) -> bool:
+    """Guesses from the qualified name, or from the pack's own source, which is read and never run."""
+    if name.startswith(f"{pack.name}/"):
+        return True
+    bare = name.rpartition("/")[2]
+    return any(f'"{bare}"' in text or f"'{bare}'" in text for text in map(_source_text, pack.entry_points))
+
+
+def _source_text(entry_point: str) -> str:
+    module = entry_point.partition(":")[0]
+    top, _, rest = module.partition(".")
+    try:
+        # find_spec of a dotted name would import its parent; that of a top-level package does not.
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None:
+        return ""
+    roots = [Path(root) for root in spec.submodule_search_locations or ()]
+    below = Path(*rest.split(".")) if rest else Path("__init__")
+    candidates = [root / below.with_suffix(".py") for root in roots] + [root / below / "__init__.py" for root in roots]
+    if spec.origin and not roots:
+        candidates.append(Path(spec.origin))
+    for path in candidates:
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+    return ""

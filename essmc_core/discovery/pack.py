@@ -1,0 +1,78 @@
+"""What is known of one installed pack, whether it works or not."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from essmc_core.errors import BrokenPack
+
+Status: TypeAlias = Literal["ok", "quarantined", "blocked"]
+
+
+@dataclass(slots=True)
+class Pack:
+    """One installed distribution that has entry points in group ``essmc``.
+
+    Attributes:
+        name: short name, used in qualified names.
+        distribution: normalised distribution name, what pip knows.
+        version: installed version.
+        source: ``wheel``, ``editable``, ``vcs`` or ``local`` (a folder or archive), from the metadata.
+        status: whether its components are in use.
+        entry_points: values of its entry points, e.g. ``essmc_video.plugin``.
+        components: how many components of each kind it registered.
+        zoo: how many zoo entries it brought.
+        ms: milliseconds its import and hooks took.
+        heavy: large libraries it imported during discovery; they slow every start.
+        error: what broke it, with its traceback.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    source: str = "wheel"
+    status: Status = "ok"
+    entry_points: tuple[str, ...] = ()
+    components: dict[str, int] = field(default_factory=dict)
+    zoo: int = 0
+    ms: float = 0.0
+    heavy: tuple[str, ...] = ()
+    error: BaseException | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the pack is not in use, one line; empty when it is."""
+        if self.status == "blocked":
+            return "left out by ESSMC_PACKS or ESSMC_BLOCK"
+        if self.error is None:
+            return ""
+        message = str(self.error).strip().partition("\n")[0]
+        return f"{type(self.error).__name__}: {message}" if message else type(self.error).__name__
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a pack that is not in use, one line."""
+        if self.status == "blocked":
+            return "change these variables to use it"
+        if isinstance(self.error, ModuleNotFoundError) and self.error.name:
+            missing = self.error.name.partition(".")[0]
+            return f"pip install {missing} (or whatever brings the module {missing!r}), or ESSMC_BLOCK={self.name}"
+        hint = getattr(self.error, "hint", "")
+        return hint or f"mend it, pip install -U {self.distribution}, or leave it out with ESSMC_BLOCK={self.name}"
+
+    @property
+    def traceback(self) -> str:
+        """The full traceback of what broke the pack; empty when nothing did."""
+        return "" if self.error is None else "".join(traceback.format_exception(self.error)).rstrip()
+
+
+def broken_pack(pack: Pack) -> BrokenPack:
+    """Returns the error that says a pack is quarantined, chained to what broke it."""
+    error = BrokenPack(
+        f"the pack {pack.distribution} {pack.version} is quarantined: {pack.reason}",
+        hint=f"`essmc packs --traceback` shows where; {pack.remedy}",
+    )
+    error.__cause__ = pack.error
+    return error

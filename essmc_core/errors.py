@@ -1,0 +1,157 @@
+"""Every exception the core raises on purpose: what was wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from essmc_core.location import Location
+
+
+class EssmcError(Exception):
+    """Base of all deliberate errors.
+
+    Args:
+        message: what was wrong, in one sentence.
+        where: the place in a file that caused it.
+        hint: what to do, ready to follow.
+    """
+
+    def __init__(self, message: str, *, where: Location | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        located = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{located}\n  {self.hint}" if self.hint else located
+
+    # Exceptions cross process borders by pickle, which would only carry positional arguments.
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(cls: type[EssmcError], args: tuple[object, ...], state: dict[str, object]) -> EssmcError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(EssmcError, ValueError):
+    """A configuration that cannot be used as written."""
+
+
+class ConfigFileNotFound(ConfigError, FileNotFoundError):
+    """A configuration file, or a file named in ``_base_``, does not exist."""
+
+
+class ConfigSyntaxError(ConfigError):
+    """A file that is not the YAML subset configurations are written in."""
+
+
+class ConfigCycle(ConfigError):
+    """Files that name each other in ``_base_``."""
+
+
+class OverrideError(ConfigError):
+    """A dotted override that cannot be applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One mistake in a configuration tree.
+
+    Attributes:
+        path: dotted path of the value, e.g. ``model.head.num_classes``.
+        message: what was wrong.
+        where: file, line and column, if the value came from a file.
+        hint: what to do.
+    """
+
+    path: str
+    message: str
+    where: Location | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        prefix = f"{self.where}: " if self.where else ""
+        suffix = f" ({self.hint})" if self.hint else ""
+        return f"{prefix}{self.path}: {self.message}{suffix}"
+
+
+class SchemaError(ConfigError):
+    """A configuration that does not fit the components it names; carries every mistake at once.
+
+    Args:
+        issues: all mistakes, in the order of the file.
+    """
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        count = len(issues)
+        title = "1 mistake in the configuration" if count == 1 else f"{count} mistakes in the configuration"
+        super().__init__("\n".join([title + ":", *(f"  {issue}" for issue in issues)]))
+        self.issues = tuple(issues)
+
+
+class LookupFailure(EssmcError, KeyError):
+    """A name that could not be resolved; ``str()`` is the message, unlike KeyError's quoted form."""
+
+    __str__ = EssmcError.__str__
+
+
+class UnknownComponent(LookupFailure):
+    """No installed pack, and no user code, registered this name."""
+
+
+class AmbiguousComponent(LookupFailure):
+    """Several packs offer this bare name and no pin chooses between them."""
+
+
+class DuplicateComponent(EssmcError, ValueError):
+    """One pack registered the same name twice."""
+
+
+class UnknownModel(LookupFailure):
+    """No zoo entry has this name."""
+
+
+class BrokenPack(EssmcError, ImportError):
+    """A pack was installed but quarantined; chained to the error that broke it."""
+
+
+class MissingDependency(EssmcError, ImportError):
+    """An optional library is needed for this call and is not installed."""
+
+
+class WeightsError(EssmcError):
+    """Weights that cannot be used."""
+
+
+class WeightsNotFound(WeightsError, FileNotFoundError):
+    """The weights' file, package or URL does not exist or cannot be reached."""
+
+
+class WeightsCorrupt(WeightsError):
+    """The weights' file is truncated or not a format that can be read."""
+
+
+class WeightsHashMismatch(WeightsCorrupt):
+    """The weights' file does not have the sha256 its entry states."""
+
+
+class UnsafeWeights(WeightsError):
+    """A pickle that would run code; refused."""
+
+
+class WeightsMismatch(WeightsError):
+    """Too little of the weights fits the model; its ``report`` says what did not."""
+
+
+class ContractError(EssmcError, TypeError):
+    """A model returned something the solvers cannot rely on."""
+
+
+class InputError(EssmcError, ValueError):
+    """A file or tensor that the model cannot take, with what it takes."""

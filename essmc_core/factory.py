@@ -1,0 +1,169 @@
+"""Building zoo models by name, and the card that says what built them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from essmc_core._version import __version__
+from essmc_core.config.plain import plain_data
+from essmc_core.errors import WeightsNotFound
+from essmc_core.names import Patterns
+from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
+
+if TYPE_CHECKING:
+    from essmc_core.component import Component
+    from essmc_core.module import TrainModule
+    from essmc_core.weights import LoadReport
+
+
+def list_models(
+    pattern: Patterns = "*",
+    *,
+    exclude: Patterns = (),
+    modality: str | None = None,
+    dataset: str | None = None,
+    pretrained: bool | None = None,
+    max_params: float | None = None,
+    max_macs: float | None = None,
+    pack: str | None = None,
+) -> list[str]:
+    """Returns names of zoo models in natural order, without importing torch.
+
+    Args:
+        pattern: shell-style pattern or patterns; one without wildcards matches anywhere in the name.
+        exclude: patterns to leave out.
+        modality: ``image`` or ``video``.
+        dataset: pattern of a data set that results are given for, e.g. ``kinetics*``.
+        pretrained: whether weights can be fetched.
+        max_params: largest number of parameters, e.g. ``30e6``.
+        max_macs: largest number of multiply-accumulates for one view, e.g. ``50e9``.
+        pack: only entries of this pack.
+    """
+    from essmc_core.defaults import ZOO
+
+    entries = ZOO.entries(
+        pattern,
+        exclude=exclude,
+        modality=modality,
+        dataset=dataset,
+        pretrained=pretrained,
+        max_params=max_params,
+        max_macs=max_macs,
+        pack=pack,
+    )
+    return [ZOO.table.display_name(entry) for entry in entries]
+
+
+def build_model(
+    model: Source,
+    *,
+    pretrained: bool = False,
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    overrides: Overrides = (),
+    **knobs: Any,
+) -> TrainModule:
+    """Builds a model by zoo name, from a YAML file or from a mapping.
+
+    Args:
+        model: zoo name, path of a ``.yaml`` file, or mapping with ``type``. Never changed.
+        pretrained: load the weights that the entry names.
+        weights: load these instead: a path, a URI (``https://``, ``pkg://``, ``hf://`` …), or a mapping with
+            ``uri`` and any of ``sha256``, ``key_map``, ``sub_level``.
+        overrides: changes by path, e.g. ``["model.head.dropout_rate=0.1"]`` or ``{"model.head.dropout_rate": 0.1}``.
+        **knobs: changes by the names the entry declares, e.g. ``num_classes=51``; any other name is an error.
+
+    Returns:
+        The model in train mode, as constructors leave it; its ``card`` says what built it and what was loaded.
+
+    Raises:
+        UnknownModel: the zoo has no such name.
+        SchemaError: the configuration does not fit; every mistake is listed, before anything is built.
+        WeightsError: the weights cannot be fetched, read or fitted.
+    """
+    recipe = read_recipe(model, overrides, knobs)
+    return build_recipe(recipe, weights_source(recipe, pretrained, weights))
+
+
+def weights_source(
+    recipe: Recipe, pretrained: bool, weights: str | os.PathLike[str] | Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Returns what to load into a recipe's model, None for nothing.
+
+    Raises:
+        WeightsNotFound: the entry's own weights were asked for and it names none that can be fetched.
+    """
+    if weights is not None:
+        return dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
+    if not pretrained:
+        return None
+    section = recipe.section("weights")
+    if not section.get("uri"):
+        note = str(recipe.config.get("weights_note", "")).strip()
+        raise WeightsNotFound(
+            f"{recipe.name} names no weights that can be fetched" + (f": {note}" if note else ""),
+            where=recipe.config.where(),
+            hint="weights=PATH (--checkpoint PATH at the command line) loads a file of yours",
+        )
+    return dict(plain_data(section))
+
+
+def build_recipe(recipe: Recipe, source: Mapping[str, Any] | None = None) -> TrainModule:
+    """Builds a recipe's model, loads weights into it and stamps its card.
+
+    Args:
+        recipe: what to build.
+        source: what to load, as :func:`weights_source` returns it.
+    """
+    from essmc_core.build import check_config, construct, live_signature
+
+    parts = check_config("models", recipe.model, live_signature, prefix=recipe.prefix)
+
+    def build() -> TrainModule:
+        model: TrainModule = construct("models", recipe.model, prefix=recipe.prefix)
+        return model
+
+    if source is None:
+        model, report = build(), None
+    else:
+        from essmc_core.weights import build_with_weights
+
+        model, report = build_with_weights(build, source)
+    model.card = make_card(recipe, parts, source, report)
+    return model
+
+
+def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
+    """Returns every component a recipe names, with its path in the configuration, importing none of them.
+
+    Raises:
+        SchemaError: the configuration does not fit.
+    """
+    from essmc_core.build import check_config
+    from essmc_core.schema import read_signature
+
+    return check_config("models", recipe.model, read_signature, prefix=recipe.prefix)
+
+
+def make_card(
+    recipe: Recipe,
+    parts: Sequence[tuple[str, Component]],
+    source: Mapping[str, Any] | None,
+    report: LoadReport | None,
+) -> dict[str, object]:
+    """Returns what built a model: configuration, packs with versions, and where its weights came from."""
+    from essmc_core.defaults import DISCOVERY
+
+    used = {component.pack for _, component in parts}
+    card: dict[str, object] = {
+        "model": recipe.name,
+        "config": recipe.config.to_dict(),
+        "essmc-core": __version__,
+        "packs": {pack.distribution: pack.version for pack in DISCOVERY.packs.values() if pack.name in used},
+        "weights": None,
+    }
+    if source is not None and report is not None:
+        stated = {key: source[key] for key in ("uri", "sha256", "licence") if key in source}
+        card["weights"] = {**stated, "coverage": report.coverage}
+    return card

@@ -1,0 +1,111 @@
+"""The model contract: what every registered model returns in train and test mode."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from essmc_core.errors import ContractError
+
+_CONTRACT = (
+    'In train mode a model that is given the ground truth returns {"loss": scalar tensor, "batch_size": int, ...}; '
+    "see essmc_core.TrainModule."
+)
+
+
+class TrainModule(nn.Module, ABC):
+    """Base of everything registered under ``MODELS``, so that solvers and hooks can drive a model they do not know.
+
+    A subclass overrides `forward_train` and `forward_test`; `forward` runs the one that ``self.training`` selects.
+    Backbones, necks, heads, losses and metrics are plain modules and need not follow this contract.
+
+    Test mode (``model.eval()``):
+        * Given the input alone (``video`` of shape (N, C, T, H, W), ``image`` of shape (N, C, H, W)), return
+          ``logits``, a tensor of shape (N, num_classes), or a dict of tensors when there are several outputs. This
+          call can be traced with `torch.jit.trace` and exported with `torch.export`.
+        * Given ``gt_label`` of shape (N,) as well, return a dict with ``logits`` and any metrics, such as ``acc@1``.
+          Each scalar in it may be printed as the epoch's log line.
+
+    Train mode (``model.train()``):
+        * Given the ground truth, return a dict with at least ``loss`` (a scalar tensor to differentiate) and
+          ``batch_size`` (an int, the weight of this batch in running means). Metrics may ride along.
+        * Given the input alone, still run, and return the activated output.
+
+    In this contract ``logits`` names the *activated* output (probabilities after a softmax over dim 1, unless the
+    model was given another activation): the key and its meaning are those of EssentialMC2.
+
+    Attributes:
+        card: what built this model (configuration, packs and versions, weights), or None. Set by the builder; kept
+            by pickling and copying, and no part of the state dict.
+    """
+
+    card: Mapping[str, object] | None = None
+
+    @abstractmethod
+    def forward_train(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Runs in train mode.
+
+        Returns:
+            A dict with ``loss`` and ``batch_size`` if the ground truth was given, otherwise the activated output.
+        """
+
+    @abstractmethod
+    def forward_test(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Runs in test mode.
+
+        Returns:
+            The activated output, or a dict with ``logits`` and metrics if the ground truth was given.
+        """
+
+    def forward(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
+        if self.training:
+            return self.forward_train(*inputs, **named_inputs)
+        return self.forward_test(*inputs, **named_inputs)
+
+
+def check_train_output(outputs: object) -> Mapping[str, Any]:
+    """Checks what a model returned in train mode with the ground truth given.
+
+    Args:
+        outputs: the model's return value.
+
+    Returns:
+        The same object.
+
+    Raises:
+        ContractError: ``outputs`` is not a mapping, or ``loss`` or ``batch_size`` is missing or of the wrong kind.
+    """
+    if not isinstance(outputs, Mapping):
+        raise ContractError(f"The model returned {_describe(outputs)} instead of a dict.", hint=_CONTRACT)
+    absent = [key for key in ("loss", "batch_size") if key not in outputs]
+    if absent:
+        present = ", ".join(map(repr, outputs)) or "no keys"
+        raise ContractError(f"The model's output lacks {' and '.join(map(repr, absent))}: it has {present}.", hint=_CONTRACT)
+    _check_loss(outputs["loss"])
+    _check_batch_size(outputs["batch_size"])
+    return outputs
+
+
+def _check_loss(loss: object) -> None:
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.is_floating_point():
+        raise ContractError(f"'loss' is {_describe(loss)}, not a scalar floating-point tensor.", hint=_CONTRACT)
+
+
+def _check_batch_size(batch_size: object) -> None:
+    count = batch_size
+    if isinstance(count, torch.Tensor) and count.numel() == 1 and not count.is_floating_point():
+        count = count.item()
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        shown = repr(batch_size) if isinstance(batch_size, int) else _describe(batch_size)
+        raise ContractError(f"'batch_size' is {shown}, not a positive int.", hint=_CONTRACT)
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
+    return f"a value of type {type(value).__name__}"

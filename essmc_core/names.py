@@ -1,0 +1,62 @@
+"""How names are compared: natural order, glob patterns, nearest spelling, normalised distributions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+Patterns: TypeAlias = "str | Sequence[str]"
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Returns a sort key that puts ``resnet18`` before ``resnet101``."""
+    parts = _DIGITS.split(name.casefold())
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+
+
+def matches(name: str, patterns: Patterns) -> bool:
+    """Tells whether any shell-style pattern matches, ignoring case; a pattern without wildcards matches anywhere."""
+    folded = name.casefold()
+    return any(fnmatchcase(folded, _glob(pattern)) for pattern in as_patterns(patterns))
+
+
+def as_patterns(patterns: Patterns) -> Sequence[str]:
+    """Returns one pattern or several as a sequence."""
+    return (patterns,) if isinstance(patterns, str) else patterns
+
+
+def _glob(pattern: str) -> str:
+    folded = pattern.casefold()
+    return folded if any(char in folded for char in "*?[") else f"*{folded}*"
+
+
+def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
+    """Returns up to ``count`` options spelled like ``name``, best first, ignoring case."""
+    # difflib costs milliseconds to import and is wanted only when something went wrong.
+    import difflib
+
+    by_folded: dict[str, str] = {}
+    for option in options:
+        by_folded.setdefault(option.casefold(), option)
+    found = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.6)
+    return [by_folded[folded] for folded in found]
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Returns ``did you mean 'x' or 'y'?``, or an empty string when nothing is near."""
+    found = nearest(name, options)
+    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def normalise_distribution(name: str) -> str:
+    """Returns a distribution's name as PEP 503 compares it: lower case, runs of ``-_.`` as one dash."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pack_name(distribution: str) -> str:
+    """Returns the pack a distribution is called in qualified names: without the ``essmc-`` prefix."""
+    return normalise_distribution(distribution).removeprefix("essmc-")

@@ -1,0 +1,150 @@
+"""Names that several packs may offer: qualified ones always resolve, bare ones unless two packs claim them."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from essmc_core.errors import AmbiguousComponent, DuplicateComponent
+from essmc_core.names import Patterns, as_patterns, matches, natural_key
+
+
+class Named(Protocol):
+    """What a record must have to be looked up."""
+
+    name: str
+    pack: str
+    bare: bool
+    aliases: tuple[str, ...]
+    deprecated: tuple[str, ...]
+
+    @property
+    def qualified(self) -> str:
+        """``pack/name``."""
+        ...
+
+
+Record = TypeVar("Record", bound=Named)
+Pins = Callable[[], Mapping[str, str]]
+
+
+def no_pins() -> Mapping[str, str]:
+    """Returns the pins of a table that nothing pins."""
+    return {}
+
+
+class NameTable(Generic[Record]):
+    """Records of one kind by name.
+
+    Args:
+        kind: plural name of what is looked up, used in pins (``backbones/ResNet3D``) and messages.
+        pins: returns the user's pins, ``{"ResNet3D": "video"}``; called only when a bare name is ambiguous.
+    """
+
+    def __init__(self, kind: str, pins: Pins = no_pins) -> None:
+        self.kind = kind
+        self._pins = pins
+        self._lock = threading.RLock()
+        self._qualified: dict[str, Record] = {}
+        self._bare: dict[str, list[Record]] = {}
+        self._aliases: dict[str, list[Record]] = {}
+        self._warned: set[str] = set()
+
+    def add(self, record: Record, replace: bool = False) -> None:
+        """Adds a record.
+
+        Raises:
+            DuplicateComponent: its pack already has that name and ``replace`` is false.
+        """
+        with self._lock:
+            previous = self._qualified.get(record.qualified)
+            if previous is not None:
+                if not replace:
+                    raise DuplicateComponent(f"{record.qualified} is registered twice under {self.kind}")
+                self._discard(previous)
+            self._qualified[record.qualified] = record
+            if record.bare:
+                self._bare.setdefault(record.name, []).append(record)
+            for alias in (*record.aliases, *record.deprecated):
+                self._aliases.setdefault(f"{record.pack}/{alias}", []).append(record)
+                if record.bare:
+                    self._aliases.setdefault(alias, []).append(record)
+
+    def remove_where(self, condition: Callable[[Record], bool]) -> None:
+        """Removes every record that meets the condition."""
+        with self._lock:
+            kept = [record for record in self._qualified.values() if not condition(record)]
+            self._qualified, self._bare, self._aliases = {}, {}, {}
+            for record in kept:
+                self.add(record)
+
+    def _discard(self, record: Record) -> None:
+        self.remove_where(lambda other: other is record)
+
+    def find(self, name: str) -> Record | None:
+        """Returns the record a qualified name, bare name or alias means, None when there is none.
+
+        Raises:
+            AmbiguousComponent: several packs offer the bare name and no pin settles it.
+        """
+        if record := self._qualified.get(name):
+            return record
+        if candidates := self._bare.get(name):
+            return candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
+        if candidates := self._aliases.get(name):
+            record = candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
+            self._warn_if_deprecated(name, record)
+            return record
+        return None
+
+    def _choose(self, name: str, candidates: Sequence[Record]) -> Record:
+        pins = self._pins()
+        pinned = pins.get(f"{self.kind}/{name}", pins.get(name))
+        if pinned:
+            wanted = pinned if "/" in pinned else f"{pinned}/{name}"
+            for record in candidates:
+                if record.qualified == wanted or f"{record.pack}/{name}" == wanted:
+                    return record
+        offers = sorted(record.qualified for record in candidates)
+        stale = f"the pin {name} = {pinned!r} names none of them; " if pinned else ""
+        raise AmbiguousComponent(
+            f"{len(offers)} packs offer {name!r} under {self.kind}: {', '.join(offers)}",
+            hint=f"{stale}write one of these names, or pin one: [tool.essmc.pins] {name} = "
+            f'"{candidates[0].pack}" in pyproject.toml, or ESSMC_PINS={name}={candidates[0].pack}',
+        )
+
+    def _warn_if_deprecated(self, name: str, record: Record) -> None:
+        if name.rpartition("/")[2] not in record.deprecated or name in self._warned:
+            return
+        self._warned.add(name)
+        warnings.warn(
+            f"{name!r} is an old name under {self.kind}; use {record.qualified!r}", FutureWarning, stacklevel=4
+        )
+
+    def display_name(self, record: Record) -> str:
+        """Returns the shortest name that resolves to this record whatever the pins."""
+        alone = record.bare and len(self._bare.get(record.name, ())) == 1
+        return record.name if alone else record.qualified
+
+    def records(self, include: Patterns = "*", exclude: Patterns = ()) -> list[Record]:
+        """Returns the records whose bare or qualified name matches, in natural order."""
+        records = list(self._qualified.values())
+        if include != "*" or as_patterns(exclude):
+            records = [r for r in records if _selected(r, include) and not _selected(r, exclude)]
+        return sorted(records, key=lambda record: natural_key(self.display_name(record)))
+
+    def all_names(self) -> list[str]:
+        """Returns every name that could have been meant, for suggestions."""
+        return [*self._bare, *self._qualified, *self._aliases]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(list(self._qualified.values()))
+
+    def __len__(self) -> int:
+        return len(self._qualified)
+
+
+def _selected(record: Named, patterns: Patterns) -> bool:
+    return matches(record.name, patterns) or matches(record.qualified, patterns)

@@ -1,0 +1,51 @@
+"""The user's choice among packs that offer the same bare name: ``ESSMC_PINS`` and ``[tool.essmc.pins]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from essmc_core.errors import ConfigError
+from essmc_core.location import Location
+
+
+def read_pins() -> Mapping[str, str]:
+    """Returns pins by bare name or ``kind/name``; the environment wins over the nearest ``pyproject.toml``.
+
+    Raises:
+        ConfigError: a pin is not ``NAME=PACK``, or the file is not TOML.
+    """
+    return {**_from_pyproject(), **_from_environment()}
+
+
+def _from_environment() -> dict[str, str]:
+    pins = {}
+    for item in filter(None, (part.strip() for part in os.environ.get("ESSMC_PINS", "").split(","))):
+        name, equals, pack = item.partition("=")
+        if not (equals and name.strip() and pack.strip()):
+            raise ConfigError(f"ESSMC_PINS holds {item!r}, which is not NAME=PACK", where=Location("ESSMC_PINS"))
+        pins[name.strip()] = pack.strip()
+    return pins
+
+
+def _from_pyproject() -> dict[str, str]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / "pyproject.toml"
+        if not path.is_file():
+            continue
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"not TOML: {error}", where=Location(str(path))) from error
+        pins = table.get("tool", {}).get("essmc", {}).get("pins", {})
+        if not isinstance(pins, dict) or not all(isinstance(pack, str) for pack in pins.values()):
+            raise ConfigError("[tool.essmc.pins] must map names to packs", where=Location(str(path)))
+        return dict(pins)
+    return {}

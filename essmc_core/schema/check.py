@@ -1,0 +1,222 @@
+"""The check of a whole configuration tree before anything is built: every mistake at once, with its place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from essmc_core.component import Component
+from essmc_core.config.plain import plain_data
+from essmc_core.errors import EssmcError, Issue, LookupFailure
+from essmc_core.kinds import Registries
+from essmc_core.names import did_you_mean
+from essmc_core.schema.signature import Parameter, Signature
+from essmc_core.schema.types import evaluate, has_nested, nested_kind, options
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.location import Location
+
+PRETRAIN = "pretrain"
+"""Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
+
+Path = tuple["str | int", ...]
+
+
+class Checker:
+    """Checks one tree and collects what is wrong.
+
+    Args:
+        registries: where components are looked up.
+        read: returns a component's signature; statically for tools, from the live class for building.
+        root: the mapping that positions are looked up in, if it came from a file.
+        prefix: dotted path of the root within the user's file, for messages.
+
+    Attributes:
+        issues: what is wrong, in the order of the file.
+        cause: the error of the first look-up that failed.
+        found: every component that was resolved, with its path.
+    """
+
+    def __init__(
+        self,
+        registries: Registries,
+        read: Callable[[Component], Signature],
+        root: Config | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.registries = registries
+        self.issues: list[Issue] = []
+        self.cause: EssmcError | None = None
+        self.found: list[tuple[Path, Component]] = []
+        self._read = read
+        self._root = root
+        self._prefix = prefix
+
+    def component(self, kind: str, value: Any, path: Path = ()) -> None:
+        """Checks that a value can be built as a component of a kind.
+
+        A name, or a mapping with ``type``, is looked up and its arguments are checked; anything else counts as built.
+        """
+        if isinstance(value, str):
+            name, arguments = value, {}
+        elif isinstance(value, Mapping):
+            found = self._name_of(kind, value, path)
+            if found is None:
+                return
+            name, arguments = found, {key: item for key, item in value.items() if key != "type"}
+        elif value is None or isinstance(value, (bool, int, float, tuple, list)):
+            self._add(path, f"expected a {self.registries[kind].singular} (a name, or a mapping with `type`), "
+                            f"got {_shown(value)}")  # fmt: skip
+            return
+        else:
+            return
+        at = (*path, "type") if isinstance(value, Mapping) else path
+        component = self._look_up(kind, name, at)
+        if component is not None:
+            self.found.append((path, component))
+            self._arguments(component, arguments, path)
+
+    def _name_of(self, kind: str, value: Mapping[str, Any], path: Path) -> str | None:
+        name = value.get("type")
+        if isinstance(name, str):
+            return name
+        singular = self.registries[kind].singular
+        if "type" not in value:
+            self._add(path, f"a {singular} needs a `type`", f"`essmc list {kind}` shows the names")
+        else:
+            self._add((*path, "type"), f"`type` must be the name of a {singular}, got {_shown(name)}")
+        return None
+
+    def _look_up(self, kind: str, name: str, path: Path) -> Component | None:
+        try:
+            return self.registries[kind].component(name)
+        except (LookupFailure, ImportError) as error:
+            self.cause = self.cause or (error if isinstance(error, EssmcError) else None)
+            self._add(path, getattr(error, "message", str(error)), getattr(error, "hint", ""))
+            return None
+
+    def _arguments(self, component: Component, arguments: Mapping[str, Any], path: Path) -> None:
+        signature = self._read(component)
+        for name, value in arguments.items():
+            parameter = signature.parameter(name)
+            if parameter is not None:
+                self.value(parameter.annotation, value, (*path, name))
+            elif name == PRETRAIN:
+                continue
+            elif name in component.bound:
+                self._add((*path, name), f"{component.qualified} fixes {name}={component.bound[name]!r}", key=True)
+            elif not signature.takes_any:
+                self._unknown_argument(component, signature, name, path)
+        for parameter in signature.parameters:
+            if parameter.required and parameter.name not in arguments:
+                self._missing_argument(component, parameter, path)
+
+    def _unknown_argument(self, component: Component, signature: Signature, name: str, path: Path) -> None:
+        known = [parameter.name for parameter in signature.parameters]
+        listed = f"it takes {', '.join(known)}" if known else "it takes no arguments"
+        suggestion = did_you_mean(name, known)
+        self._add((*path, name), f"{component.name} has no argument {name!r}", suggestion or listed, key=True)
+
+    def _missing_argument(self, component: Component, parameter: Parameter, path: Path) -> None:
+        annotation = f" ({parameter.annotation_text})" if parameter.annotation != "" else ""
+        self._add(path, f"{component.name} needs the argument {parameter.name!r}{annotation}")
+
+    def value(self, annotation: Any, value: Any, path: Path) -> None:
+        """Checks a value against an annotation, nested components included."""
+        expected = evaluate(annotation, self.registries)
+        if has_nested(expected):
+            self._nested(expected, value, path)
+        elif expected is not Any:
+            self._plain(expected, annotation, value, path)
+
+    def _nested(self, expected: Any, value: Any, path: Path) -> None:
+        members = options(expected)
+        if value is None and any(member is None or member is type(None) for member in members):
+            return
+        # A sequence of components is written as a YAML sequence, one component as a name or a mapping with `type`.
+        containers = [member for member in members if nested_kind(member) is None and has_nested(member)]
+        kinds = [kind for kind in map(nested_kind, members) if kind is not None]
+        if containers and isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                self._nested(item_type(containers[0]), item, (*path, index))
+        elif containers and isinstance(value, Mapping) and (not kinds or "type" not in value):
+            for key, item in value.items():
+                self._nested(item_type(containers[0]), item, (*path, key))
+        elif kinds:
+            self.component(kinds[0], value, path)
+        else:
+            self._add(path, f"expected a sequence or mapping of components, got {_shown(value)}")
+
+    def _plain(self, expected: Any, annotation: Any, value: Any, path: Path) -> None:
+        import pydantic
+
+        try:
+            _adapter(expected).validate_python(plain_data(value))
+        except pydantic.ValidationError as error:
+            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            first = min(error.errors(), key=lambda item: -len(item["loc"]))
+            inner = tuple(part for part in first["loc"] if _is_inside(value, part))
+            shown = _shown(first["input"]) if inner else _shown(value)
+            self._add((*path, *inner), f"expected {text}, got {shown}")
+
+    def _add(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
+        dotted = ".".join(str(part) for part in path)
+        shown = f"{self._prefix}.{dotted}".strip(".") or "(top)"
+        self.issues.append(Issue(shown, message, self._where(path, key), hint))
+
+    def _where(self, path: Path, key: bool) -> Location | None:
+        if self._root is None:
+            return None
+        for length in range(len(path), -1, -1):
+            part = path[:length]
+            found = self._root.where_key(*part) if key and length == len(path) and part else None
+            found = found or self._root.where(*part)
+            if found is not None:
+                return found
+        return None
+
+
+def check_component(
+    kind: str,
+    config: Config,
+    registries: Registries,
+    read: Callable[[Component], Signature],
+    prefix: str = "",
+) -> list[Issue]:
+    """Returns every mistake of a configuration, in the order of the file; empty when it can be built."""
+    checker = Checker(registries, read, config, prefix)
+    checker.component(kind, config)
+    return checker.issues
+
+
+@functools.lru_cache(maxsize=1024)
+def _adapter(expected: Any) -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(expected, config=pydantic.ConfigDict(strict=True))
+
+
+def item_type(container: Any) -> Any:
+    """Returns what a sequence or mapping of components holds."""
+    if get_origin(container) is Annotated:
+        return item_type(get_args(container)[0])
+    return next(argument for argument in get_args(container) if has_nested(argument))
+
+
+def _is_inside(value: Any, part: Any) -> bool:
+    """Tells a real index or key from the labels that pydantic adds for members of a union."""
+    if isinstance(part, int):
+        return isinstance(value, (list, tuple))
+    return isinstance(value, Mapping) and part in value
+
+
+def _shown(value: Any) -> str:
+    text = repr(plain_data(value))
+    if len(text) > 60:
+        text = text[:57] + "..."
+    names = {type(None): "nothing", tuple: "sequence", list: "sequence"}
+    if isinstance(value, Mapping):
+        return f"the mapping {text}"
+    return text if value is None else f"{text} ({names.get(type(value), type(value).__name__)})"

@@ -1,0 +1,153 @@
+"""The signature of a component, read from its source without importing it, or from the live object."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from essmc_core.component import Component
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()
+"""Stands for the default of a parameter that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a component.
+
+    Attributes:
+        name: as written in configurations.
+        annotation: source text of the annotation, or the annotation object; empty where there is none.
+        default: source text of the default, :data:`MISSING` where the parameter is required.
+        doc: its entry in the docstring.
+    """
+
+    name: str
+    annotation: Any = ""
+    default: Any = MISSING
+    doc: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether the parameter has no default."""
+        return self.default is MISSING
+
+    @property
+    def annotation_text(self) -> str:
+        """The annotation as one would write it."""
+        if isinstance(self.annotation, str):
+            return self.annotation
+        return inspect.formatannotation(self.annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a component accepts and where it is written.
+
+    Attributes:
+        name: name of the class or function.
+        parameters: those a configuration may set, in order.
+        takes_any: whether it has ``**kwargs``, so that unknown arguments cannot be told from known ones.
+        doc: docstring without indentation.
+        file: source file, empty where there is none.
+        line: 1-based line of the definition, 0 where unknown.
+        static: whether it was read without importing the component.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...] = ()
+    takes_any: bool = False
+    doc: str = ""
+    file: str = ""
+    line: int = 0
+    static: bool = field(default=True, compare=False)
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Returns the parameter of that name, None when there is none."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    @property
+    def text(self) -> str:
+        """The signature as Python would show it, without the component's name."""
+        parts = []
+        for parameter in self.parameters:
+            annotation = f": {parameter.annotation_text}" if parameter.annotation != "" else ""
+            equals = " = " if annotation else "="
+            default = "" if parameter.required else f"{equals}{parameter.default}"
+            parts.append(f"{parameter.name}{annotation}{default}")
+        if self.takes_any:
+            parts.append("**kwargs")
+        return f"({', '.join(parts)})"
+
+    @property
+    def source(self) -> str:
+        """``file:line`` of the definition."""
+        return f"{self.file}:{self.line}" if self.file else ""
+
+    def without(self, bound: Mapping[str, Any]) -> Signature:
+        """Returns the signature less the arguments that a registration fixes."""
+        if not bound:
+            return self
+        return replace(self, parameters=tuple(p for p in self.parameters if p.name not in bound))
+
+
+def read_signature(component: Component) -> Signature:
+    """Returns a component's signature with its docs, statically where its source can be found.
+
+    Raises:
+        ImportError: it cannot be read statically, and importing it fails.
+    """
+    from essmc_core.schema.static import read_statically
+
+    if isinstance(component.target, str):
+        found = read_statically(component.target)
+        if found is not None:
+            return found.without(component.bound)
+    return document(read_live(component.load()), component.load()).without(component.bound)
+
+
+def read_live(target: Any) -> Signature:
+    """Returns the signature of an imported class or function, docs left out; costs no parsing of source."""
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return Signature(name=getattr(target, "__name__", repr(target)), takes_any=True, static=False)
+    parameters, takes_any = [], False
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            takes_any = True
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            empty = inspect.Parameter.empty
+            parameters.append(
+                Parameter(
+                    parameter.name,
+                    "" if parameter.annotation is empty else parameter.annotation,
+                    MISSING if parameter.default is empty else repr(parameter.default),
+                )
+            )
+    return Signature(getattr(target, "__name__", repr(target)), tuple(parameters), takes_any, static=False)
+
+
+def document(signature: Signature, target: Any) -> Signature:
+    """Adds docstrings and the place in the source to a signature read from a live object."""
+    from essmc_core.schema.docstring import parameter_docs
+
+    doc = inspect.cleandoc(target.__doc__ or "")
+    docs = {**parameter_docs(inspect.getdoc(getattr(target, "__init__", None)) or ""), **parameter_docs(doc)}
+    try:
+        file, line = inspect.getsourcefile(target) or "", inspect.getsourcelines(target)[1]
+    except (OSError, TypeError):
+        file, line = "", 0
+    parameters = tuple(replace(p, doc=docs.get(p.name, "")) for p in signature.parameters)
+    return replace(signature, parameters=parameters, doc=doc, file=file, line=line)

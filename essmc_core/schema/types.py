@@ -1,0 +1,176 @@
+"""From the source text of an annotation to a type that pydantic can check, evaluating nothing."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from essmc_core.annotations import Nested
+from essmc_core.kinds import Registries
+
+_PLAIN: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "complex": complex,
+    "bytes": bytes,
+    "None": None,
+    "Path": str,
+    "PathLike": str,
+}
+_SEQUENCES = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "set", "frozenset", "Set")
+_MAPPINGS = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict")
+
+
+def evaluate(annotation: Any, registries: Registries) -> Any:
+    """Returns the type an annotation stands for; ``Any`` wherever it cannot be told.
+
+    Sequences of every spelling accept lists and tuples alike. A nested component becomes
+    ``Annotated[Any, Nested(kind)]``.
+
+    Args:
+        annotation: source text, or the annotation object of a live signature.
+        registries: whose kinds name the aliases of nested components.
+    """
+    if annotation == "":
+        return Any
+    if not isinstance(annotation, str):
+        return _from_object(annotation, registries)
+    try:
+        return _from_node(ast.parse(annotation, mode="eval").body, registries)
+    except SyntaxError:
+        return Any
+
+
+def nested_kind(annotated: Any) -> str | None:
+    """Returns the kind that an ``Annotated[Any, Nested(kind)]`` names, None for other types."""
+    if get_origin(annotated) is Annotated:
+        for extra in get_args(annotated)[1:]:
+            if isinstance(extra, Nested):
+                return extra.kind
+    return None
+
+
+def options(annotated: Any) -> tuple[Any, ...]:
+    """Returns the members of a union, or the type alone."""
+    if get_origin(annotated) in (Union, types.UnionType):
+        return tuple(get_args(annotated))
+    return (annotated,)
+
+
+def has_nested(annotated: Any) -> bool:
+    """Tells whether a nested component can occur anywhere inside the type."""
+    return nested_kind(annotated) is not None or any(has_nested(argument) for argument in get_args(annotated))
+
+
+def _sequence(*items: Any, fixed: bool = False) -> Any:
+    """A tuple type that takes lists and tuples, but neither strings nor mappings."""
+    import pydantic
+
+    made = tuple[items] if fixed else tuple[items[0] if items else Any, ...]  # type: ignore[valid-type,misc]
+    return Annotated[made, pydantic.Strict(False)]
+
+
+def _mapping(*items: Any) -> Any:
+    key, value = items if len(items) == 2 else (str, Any)
+    return dict[key, value]  # type: ignore[valid-type]
+
+
+def _union(members: Iterable[Any]) -> Any:
+    members = tuple(members)
+    return Any if any(member is Any for member in members) else Union[members]  # noqa: UP007 - built from a tuple
+
+
+def _from_node(node: ast.expr, registries: Registries) -> Any:
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str):
+            return evaluate(node.value, registries)
+        return None if node.value is None else Any
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return _from_name(_last_name(node), registries)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _union(_from_node(side, registries) for side in _flatten(node))
+    if isinstance(node, ast.Subscript):
+        return _from_subscript(node, registries)
+    return Any
+
+
+def _flatten(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        yield from _flatten(node.left)
+        yield from _flatten(node.right)
+    else:
+        yield node
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _from_name(name: str, registries: Registries) -> Any:
+    if name in _PLAIN:
+        return _PLAIN[name]
+    if name in (*_SEQUENCES, "tuple", "Tuple"):
+        return _sequence()
+    if name in _MAPPINGS:
+        return _mapping()
+    registry = registries.by_annotation(name)
+    return Any if registry is None else Annotated[Any, Nested(registry.kind)]
+
+
+def _from_subscript(node: ast.Subscript, registries: Registries) -> Any:
+    name = _last_name(node.value)
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if name == "Literal":
+        values = tuple(ast.literal_eval(item) for item in items)
+        return Literal[values]
+    if name == "Annotated":
+        return _from_node(items[0], registries)
+    ellipsis = len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis
+    inner = [_from_node(item, registries) for item in (items[:1] if ellipsis else items)]
+    if name == "Optional":
+        return _union([*inner, None])
+    if name == "Union":
+        return _union(inner)
+    if name in ("tuple", "Tuple"):
+        return _sequence(*inner, fixed=not ellipsis)
+    if name in _SEQUENCES:
+        return _sequence(*inner)
+    return _mapping(*inner) if name in _MAPPINGS else Any
+
+
+def _from_object(annotation: Any, registries: Registries) -> Any:
+    """Translates a live annotation by the same rules as source text."""
+    if annotation is None or annotation is type(None):
+        return None
+    if nested_kind(annotation) is not None:
+        return annotation
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        if isinstance(annotation, type):
+            return _from_name(annotation.__name__, registries) if annotation in _KNOWN_OBJECTS else Any
+        return Any
+    if origin is Literal:
+        return annotation
+    if origin is Annotated:
+        return _from_object(arguments[0], registries)
+    ellipsis = len(arguments) == 2 and arguments[1] is Ellipsis
+    inner = [_from_object(item, registries) for item in (arguments[:1] if ellipsis else arguments)]
+    if origin in (Union, types.UnionType):
+        return _union(inner)
+    if origin is tuple:
+        return _sequence(*inner, fixed=not ellipsis)
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return _mapping(*inner)
+    if isinstance(origin, type) and issubclass(origin, Iterable):
+        return _sequence(*inner)
+    return Any
+
+
+_KNOWN_OBJECTS = (int, float, bool, str, complex, bytes, list, tuple, dict, set, frozenset, Path)

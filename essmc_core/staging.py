@@ -1,0 +1,145 @@
+"""What one pack registers, kept aside until all of it is known to be good: a pack registers all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from essmc_core.component import Component
+from essmc_core.errors import DuplicateComponent
+from essmc_core.kinds import Registries
+from essmc_core.zoo import Zoo, ZooEntry
+
+
+class StagedRegistry:
+    """One kind, as a pack sees it while registering."""
+
+    def __init__(self, kind: str, pack: str, staged: dict[tuple[str, str], Component]) -> None:
+        self.kind = kind
+        self._pack = pack
+        self._staged = staged
+
+    def register(
+        self,
+        name: str,
+        target: str,
+        *,
+        summary: str = "",
+        aliases: Sequence[str] = (),
+        deprecated: Sequence[str] = (),
+        bare: bool = True,
+        bound: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Registers a component without importing it.
+
+        Args:
+            name: what users write in configurations.
+            target: ``"package.module:attribute"`` of a class or function.
+            summary: one line for listings.
+            aliases: other names that work and are not listed.
+            deprecated: old names that work and warn once.
+            bare: false keeps the name out of the bare names; ``pack/name`` always resolves.
+            bound: keyword arguments fixed by this registration, for many names served by one target.
+
+        Raises:
+            ValueError: the target is not ``"module:attribute"``.
+            DuplicateComponent: the pack registered the name already.
+        """
+        module, colon, attribute = target.partition(":")
+        if not (module and colon and attribute):
+            raise ValueError(f"target of {name!r} is {target!r}; it must read 'package.module:attribute'")
+        if (self.kind, name) in self._staged:
+            raise DuplicateComponent(f"{self._pack}/{name} is registered twice under {self.kind}")
+        self._staged[self.kind, name] = Component(
+            self.kind,
+            name,
+            self._pack,
+            target,
+            summary,
+            tuple(aliases),
+            tuple(deprecated),
+            bare,
+            {} if bound is None else bound,
+        )
+
+
+class StagedRegistries:
+    """All kinds, as a pack sees them: ``registries.backbones.register(...)``.
+
+    Args:
+        registries: where :meth:`commit` puts what was staged.
+        pack: short name of the pack.
+    """
+
+    def __init__(self, registries: Registries, pack: str) -> None:
+        self._registries = registries
+        self._pack = pack
+        self._staged: dict[tuple[str, str], Component] = {}
+        self._kinds: dict[str, str] = {}
+        self._views: dict[str, StagedRegistry] = {}
+
+    def add_kind(self, kind: str, singular: str) -> StagedRegistry:
+        """Adds a kind of component, e.g. ``add_kind("detectors", "detector")``."""
+        self._kinds[kind] = singular
+        return self._view(kind)
+
+    def __getitem__(self, kind: str) -> StagedRegistry:
+        return self._view(kind if kind in self._kinds else self._registries[kind].kind)
+
+    def __getattr__(self, kind: str) -> StagedRegistry:
+        if kind.startswith("_"):
+            raise AttributeError(kind)
+        return self[kind] if kind in self._kinds else self._view(getattr(self._registries, kind).kind)
+
+    def _view(self, kind: str) -> StagedRegistry:
+        if kind not in self._views:
+            self._views[kind] = StagedRegistry(kind, self._pack, self._staged)
+        return self._views[kind]
+
+    def commit(self) -> dict[str, int]:
+        """Adds everything to the registries and returns how many of each kind."""
+        for kind, singular in self._kinds.items():
+            self._registries.add_kind(kind, singular)
+        counts: dict[str, int] = {}
+        for (kind, _), component in self._staged.items():
+            self._registries[kind].table.add(component)
+            counts[kind] = counts.get(kind, 0) + 1
+        return counts
+
+
+class StagedZoo:
+    """The zoo, as a pack sees it while registering.
+
+    Args:
+        zoo: where :meth:`commit` puts what was staged.
+        pack: short name of the pack.
+    """
+
+    def __init__(self, zoo: Zoo, pack: str) -> None:
+        self._zoo = zoo
+        self._pack = pack
+        self._staged: dict[str, Path] = {}
+
+    def add_directory(self, directory: str | Path) -> None:
+        """Adds every ``*.yaml`` below a folder; names and folders that start with ``_`` are left out.
+
+        Raises:
+            FileNotFoundError: there is no such folder.
+            DuplicateComponent: two files have the same stem.
+        """
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise FileNotFoundError(f"zoo directory {directory} does not exist")
+        for path in sorted(directory.rglob("*.yaml")):
+            if any(part.startswith("_") for part in path.relative_to(directory).parts):
+                continue
+            if path.stem in self._staged:
+                raise DuplicateComponent(f"two zoo entries are called {path.stem!r}: {self._staged[path.stem]}, {path}")
+            self._staged[path.stem] = path
+
+    def commit(self) -> int:
+        """Adds everything to the zoo and returns how many entries."""
+        for name, path in self._staged.items():
+            self._zoo.add(ZooEntry(name=name, pack=self._pack, path=path))
+        return len(self._staged)

@@ -1,0 +1,36 @@
+"""Weights: from a URI to a loaded module, with a report. Fetching works without torch."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from essmc_core.weights.direct_build import build_with_weights as build_with_weights
+    from essmc_core.weights.fetching import fetch as fetch
+    from essmc_core.weights.load import load_pretrained as load_pretrained
+    from essmc_core.weights.read import read_weights as read_weights
+    from essmc_core.weights.report import LoadReport as LoadReport
+    from essmc_core.weights.random_fills import skip_init as skip_init
+    from essmc_core.weights.source import WeightsSource as WeightsSource
+
+# A module must not have the name of what it exports: importing it would hide the export.
+_HOMES = {
+    "LoadReport": "report",
+    "WeightsSource": "source",
+    "build_with_weights": "direct_build",
+    "fetch": "fetching",
+    "load_pretrained": "load",
+    "read_weights": "read",
+    "skip_init": "random_fills",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

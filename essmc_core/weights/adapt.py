@@ -1,0 +1,122 @@
+"""Rules that make a tensor of the weights fit a tensor of the module, each one saying what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from essmc_core.weights.source import Inflation
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptOptions:
+    """What the caller allows.
+
+    Attributes:
+        inflate: how 2D kernels become 3D ones; None: they do not.
+        input_key: the convolution whose number of input channels may change; None: no one's may.
+    """
+
+    inflate: Inflation | None = None
+    input_key: str | None = None
+
+
+# Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a few words
+# on the change, or None if it does not apply. It need not bring about the final shape: rules are applied one after
+# another, so that a later one may finish what an earlier one began.
+Rule = Callable[[str, Tensor, Tensor, AdaptOptions], "tuple[Tensor, str] | None"]
+
+
+def calibrated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+    """Gives a 2D kernel (O, I, k, k), or (O, I, 1, k, k), the layout of TAdaConv's base weight (1, 1, O, I, k, k).
+
+    Source: Huang et al., "TAda! Temporally-Adaptive Convolutions for Video Understanding", ICLR 2022.
+    """
+    if wanted.dim() != 6 or wanted.shape[:2] != (1, 1):
+        return None
+    flat = given.squeeze(2) if given.dim() == 5 and given.shape[2] == 1 else given
+    if flat.shape != wanted.shape[2:]:
+        return None
+    return flat[None, None], "2D kernel as the base weight of TAdaConv"
+
+
+def inflated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+    """Turns a kernel (O, I, k, k) into (O, I, t, k, k).
+
+    ``"average"`` repeats it t times and divides by t, so that a clip of equal frames gives the 2D response (Carreira
+    and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017). ``"centre"`` puts it on the middle frame among zeros.
+    """
+    if options.inflate is None or given.dim() != 4 or wanted.dim() != 5:
+        return None
+    if given.shape[0] != wanted.shape[0] or given.shape[2:] != wanted.shape[3:]:
+        return None
+    frames = wanted.shape[2]
+    if options.inflate == "average":
+        return (given / frames).unsqueeze(2).repeat(1, 1, frames, 1, 1), f"inflated to {frames} frames by averaging"
+    inflated = given.new_zeros(*given.shape[:2], frames, *given.shape[2:])
+    inflated[:, :, frames // 2] = given
+    return inflated, f"inflated to {frames} frames around the centre"
+
+
+def input_channels(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+    """Changes the number of input channels of the first convolution, keeping the scale of its response.
+
+    One channel gets the sum of the kernels (the response to a grey picture stays the same); other numbers repeat
+    the kernels in turn, scaled by old / new.
+    """
+    if key != options.input_key or given.dim() < 4 or given.dim() != wanted.dim():
+        return None
+    old, new = given.shape[1], wanted.shape[1]
+    if old == new or given.shape[0] != wanted.shape[0] or given.shape[2:] != wanted.shape[2:]:
+        return None
+    note = f"{old} input channels to {new}"
+    if new == 1:
+        return given.sum(dim=1, keepdim=True), f"{note} by summing"
+    turns = [channel % old for channel in range(new)]
+    return given[:, turns] * (old / new), f"{note} by repeating"
+
+
+DEFAULT_RULES: tuple[Rule, ...] = (calibrated_kernel, inflated_kernel, input_channels)
+
+
+def fit(
+    key: str, given: Tensor, wanted: Tensor, options: AdaptOptions, rules: Sequence[Rule] = DEFAULT_RULES
+) -> tuple[Tensor, tuple[str, ...]] | str:
+    """Makes one tensor fit another's shape and type.
+
+    Args:
+        key: the module's name for it.
+        given: tensor of the weights.
+        wanted: tensor of the module (only its shape and type are read).
+        options: what is allowed.
+        rules: tried in order while the shapes differ.
+
+    Returns:
+        The fitting tensor and notes on what was done, or, if it cannot be made to fit, the reason.
+    """
+    tensor, notes = given, list[str]()
+    for rule in rules:
+        if tensor.shape == wanted.shape:
+            break
+        if outcome := rule(key, tensor, wanted, options):
+            tensor = outcome[0]
+            notes.append(outcome[1])
+    if tensor.shape != wanted.shape:
+        return f"shape {_shape(given)} does not fit {_shape(wanted)}"
+    if tensor.dtype != wanted.dtype:
+        if not (tensor.is_floating_point() and wanted.is_floating_point()):
+            return f"type {_type(given)} does not fit {_type(wanted)}"
+        notes.append(f"cast from {_type(tensor)} to {_type(wanted)}")
+        tensor = tensor.to(wanted.dtype)
+    return tensor, tuple(notes)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix(f"{torch.__name__}.")

@@ -1,0 +1,71 @@
+"""The folder of downloaded weights: names, atomic publication, one writer at a time, offline mode."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import unquote, urlsplit
+
+from essmc_core.paths import cache_dir
+
+_FALSE = ("", "0", "false", "no", "off")
+
+
+def weights_cache() -> Path:
+    """Returns the folder for weights, which may not exist yet."""
+    return cache_dir() / "weights"
+
+
+def is_offline() -> bool:
+    """Whether ``ESSMC_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network."""
+    return any(os.environ.get(name, "").lower() not in _FALSE for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+def cached_path(uri: str, sha256: str | None) -> Path:
+    """Returns where the file behind a URI is kept.
+
+    Files with a stated digest are told apart by it, whichever URI they came from; the others by their URI.
+    """
+    name = re.sub(r"[^\w.+-]", "_", unquote(urlsplit(uri).path).rsplit("/", 1)[-1])[-100:] or "weights"
+    identity = f"sha256-{sha256}" if sha256 else f"uri-{hashlib.sha256(uri.encode()).hexdigest()[:32]}"
+    return weights_cache() / identity / name
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a temporary file that becomes ``path`` if, and only if, the block ends without an exception."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield cast(BinaryIO, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Writes a small file atomically."""
+    with writing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Waits until no other process is fetching ``path``, and sweeps up what a killed one left behind."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / f".{path.name}.lock"):
+        for leftover in path.parent.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+        yield

@@ -1,0 +1,58 @@
+"""sha256 of weights files: computed once per state of a file, then remembered in the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from essmc_core.errors import WeightsHashMismatch
+from essmc_core.weights.cache import publish, weights_cache
+
+_CHUNK = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the file's digest, 64 hexadecimal digits.
+
+    A file that has not changed since (same size, modification time and inode) is not read again.
+    """
+    status = path.stat()
+    state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino]
+    note = weights_cache() / "digests" / f"{hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]}.json"
+    try:
+        remembered = json.loads(note.read_text(encoding="utf-8"))
+        if remembered["state"] == state:
+            return str(remembered["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    digest = _compute(path)
+    try:
+        publish(note, json.dumps({"state": state, "sha256": digest}).encode())
+    except OSError:
+        pass  # A cache that cannot be written costs a second reading, nothing more.
+    return digest
+
+
+def verify(path: Path, expected: str | None, *, uri: str) -> None:
+    """Checks the file's digest, if one is expected.
+
+    Raises:
+        WeightsHashMismatch: it differs.
+    """
+    if expected is None:
+        return
+    actual = sha256_of(path)
+    if actual != expected:
+        raise WeightsHashMismatch(
+            f"The weights {uri} have sha256 {actual}, expected {expected}.",
+            hint=f"It came to {path}. If it was changed on purpose, state its new sha256; otherwise do not use it.",
+        )
+
+
+def _compute(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

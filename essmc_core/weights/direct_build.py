@@ -1,0 +1,61 @@
+"""Builds a module straight from its weights: nothing is initialised that is overwritten at once, and nothing copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from torch import nn
+
+from essmc_core.weights.adapt import DEFAULT_RULES, Rule
+from essmc_core.weights.load import Source, check_plan, execute_plan, open_weights
+from essmc_core.weights.plan import plan_load
+from essmc_core.weights.report import LoadReport
+from essmc_core.weights.random_fills import skip_init
+from essmc_core.weights.source import WeightsSource
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def build_with_weights(
+    build: Callable[[], M],
+    source: Source,
+    *,
+    mmap: bool | None = None,
+    allow_head_mismatch: bool = True,
+    rules: Sequence[Rule] = DEFAULT_RULES,
+    **options: Any,
+) -> tuple[M, LoadReport]:
+    """Builds a module and loads its weights, as `load_pretrained` after ``build()`` would, but faster.
+
+    The module is built without random values and receives the tensors of the file themselves. If these do not fill all
+    of it (a new head, say), it is built once more, with random values, and loaded by copying.
+
+    Args:
+        build: makes the module; may be called twice.
+        source: as for `load_pretrained`.
+        mmap: whether the tensors stay mapped from the file; None: only for files in a cache or a package. A mapped file
+            must not be overwritten in place while the module lives.
+        allow_head_mismatch: as for `load_pretrained`.
+        rules: as for `load_pretrained`.
+        **options: attributes of `WeightsSource` that take precedence over those in ``source``.
+
+    Returns:
+        The module and the report.
+
+    Raises:
+        As `load_pretrained`.
+    """
+    parsed = WeightsSource.parse(source, **options)
+    weights = open_weights(parsed, mmap=mmap)
+    with skip_init():
+        module = build()
+    plan = plan_load(module, weights, parsed, allow_head_mismatch=allow_head_mismatch, rules=rules)
+    check_plan(plan, parsed, weights)
+    # Buffers were not left out, so that those the weights lack are right already.
+    if plan.filled.issuperset(name for name, _ in module.named_parameters(remove_duplicate=False)):
+        execute_plan(module, plan, assign=True)
+        return module, plan.report
+    module = build()
+    execute_plan(module, plan, assign=False)
+    return module, plan.report

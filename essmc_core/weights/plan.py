@@ -1,0 +1,134 @@
+"""Decides, before anything is touched, which tensor of the weights goes where in a module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
+from essmc_core.weights.coverage import coverage, is_counter, usage
+from essmc_core.weights.report import LoadReport
+from essmc_core.weights.source import WeightsSource
+from essmc_core.weights.state_dict import strip_key
+
+DEFAULT_HEAD_PREFIXES = ("head",)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What a load would do.
+
+    Attributes:
+        tensors: the module's key -> tensor that fits it.
+        filled: the keys that then have their values from the weights, by themselves or through a tied tensor.
+        misfits: key -> reason, for tensors that do not fit and may not be dropped.
+        report: the outcome, as it will be if the plan is carried out.
+    """
+
+    tensors: Mapping[str, Tensor]
+    filled: frozenset[str]
+    misfits: Mapping[str, str]
+    report: LoadReport
+
+
+def plan_load(
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: WeightsSource,
+    *,
+    allow_head_mismatch: bool = True,
+    rules: Sequence[Rule] = DEFAULT_RULES,
+) -> LoadPlan:
+    """Matches weights with a module's tensors.
+
+    Args:
+        module: is only read. Wrappers (DDP, torch.compile) around it do not matter.
+        weights: tensors under the module's names.
+        source: what is allowed, and what the report says about the origin.
+        allow_head_mismatch: whether a tensor of the head that does not fit may be dropped.
+        rules: the ways to adapt a tensor.
+    """
+    expected = {key: value for key, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    names = _match_names(expected, weights)
+    options = AdaptOptions(source.inflate, _first_convolution(expected) if source.in_chans else None)
+    heads = (source.head_prefixes or DEFAULT_HEAD_PREFIXES) if allow_head_mismatch else ()
+    tensors: dict[str, Tensor] = {}
+    adapted: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    for key, name in names.items():
+        outcome = fit(key, weights[name], expected[key], options, rules)
+        if isinstance(outcome, str):
+            skipped[key] = outcome
+            continue
+        tensors[key] = outcome[0]
+        if outcome[1]:
+            adapted[key] = "; ".join(outcome[1])
+    skipped |= _rest_of_head(skipped, tensors, expected, heads)
+    ties = _tied_groups(expected)
+    filled = set(tensors) | {key for group in ties for key in group if not tensors.keys().isdisjoint(group)}
+    droppable = {key for key in skipped if _below(key, heads) or is_counter(key)}
+    placed = set(names.values())
+    left_over = {name: tensor for name, tensor in weights.items() if name not in placed}
+    report = LoadReport(
+        source=source.uri,
+        loaded=tuple(tensors),
+        adapted=adapted,
+        skipped=skipped,
+        missing=tuple(key for key in expected if key not in filled and key not in skipped),
+        unexpected=tuple(left_over),
+        coverage=coverage(expected, filled, droppable),
+        usage=usage(
+            (weights[names[key]] for key in tensors),
+            {name: tensor for name, tensor in left_over.items() if not _below(name, heads)},
+            {strip_key(key) for key in expected},
+        ),
+        sha256=source.sha256,
+    )
+    misfits = {key: reason for key, reason in skipped.items() if key not in droppable}
+    return LoadPlan(tensors, frozenset(filled), misfits, report)
+
+
+def tied_groups(module: nn.Module) -> list[list[str]]:
+    """Returns the groups of state-dict keys that are one tensor in the module."""
+    state = module.state_dict(keep_vars=True)
+    return _tied_groups({key: value for key, value in state.items() if isinstance(value, Tensor)})
+
+
+def _tied_groups(tensors: Mapping[str, Tensor]) -> list[list[str]]:
+    groups: dict[int, list[str]] = {}
+    for key, tensor in tensors.items():
+        groups.setdefault(id(tensor), []).append(key)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Maps the module's keys to the weights' keys; the wrappers of the module are looked through."""
+    names: dict[str, str] = {}
+    for key in expected:
+        name = key if key in weights else strip_key(key)
+        if name in weights:
+            names[key] = name
+    return names
+
+
+def _first_convolution(expected: Mapping[str, Tensor]) -> str | None:
+    return next((key for key, tensor in expected.items() if tensor.dim() >= 4), None)
+
+
+def _rest_of_head(
+    skipped: Mapping[str, str], tensors: dict[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
+) -> dict[str, str]:
+    """Drops the bias along with a head's weight: one without the other would be neither old nor new."""
+    owners = {key.rpartition(".")[0] for key in skipped if _below(key, heads)}
+    dropped: dict[str, str] = {}
+    for key in [key for key in tensors if _below(key, heads) and key.rpartition(".")[0] in owners]:
+        if expected[key].dim() <= 1:
+            del tensors[key]
+            dropped[key] = "belongs to a tensor that was dropped"
+    return dropped
+
+
+def _below(key: str, prefixes: Sequence[str]) -> bool:
+    return any(strip_key(key) == prefix or strip_key(key).startswith(f"{prefix}.") for prefix in prefixes)

@@ -1,0 +1,149 @@
+"""From a weights file to the object it holds, without running what a pickle might carry."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import pickletools
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from essmc_core.errors import UnsafeWeights, WeightsCorrupt, WeightsNotFound
+from essmc_core.weights.sniff import describe, is_torchscript, sniff
+
+_REFUSED = re.compile(r"GLOBAL ([\w.]+)|(?:reduce for unrecognized function|instantiate unsupported class) .*?([\w.]+)")
+_REFUSALS = ("unsupported global", "unsupported class", "trying to call reduce", "trying to instantiate", "blocklisted")
+_BOILERPLATE = ("Weights only load failed", "Please file an issue", "Check the documentation", "(1)", "(2)")
+
+
+def read_weights(path: Path, *, mmap: bool = True) -> Mapping[str, Any]:
+    """Reads a safetensors or torch file; its content decides which, not its name.
+
+    Args:
+        path: the file.
+        mmap: map tensors into memory instead of reading them, where the format allows it. Such tensors are private
+            (writing to them does not change the file), but the file must not be overwritten in place while they live.
+
+    Returns:
+        The mapping the file holds, on the CPU: a state dict, or a checkpoint with one inside.
+
+    Raises:
+        WeightsNotFound: there is no such file.
+        WeightsCorrupt: the file is truncated or of another format.
+        UnsafeWeights: the file is a pickle that would run code, or a TorchScript program.
+    """
+    if not path.exists():
+        raise WeightsNotFound(f"There is no weights file {path}.")
+    kind = None if path.is_dir() else sniff(path)
+    if kind is None:
+        raise WeightsCorrupt(
+            f"{path} is {describe(path)}.", hint="Weights are read from safetensors and from files of torch.save."
+        )
+    if kind == "safetensors":
+        return _read_safetensors(path, mmap)
+    if kind == "torch zip" and is_torchscript(path):
+        raise UnsafeWeights(
+            f"{path} is a TorchScript archive, a program rather than weights.",
+            hint="Save its tensors: torch.save(torch.jit.load(path).state_dict(), new_path).",
+        )
+    if kind == "pickle":
+        raise _plain_pickle(path)
+    content = _read_torch(path, mmap and kind == "torch zip")
+    if not isinstance(content, Mapping):
+        raise WeightsCorrupt(f"{path} holds a {type(content).__name__}, not a state dict.")
+    return content
+
+
+def _read_safetensors(path: Path, mmap: bool) -> Mapping[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load, load_file
+
+    try:
+        return load_file(path) if mmap else load(path.read_bytes())
+    except SafetensorError as error:
+        raise WeightsCorrupt(f"{path} is a damaged safetensors file: {error}.", hint="Fetch it again.") from error
+
+
+def _read_torch(path: Path, mmap: bool) -> object:
+    try:
+        with _harmless_globals():
+            if path.suffix == ".safetensors":
+                # torch.load goes by this suffix, but a file object has none.
+                with path.open("rb") as stream:
+                    return torch.load(stream, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        if any(phrase in str(error).lower() for phrase in _REFUSALS):
+            raise _unsafe(path, _reason(error)) from error
+        raise _damaged(path, error) from error
+    except (EOFError, RuntimeError, ValueError, LookupError, AttributeError, TypeError, OSError) as error:
+        # A pickle machine fed with noise fails in any of these ways.
+        raise _damaged(path, error) from error
+
+
+def _harmless_globals() -> AbstractContextManager[None]:
+    """Allows plain data types that trainers leave in checkpoints and that run no code when they are rebuilt."""
+    allow = getattr(torch.serialization, "safe_globals", None)  # from torch 2.5 on
+    if allow is None:
+        return nullcontext()
+    plain: list[Any] = [argparse.Namespace, int, float, str, list, dict, *_numpy_scalars()]
+    # Restricted reading fills plain dicts only, so a defaultdict is read as one.
+    substitutes = [] if torch.__version__ < (2, 6) else [(_plain_dict, "collections.defaultdict")]
+    return cast("AbstractContextManager[None]", allow([*plain, *substitutes]))
+
+
+def _plain_dict(factory: object = None) -> dict[Any, Any]:
+    return {}
+
+
+def _numpy_scalars() -> list[Any]:
+    try:
+        import numpy
+    except ImportError:
+        return []
+    rebuild = numpy.float64(0).__reduce__()[0]
+    kinds = [numpy.dtype(name) for name in ("float16", "float32", "float64", "int32", "int64", "bool")]
+    return [rebuild, numpy.dtype, *(type(kind) for kind in kinds)]
+
+
+def _plain_pickle(path: Path) -> UnsafeWeights | WeightsCorrupt:
+    """Tells what a pickle that torch.save did not write would call; the pickle is listed, not run."""
+    called: list[str] = []
+    strings: list[str] = []
+    try:
+        for opcode, argument, _ in pickletools.genops(path.read_bytes()):
+            if isinstance(argument, str) and "UNICODE" in opcode.name:
+                strings.append(argument)
+            elif opcode.name == "GLOBAL" and isinstance(argument, str):
+                called.append(argument.replace(" ", "."))
+            elif opcode.name == "STACK_GLOBAL":
+                called.append(".".join(strings[-2:]))
+    except ValueError as error:
+        return _damaged(path, error)
+    return _unsafe(path, f"it calls {called[0]}" if called else "torch.save did not write it")
+
+
+def _unsafe(path: Path, reason: str) -> UnsafeWeights:
+    match = _REFUSED.search(reason)
+    name = next((group for group in match.groups() if group), None) if match else None
+    return UnsafeWeights(
+        f"{path} is a pickle that is more than tensors: {f'it needs {name}' if name else reason}. Nothing was run.",
+        hint="If you trust its origin, open it with torch.load(path, weights_only=False) where that code is installed, "
+        "and save the state dict alone with torch.save or safetensors.",
+    )
+
+
+def _damaged(path: Path, error: Exception) -> WeightsCorrupt:
+    message = f"{path} is a damaged or truncated file of torch.save ({_reason(error)})."
+    return WeightsCorrupt(message, hint="Fetch it again.")
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_BOILERPLATE)]
+    return telling[0].rstrip(".") if telling else type(error).__name__

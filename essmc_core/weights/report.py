@@ -1,0 +1,85 @@
+"""What loading did: which tensors were loaded, adapted, skipped, missing or left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """The outcome of one load, or of one that was refused.
+
+    Keys are those of the module, except in ``unexpected``, where they are the weights' (after the key map).
+
+    Attributes:
+        source: where the weights came from (URI or path).
+        loaded: keys that received a tensor, adapted ones included.
+        adapted: key -> how the tensor was made to fit.
+        skipped: key -> why a tensor of that name was not used.
+        missing: keys for which the weights hold no tensor.
+        unexpected: keys of the weights for which the module has no place.
+        coverage: share of the module that was loaded, in [0, 1]: the smaller of the share of its tensors and the
+            share of their elements. A dropped head and batch counters are left out of the count.
+        usage: share in [0, 1] of the weights' elements that found a place, counting as left over only those that
+            continue a numbered series of the module (``layer3.6`` where the module ends at ``layer3.5``).
+        sha256: digest the weights were verified against, if one was stated.
+    """
+
+    source: str = ""
+    loaded: tuple[str, ...] = ()
+    adapted: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    coverage: float = 0.0
+    usage: float = 1.0
+    sha256: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every tensor of the module was loaded (left-over weights do not matter)."""
+        return not self.missing and not self.skipped
+
+    def summary(self) -> str:
+        """One line for a log."""
+        counts = [f"{len(self.loaded)} tensors loaded ({self.coverage:.1%} of the module)"]
+        for name in ("adapted", "skipped", "missing", "unexpected"):
+            if count := len(getattr(self, name)):
+                counts.append(f"{count} {name}")
+        origin = f" from {self.source}" if self.source else ""
+        return ", ".join(counts) + origin
+
+    def __str__(self) -> str:
+        lines = [self.summary()]
+        lines += _section("adapted", (f"{key}: {how}" for key, how in self.adapted.items()))
+        lines += _section("skipped", (f"{key}: {why}" for key, why in self.skipped.items()))
+        lines += _section("missing", self.missing)
+        lines += _section("unexpected", self.unexpected)
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as plain values, ready for JSON."""
+        return {
+            "source": self.source,
+            "sha256": self.sha256,
+            "coverage": self.coverage,
+            "usage": self.usage,
+            "loaded": list(self.loaded),
+            "adapted": dict(self.adapted),
+            "skipped": dict(self.skipped),
+            "missing": list(self.missing),
+            "unexpected": list(self.unexpected),
+        }
+
+
+def _section(title: str, rows: Iterable[str]) -> list[str]:
+    listed = list(rows)
+    if not listed:
+        return []
+    lines = [f"  {title}:", *(f"    {row}" for row in listed[:_LISTED])]
+    if len(listed) > _LISTED:
+        lines.append(f"    ... and {len(listed) - _LISTED} more")
+    return lines

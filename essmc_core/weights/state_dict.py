@@ -1,0 +1,137 @@
+"""From a checkpoint to a flat state dict with the module's names: unwrap, strip, map keys, pick a level."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from essmc_core.errors import WeightsMismatch
+from essmc_core.weights.source import KeyMap, WeightsSource
+
+T = TypeVar("T")
+
+_PLAIN = ("state_dict", "model_state", "model_state_dict", "model")
+_AVERAGED = ("state_dict_ema", "model_ema_state", "model_ema")
+_DEEPEST = 3
+
+# Left by wrappers anywhere in a key (torch.compile, activation checkpointing, FSDP); no module uses these names.
+_WRAPPER_PARTS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+# Left by (Distributed)DataParallel and weight averaging in front of a key.
+_LEADING = re.compile(r"\A(?:module\.)+")
+
+
+def extract_state_dict(checkpoint: Mapping[str, Any], source: WeightsSource) -> dict[str, Tensor]:
+    """Returns the tensors that ``source`` selects from a checkpoint, under the names it gives them.
+
+    The order is: unwrap, strip wrappers, key map, ``sub_level``, ``prefix``.
+
+    Raises:
+        WeightsMismatch: no tensors, no such level or kind of weights, or two keys that become one.
+    """
+    tensors = unwrap(checkpoint, ema=source.ema)
+    tensors = strip_wrappers(tensors)
+    tensors = map_keys(tensors, source.key_map)
+    if source.sub_level:
+        tensors = take_sub_level(tensors, source.sub_level)
+    if source.prefix:
+        front = source.prefix.rstrip(".") + "."
+        tensors = {front + key: tensor for key, tensor in tensors.items()}
+    return tensors
+
+
+def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[str, Tensor]:
+    """Finds the state dict inside a training checkpoint.
+
+    Args:
+        checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict`` or
+            ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
+        ema: True for the averaged weights, False for the plain ones, None for the plain ones if there are any.
+
+    Raises:
+        WeightsMismatch: there are no tensors, or not the kind asked for.
+    """
+    content: Mapping[str, Any] = checkpoint
+    wanted = {None: _PLAIN + _AVERAGED, True: _AVERAGED, False: _PLAIN}[ema]
+    found_kind = ema is not True
+    for _ in range(_DEEPEST):
+        inner = next((content[key] for key in wanted if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        # What is inside `model_ema` may in turn be a plain `state_dict`.
+        content, wanted, found_kind = inner, _PLAIN, True
+    tensors = {str(key): value.detach() for key, value in content.items() if isinstance(value, Tensor)}
+    if not found_kind:
+        hint = "Load the plain weights with ema=False."
+        raise WeightsMismatch(f"The weights hold no averaged (EMA) ones; {_top_level(checkpoint)}.", hint=hint)
+    if not tensors:
+        hint = "Only its averaged (EMA) weights may be there: try ema=True." if ema is False else ""
+        raise WeightsMismatch(f"The weights file holds no state dict; {_top_level(checkpoint)}.", hint=hint)
+    return tensors
+
+
+def strip_wrappers(state_dict: Mapping[str, T]) -> dict[str, T]:
+    """Removes what DataParallel, DDP, FSDP, torch.compile and weight averaging put into keys.
+
+    Applying it twice is the same as applying it once.
+    """
+    return _rename(state_dict, strip_key, "after the prefixes of wrappers are removed")
+
+
+def strip_key(key: str) -> str:
+    """Removes wrappers' parts from one key."""
+    return _LEADING.sub("", _WRAPPER_PARTS.sub("", key), count=1) if "mod" in key else key
+
+
+def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
+    """Applies every (regular expression, replacement) pair in order to each key, with `re.sub`.
+
+    Raises:
+        WeightsMismatch: two keys become one.
+    """
+    compiled = [(re.compile(pattern), replacement) for pattern, replacement in key_map]
+
+    def rename(key: str) -> str:
+        for pattern, replacement in compiled:
+            key = pattern.sub(replacement, key)
+        return key
+
+    return _rename(state_dict, rename, "after the key map")
+
+
+def take_sub_level(state_dict: Mapping[str, T], sub_level: str) -> dict[str, T]:
+    """Keeps the keys below a prefix, without the prefix.
+
+    Raises:
+        WeightsMismatch: there are none.
+    """
+    front = sub_level.rstrip(".") + "."
+    kept = {key.removeprefix(front): value for key, value in state_dict.items() if key.startswith(front)}
+    if not kept:
+        tops = ", ".join(top_level_names(state_dict))
+        raise WeightsMismatch(f"The weights have nothing below {sub_level!r}.", hint=f"At the top level they have: {tops}.")
+    return kept
+
+
+def top_level_names(keys: Iterable[str]) -> list[str]:
+    """Returns the distinct first parts of dotted keys, in order."""
+    return list(dict.fromkeys(key.partition(".")[0] for key in keys))
+
+
+def _rename(state_dict: Mapping[str, T], rename: Callable[[str], str], when: str) -> dict[str, T]:
+    renamed: dict[str, T] = {}
+    origins: dict[str, str] = {}
+    for key, value in state_dict.items():
+        new = rename(key)
+        if new in renamed:
+            raise WeightsMismatch(f"Both {origins[new]!r} and {key!r} of the weights become {new!r} {when}.")
+        renamed[new], origins[new] = value, key
+    return renamed
+
+
+def _top_level(checkpoint: Mapping[str, Any]) -> str:
+    names = [str(key) for key in checkpoint]
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"its keys are {shown}" if names else "it is empty"

@@ -1,0 +1,232 @@
+"""The zoo: models by name, each one YAML file that holds the recipe and the facts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownModel
+from essmc_core.names import Patterns, as_patterns, did_you_mean, matches
+from essmc_core.nametable import NameTable
+from essmc_core.pins import read_pins
+from essmc_core.registry import Explain, explain_nothing
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+
+SECTIONS = (
+    "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
+    "notes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One model of the zoo; its file is read on first use.
+
+    Attributes:
+        name: the file's stem, e.g. ``tada2d_r50_k400``.
+        pack: short name of the pack that ships it; ``core`` for those of essmc-core.
+        path: the YAML file.
+    """
+
+    name: str
+    pack: str
+    path: Path
+    bare: bool = True
+    aliases: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+    resolve_pack: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def qualified(self) -> str:
+        """``pack/name``, which always resolves."""
+        return f"{self.pack}/{self.name}"
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The whole file.
+
+        Raises:
+            ConfigError: the file is missing, is not YAML, or has a section that zoo entries do not have.
+        """
+        from essmc_core.config import load_config
+
+        config = load_config(self.path, resolve_pack=self.resolve_pack)
+        for key in config:
+            if key not in SECTIONS:
+                suggestion = did_you_mean(key, SECTIONS)
+                raise ConfigError(
+                    f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion
+                )
+        if not isinstance(config.get("model"), Mapping):
+            raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
+        return config
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Returns a section that is a mapping, empty where the file has none."""
+        value = self.config.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def summary(self) -> str:
+        """One line for listings."""
+        return str(self.config.get("summary", ""))
+
+    @property
+    def modality(self) -> str:
+        """``image`` or ``video``; empty where the entry does not say."""
+        return str(self.section("input").get("modality", ""))
+
+    @property
+    def results(self) -> Sequence[Mapping[str, Any]]:
+        """Published or measured results, each with dataset, metric, value, protocol and source."""
+        return tuple(self.config.get("results") or ())
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets the results are on, in the order of the file."""
+        return list(dict.fromkeys(str(result["dataset"]) for result in self.results if "dataset" in result))
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights can be fetched."""
+        return bool(self.section("weights").get("uri"))
+
+    @property
+    def params(self) -> int | None:
+        """Number of parameters, None until `essmc verify --write` filled it in."""
+        value = self.section("cost").get("params")
+        return None if value is None else int(value)
+
+    @property
+    def macs(self) -> float | None:
+        """Multiply-accumulates of one view, None until `essmc verify --write` filled them in."""
+        value = self.section("cost").get("gmacs")
+        return None if value is None else float(value) * 1e9
+
+    @property
+    def listed_aliases(self) -> tuple[str, ...]:
+        """Other names of this entry, from its file."""
+        return tuple(self.config.get("aliases") or ())
+
+    def labels(self) -> list[str]:
+        """Returns the class names by index, empty where the entry names none.
+
+        Raises:
+            ConfigFileNotFound: the file of labels is missing.
+        """
+        labels = self.config.get("labels")
+        if labels is None:
+            return []
+        if not isinstance(labels, str):
+            return [str(label) for label in labels]
+        path = self.path.parent / labels
+        if not path.is_file():
+            raise ConfigFileNotFound(f"the file of labels {path} does not exist", where=self.config.where("labels"))
+        return path.read_text(encoding="utf-8").splitlines()
+
+
+class Zoo:
+    """All zoo entries by name.
+
+    Args:
+        explain: gives the hint of a failed look-up.
+    """
+
+    def __init__(self, explain: Explain = explain_nothing) -> None:
+        self.table: NameTable[ZooEntry] = NameTable("zoo", read_pins)
+        self.explain = explain
+
+    def add(self, entry: ZooEntry) -> None:
+        """Adds an entry; the same name from two packs stays reachable as ``pack/name``."""
+        object.__setattr__(entry, "resolve_pack", self.resolve_pack)
+        self.table.add(entry)
+
+    def resolve_pack(self, pack: str, file: str) -> Path:
+        """Returns the file that ``_base_: pack::file`` names, looked for beside the pack's entries.
+
+        Raises:
+            ConfigFileNotFound: no pack of that name ships such a file.
+        """
+        folders = list(dict.fromkeys(entry.path.parent for entry in self.table if entry.pack == pack))
+        for folder in folders:
+            if (folder / file).is_file():
+                return folder / file
+        packs = sorted({entry.pack for entry in self.table})
+        found = f"the pack {pack!r} has no zoo file {file!r}" if folders else f"no pack with a zoo is called {pack!r}"
+        raise ConfigFileNotFound(found, hint=did_you_mean(pack, packs))
+
+    def entry(self, name: str) -> ZooEntry:
+        """Returns the entry of a name, alias or ``pack/name``.
+
+        Raises:
+            UnknownModel: no entry has the name; the message suggests names and packs.
+            AmbiguousComponent: several packs offer it.
+            BrokenPack: a quarantined pack would have brought it.
+        """
+        found = self.table.find(name) or self._by_alias(name)
+        if found is None:
+            suggestion = did_you_mean(name, self.table.all_names())
+            raise UnknownModel(
+                f"no zoo model is called {name!r}" + (f"; {suggestion}" if suggestion else ""),
+                hint=self.explain("zoo", name) or "`essmc models` shows what is there",
+            )
+        return found
+
+    def _by_alias(self, name: str) -> ZooEntry | None:
+        for entry in self.table:
+            try:
+                if name in entry.listed_aliases:
+                    return entry
+            except ConfigError:
+                continue
+        return None
+
+    def entries(
+        self,
+        pattern: Patterns = "*",
+        *,
+        exclude: Patterns = (),
+        modality: str | None = None,
+        dataset: str | None = None,
+        pretrained: bool | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        pack: str | None = None,
+    ) -> list[ZooEntry]:
+        """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`."""
+        wanted = []
+        for entry in self.table.records(pattern, exclude):
+            if pack is not None and entry.pack != pack.removeprefix("essmc-"):
+                continue
+            if modality is not None and entry.modality != modality:
+                continue
+            if dataset is not None and not any(matches(name, dataset) for name in entry.datasets):
+                continue
+            if pretrained is not None and entry.pretrained != pretrained:
+                continue
+            if max_params is not None and not _at_most(entry.params, max_params):
+                continue
+            if max_macs is not None and not _at_most(entry.macs, max_macs):
+                continue
+            wanted.append(entry)
+        return wanted
+
+    def names(self, pattern: Patterns = "*", exclude: Patterns = ()) -> list[str]:
+        """Returns visible names in natural order."""
+        return [self.table.display_name(entry) for entry in self.table.records(pattern, as_patterns(exclude))]
+
+
+def _at_most(value: float | None, limit: float) -> bool:
+    return value is not None and value <= limit
+
+
+def core_zoo_directory() -> Path:
+    """Returns the folder of essmc-core's own entries: in the wheel, or beside the package in an editable install."""
+    package = Path(__file__).parent
+    inside = package / "zoo_configs"
+    return inside if inside.is_dir() else package.parent / "zoo_configs"

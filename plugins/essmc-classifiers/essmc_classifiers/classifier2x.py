@@ -1,0 +1,71 @@
+"""Classifier with two labels per clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from essmc_core.errors import InputError
+from torch import Tensor
+
+from essmc_classifiers.base import BaseClassifier
+
+
+class VideoClassifier2x(BaseClassifier):
+    """Video classifier with a two-way head, e.g. for verbs and nouns: ``model(video)`` or ``model(video, gt_label)``.
+
+    Clips alone give a dict of ``logits0`` and ``logits1``, which hold *probabilities*, in either mode. With labels
+    eval mode adds ``batch_size``, ``acc_0@k`` and ``acc_1@k``; train mode gives ``loss``, the sum of both tasks',
+    ``batch_size`` and the accuracies.
+
+    Args:
+        backbone: from clips to features.
+        neck: from features to what the head takes; passes them on by default.
+        head: from features to the raw scores of both tasks, e.g. ``VideoClassifierHeadx2``.
+        loss: of raw scores and labels; ``CrossEntropy`` for softmax and ``BinaryCrossEntropy`` for sigmoid by default.
+        act_name: ``softmax`` over classes, or ``sigmoid`` per class for several labels per clip and task.
+        topk: the k of the accuracies.
+        freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
+    """
+
+    def forward_train(
+        self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, meta: Any = None
+    ) -> dict[str, Any]:
+        """Runs in train mode.
+
+        Args:
+            video: (N, C, T, H, W).
+            gt_label: class indices (N, 2), or the targets of both tasks in a pair.
+            meta: what else a batch says of its items; not used.
+        """
+        scores = self.raw_scores(video)
+        if gt_label is None:
+            return self._probabilities(scores)
+        labels = _both(gt_label)
+        loss = self.loss(scores[0], labels[0]) + self.loss(scores[1], labels[1])
+        return {"loss": loss, "batch_size": video.shape[0], **self._accuracies(scores, labels)}
+
+    def forward_test(
+        self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, meta: Any = None
+    ) -> dict[str, Any]:
+        """Runs in eval mode; arguments as in train mode."""
+        scores = self.raw_scores(video)
+        probabilities = self._probabilities(scores)
+        if gt_label is None:
+            return probabilities
+        return {**probabilities, "batch_size": video.shape[0], **self._accuracies(scores, _both(gt_label))}
+
+    def _probabilities(self, scores: Sequence[Tensor]) -> dict[str, Any]:
+        return {f"logits{task}": self.activate(task_scores) for task, task_scores in enumerate(scores)}
+
+    def _accuracies(self, scores: Sequence[Tensor], labels: Sequence[Tensor]) -> dict[str, Tensor]:
+        both = (self.metric(scores[task], labels[task], prefix=f"acc_{task}") for task in range(2))
+        return {key: value for accuracies in both for key, value in accuracies.items()}
+
+
+def _both(gt_label: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    labels = gt_label.unbind(1) if isinstance(gt_label, Tensor) and gt_label.ndim == 2 else gt_label
+    if isinstance(labels, Tensor) or len(labels) != 2:
+        shape = tuple(gt_label.shape) if isinstance(gt_label, Tensor) else f"{len(gt_label)} items"
+        raise InputError(f"VideoClassifier2x takes labels of shape (N, 2), got {shape}")
+    return labels

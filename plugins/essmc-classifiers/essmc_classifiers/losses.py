@@ -1,0 +1,87 @@
+"""Losses of classifiers; each takes raw scores, before any activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class CrossEntropy(nn.Module):
+    """Cross entropy for one true class per item, as `torch.nn.CrossEntropyLoss`.
+
+    Args:
+        weight: one weight per class. No part of the state dict, since the configuration holds it.
+        ignore_index: label of items that do not count.
+        reduction: ``mean``, ``sum`` or ``none``.
+        label_smoothing: share of the target spread over all classes, in [0, 1].
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Sequence[float] | None = None,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("weight", None if weight is None else torch.as_tensor(weight), persistent=False)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Returns the loss.
+
+        Args:
+            scores: raw scores (N, K).
+            labels: class indices (N,), or class probabilities (N, K).
+        """
+        return functional.cross_entropy(
+            scores,
+            labels,
+            weight=None if self.weight is None else self.weight.to(scores.dtype),
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+class BinaryCrossEntropy(nn.Module):
+    """Cross entropy of each class against the rest, for any number of true classes per item.
+
+    Args:
+        pos_weight: one weight per class for its positive items. No part of the state dict.
+        reduction: ``mean`` over items and classes, ``sum`` or ``none``.
+    """
+
+    pos_weight: Tensor | None
+
+    def __init__(self, pos_weight: Sequence[float] | None = None, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        weight = None if pos_weight is None else torch.as_tensor(pos_weight)
+        self.register_buffer("pos_weight", weight, persistent=False)
+        self.reduction = reduction
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Returns the loss.
+
+        Args:
+            scores: raw scores (N, K).
+            labels: 0 or 1, or anything between, per class (N, K); or class indices (N,).
+        """
+        if labels.ndim == 1:
+            labels = functional.one_hot(labels, scores.shape[1])
+        return functional.binary_cross_entropy_with_logits(
+            scores,
+            labels.to(scores.dtype),
+            pos_weight=None if self.pos_weight is None else self.pos_weight.to(scores.dtype),
+            reduction=self.reduction,
+        )

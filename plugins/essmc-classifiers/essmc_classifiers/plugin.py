@@ -1,0 +1,50 @@
+"""What this pack brings, by name; no component is imported here."""
+
+from __future__ import annotations
+
+from essmc_core import hookimpl
+from essmc_core.hooks import Registries
+
+
+@hookimpl
+def register_components(registries: Registries) -> None:
+    """Registers models, then their parts."""
+    _register_models(registries)
+    _register_necks_and_heads(registries)
+    _register_losses_and_metrics(registries)
+
+
+def _register_models(registries: Registries) -> None:
+    add = registries.models.register
+    add("Classifier", "essmc_classifiers.classifier:Classifier", summary="Backbone, neck and head on images")
+    add("VideoClassifier", "essmc_classifiers.classifier:VideoClassifier", summary="Backbone, neck and head on clips")
+    add(
+        "VideoClassifier2x",
+        "essmc_classifiers.classifier2x:VideoClassifier2x",
+        summary="Two labels per clip, e.g. verb and noun",
+    )
+
+
+def _register_necks_and_heads(registries: Registries) -> None:
+    add = registries.necks.register
+    add("GlobalAveragePooling", "essmc_classifiers.necks:GlobalAveragePooling", summary="Mean over all positions")
+    add("Identity", "essmc_classifiers.necks:Identity", summary="Passes its input on")
+    add = registries.heads.register
+    add("ClassifierHead", "essmc_classifiers.heads:ClassifierHead", summary="Dropout and a linear layer")
+    add("VideoClassifierHead", "essmc_classifiers.heads:VideoClassifierHead", summary="Dropout and a linear layer")
+    add("VideoClassifierHeadx2", "essmc_classifiers.heads:VideoClassifierHeadx2", summary="Two linear layers")
+    add("TransformerHead", "essmc_classifiers.heads:TransformerHead", summary="Linear layer, with or without pre-logits")
+    add("TransformerHeadx2", "essmc_classifiers.heads:TransformerHeadx2", summary="Two transformer heads in one")
+
+
+def _register_losses_and_metrics(registries: Registries) -> None:
+    add = registries.losses.register
+    add("CrossEntropy", "essmc_classifiers.losses:CrossEntropy", summary="One true class per item")
+    add("BinaryCrossEntropy", "essmc_classifiers.losses:BinaryCrossEntropy", summary="Any number of true classes")
+    add = registries.metrics.register
+    add("accuracy", "essmc_classifiers.metrics:Accuracy", summary="Top-k accuracy of a batch")
+    add(
+        "ensemble_accuracy",
+        "essmc_classifiers.metrics:EnsembleAccuracy",
+        summary="Top-k accuracy after merging the views of each item",
+    )

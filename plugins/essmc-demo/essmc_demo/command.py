@@ -1,0 +1,23 @@
+"""`essmc demo`: a short tour of what is installed, on real photos and a real clip."""
+
+from __future__ import annotations
+
+import click
+
+from essmc_core.cli.output import json_option, write_json
+from essmc_demo import show, tour
+
+
+@click.command()
+@json_option
+def demo(as_json: bool) -> None:
+    """Show what is installed, name real photos with a pretrained model, run a real clip through a video model."""
+    tour.require_packs()
+    if as_json:
+        write_json({"installed": tour.installed(), "photos": tour.name_photos(), "clip": tour.run_clip()})
+        return
+    # Each step is shown as soon as it is done: importing torch takes longer than all the rest.
+    show.show_installed(tour.installed())
+    show.show_photos(tour.name_photos())
+    show.show_clip(tour.run_clip())
+    show.show_next()

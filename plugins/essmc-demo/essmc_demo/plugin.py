@@ -1,0 +1,12 @@
+"""What this pack tells the core: one command."""
+
+from __future__ import annotations
+
+from essmc_core import hookimpl
+from essmc_core.hooks import CommandGroup
+
+
+@hookimpl
+def register_commands(cli: CommandGroup) -> None:
+    """Adds ``essmc demo``."""
+    cli.add_lazy("demo", "essmc_demo.command:demo", help="Show what is installed, on real photos and a real clip.")

@@ -1,0 +1,1 @@
+"""EfficientNet-Lite zoo entries whose weights are installed with this pack."""

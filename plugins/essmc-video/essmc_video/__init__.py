@@ -1,0 +1,1 @@
+"""Video backbones and the bricks they are made of."""

@@ -1,0 +1,1 @@
+"""Residual branches: what runs beside the shortcut of a block."""

@@ -1,0 +1,39 @@
+"""What this pack brings, by name; no component is imported here."""
+
+from __future__ import annotations
+
+from essmc_core import hookimpl
+from essmc_core.hooks import Registries
+
+
+@hookimpl
+def register_components(registries: Registries) -> None:
+    """Registers the video backbones, then their bricks."""
+    _register_backbones(registries)
+    _register_bricks(registries)
+
+
+def _register_backbones(registries: Registries) -> None:
+    add = registries.backbones.register
+    add("ResNet3D", "essmc_video.resnet3d:ResNet3D", summary="Configurable five-stage residual 3D network")
+    add("ResNetR2D3D", "essmc_video.resnet3d_presets:ResNetR2D3D", summary="2D stages first, 3D stages after")
+    add("ResNet2Plus1d", "essmc_video.resnet3d_presets:ResNet2Plus1d", summary="R(2+1)D: factorised 3D convolutions")
+    add("ResNet3D_CSN", "essmc_video.resnet3d_presets:ResNet3D_CSN", summary="ir-CSN: depthwise 3D convolutions")
+    add("ResNet3D_TAda", "essmc_video.resnet3d_presets:ResNet3D_TAda", summary="TAda2D: temporally adaptive 2D")
+
+
+def _register_bricks(registries: Registries) -> None:
+    add = registries.bricks.register
+    add("R2D3DBranch", "essmc_video.branches.r2d3d:R2D3DBranch", summary="Residual branch of plain convolutions")
+    add("R2Plus1DBranch", "essmc_video.branches.r2plus1d:R2Plus1DBranch", summary="Spatial, then temporal convolution")
+    add("CSNBranch", "essmc_video.branches.csn:CSNBranch", summary="Bottleneck with a depthwise 3D convolution")
+    add(
+        "TAdaConvBlockAvgPool",
+        "essmc_video.branches.tada:TAdaConvBlockAvgPool",
+        summary="Bottleneck with TAdaConv and temporal average pooling",
+    )
+    add("NonLocal", "essmc_video.non_local:NonLocal", summary="Self-attention over all positions of a clip")
+    add("Base2DStem", "essmc_video.stems:Base2DStem", summary="Spatial convolution")
+    add("Base3DStem", "essmc_video.stems:Base3DStem", summary="3D convolution")
+    add("DownSampleStem", "essmc_video.stems:DownSampleStem", summary="3D convolution and spatial max pooling")
+    add("R2Plus1DStem", "essmc_video.stems:R2Plus1DStem", summary="Spatial, then temporal convolution")

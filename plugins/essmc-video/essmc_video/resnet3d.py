@@ -1,0 +1,153 @@
+"""ResNet3D: the five-stage residual network that every preset configures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from essmc_core import BRICKS
+from essmc_core.errors import ConfigError
+from torch import Tensor, nn
+
+from essmc_video.branches.base import BranchStyle
+from essmc_video.clip_check import check_clip
+from essmc_video.residual_stage import Base3DResStage
+from essmc_video.weight_init import initialize
+
+BLOCKS_PER_STAGE = {
+    10: (1, 1, 1, 1),
+    16: (2, 2, 2, 1),
+    18: (2, 2, 2, 2),
+    26: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+BOTTLENECK_DEPTHS = frozenset({26, 50, 101, 152})
+
+
+# A dataclass, so that a preset is a subclass which states only the defaults that differ.
+@dataclass(eq=False, repr=False)
+class ResNet3D(nn.Module):
+    """Stem ``conv1`` and stages ``conv2`` to ``conv5``: (N, C, T, H, W) → (N, num_filters[4], T', H', W').
+
+    Arguments that are sequences have five entries: the stem's, then one per stage. The features are neither pooled nor
+    classified.
+
+    Args:
+        depth: 10, 16, 18 and 34 are built of simple blocks, 26, 50, 101 and 152 of bottlenecks. 26 has as many
+            blocks as 18.
+        num_input_channels: channels of the video.
+        num_filters: output channels.
+        kernel_size: (time, height, width) of the main convolutions.
+        downsampling: halve height and width.
+        downsampling_temporal: halve time as well; has no effect without ``downsampling``.
+        expansion_ratio: output channels over inner channels of a bottleneck.
+        stem_name: name of the stem in ``STEMS``.
+        branch_name: name of the residual branch in ``BRICKS``.
+        branch_cfg: further arguments of every branch.
+        non_local: end the stage with a non-local block; the stem has none.
+        non_local_cfg: further arguments of those blocks.
+        bn_params: arguments of every batch norm; without, eps is 1e-3 and momentum 0.1.
+        init_cfg: ``"kaiming"`` draws weights by He et al. and starts blocks as their shortcuts;
+            ``{"name": "kaiming", "zero_init_final_bn": False}`` leaves the latter out; without, torch's own.
+
+    Attributes:
+        out_channels: channels of the output.
+        num_features: the same number, under the name image backbones use.
+        in_chans: channels of the input.
+        layout: order of the input's dimensions.
+
+    Raises:
+        ConfigError: unknown depth, or a sequence that has not five entries.
+        UnknownComponent: no brick has that name.
+    """
+
+    depth: int
+    num_input_channels: int = 3
+    num_filters: Sequence[int] = (64, 64, 128, 256, 256)
+    kernel_size: Sequence[Sequence[int]] = ((1, 7, 7), (1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3))
+    downsampling: Sequence[bool] = (True, False, True, True, True)
+    downsampling_temporal: Sequence[bool] = (False, False, False, True, True)
+    expansion_ratio: int = 2
+    stem_name: str = "DownSampleStem"
+    branch_name: str = "R2D3DBranch"
+    branch_cfg: Mapping[str, Any] | None = None
+    non_local: Sequence[bool] = (False, False, False, False, False)
+    non_local_cfg: Mapping[str, Any] | None = None
+    bn_params: Mapping[str, Any] | None = None
+    init_cfg: Mapping[str, Any] | str | None = None
+
+    layout: ClassVar[str] = "NCTHW"
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._check_arguments()
+        if self.bn_params is None:
+            self.bn_params = {"eps": 1e-3, "momentum": 0.1}
+        self.in_chans = self.num_input_channels
+        self.out_channels = self.num_features = self.num_filters[-1]
+        self.conv1: nn.Module = self._stem()
+        self.conv2, self.conv3, self.conv4, self.conv5 = (self._stage(index) for index in range(1, 5))
+        initialize(self, self.init_cfg)
+
+    def _check_arguments(self) -> None:
+        if self.depth not in BLOCKS_PER_STAGE:
+            raise ConfigError(
+                f"no {type(self).__name__} of depth {self.depth} is defined",
+                hint=f"depths: {', '.join(map(str, BLOCKS_PER_STAGE))}",
+            )
+        for name in ("num_filters", "kernel_size", "downsampling", "downsampling_temporal", "non_local"):
+            if (entries := len(getattr(self, name))) != 5:
+                raise ConfigError(f"{name} has {entries} entries", hint="give five: the stem's and one per stage")
+        if self.non_local[0]:
+            raise ConfigError("the stem cannot end with a non-local block", hint="let non_local start with False")
+
+    def _stem(self) -> nn.Module:
+        stem: nn.Module = BRICKS.build(
+            {
+                "type": self.stem_name,
+                "dim_in": self.num_input_channels,
+                "num_filters": self.num_filters[0],
+                "kernel_size": self.kernel_size[0],
+                "downsampling": self.downsampling[0],
+                "downsampling_temporal": self.downsampling_temporal[0],
+                "bn_params": self.bn_params,
+            }
+        )
+        return stem
+
+    def _stage(self, index: int) -> nn.Module:
+        style: BranchStyle = "bottleneck" if self.depth in BOTTLENECK_DEPTHS else "simple_block"
+        return Base3DResStage(
+            BLOCKS_PER_STAGE[self.depth][index - 1],
+            self.branch_name,
+            dim_in=self.num_filters[index - 1],
+            num_filters=self.num_filters[index],
+            kernel_size=self.kernel_size[index],
+            downsampling=self.downsampling[index],
+            downsampling_temporal=self.downsampling_temporal[index],
+            expansion_ratio=self.expansion_ratio,
+            branch_style=style,
+            branch_cfg=self.branch_cfg,
+            bn_params=self.bn_params,
+            non_local=self.non_local[index],
+            non_local_cfg=self.non_local_cfg,
+        )
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Returns the features of the last stage.
+
+        Args:
+            video: normalised clips (N, C, T, H, W).
+
+        Raises:
+            InputError: another rank, other channels, integers, or an empty dimension.
+        """
+        if not torch.jit.is_scripting():
+            check_clip(video, self.in_chans)
+        features: Tensor = self.conv5(self.conv4(self.conv3(self.conv2(self.conv1(video)))))
+        return features
