@@ -77,6 +77,8 @@ def measure(
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs Python with these arguments to its end."""
     environment = {**os.environ, "COLUMNS": "120", **(environment or {})}
+    # pip compiles what it installs, so what is fabricated here must be allowed to keep its byte code.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"python {' '.join(command)} failed:\n{done.stderr[-2000:]}")

@@ -24,7 +24,7 @@ def build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
         if overrides:
             raise TypeError(f"{type(cfg).__name__} is built already; {', '.join(overrides)} cannot be applied to it")
         return cfg
-    return build_config(registry.kind, component_config(cfg, overrides))
+    return build_config(registry.kind, component_config(cfg, overrides), registries=registry.family)
 
 
 def component_config(cfg: str | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:

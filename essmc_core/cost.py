@@ -85,7 +85,7 @@ def _measure(model: nn.Module, shape: Shape) -> Cost:
     inputs = torch.zeros(1, *shape, dtype=reference.dtype, device=reference.device)
     counter = FlopCounterMode(display=False)
     # Fused attention kernels differ in what they report; its plain form is counted as matrix products.
-    with _in_test_mode(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    with _in_test_mode(model), torch.no_grad(), _plain_attention_layers(), sdpa_kernel(SDPBackend.MATH), counter:
         outputs = model(inputs)
     return Cost(
         params=sum(tensor.numel() for tensor in model.parameters()),
@@ -93,6 +93,19 @@ def _measure(model: nn.Module, shape: Shape) -> Cost:
         at=shape,
         output_shapes={key: tuple(value.shape) for key, value in _tensors(outputs).items()},
     )
+
+
+@contextmanager
+def _plain_attention_layers() -> Iterator[None]:
+    """Keeps `torch.nn.MultiheadAttention` from its fused path, which no one counts."""
+    from torch.backends import mha
+
+    enabled = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        mha.set_fastpath_enabled(enabled)
 
 
 @contextmanager

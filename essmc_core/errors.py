@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from essmc_core.location import Location
 
@@ -146,7 +147,9 @@ class UnsafeWeights(WeightsError):
 
 
 class WeightsMismatch(WeightsError):
-    """Too little of the weights fits the model; its ``report`` says what did not."""
+    """Too little of the weights fits the model; its ``report`` (a ``LoadReport``) says what did not."""
+
+    report: Any = None
 
 
 class ContractError(EssmcError, TypeError):

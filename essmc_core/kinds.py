@@ -58,7 +58,7 @@ class Registries:
             if known.singular != singular:
                 raise DuplicateComponent(f"the kind {kind!r} exists with singular {known.singular!r}")
             return known
-        registry = Registry(kind, singular, pins=read_pins, explain=lambda kind, name: self.explain(kind, name))
+        registry = Registry(kind, singular, self, read_pins, lambda kind, name: self.explain(kind, name))
         self._by_kind[kind] = registry
         return registry
 

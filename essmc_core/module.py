@@ -85,7 +85,9 @@ def check_train_output(outputs: object) -> Mapping[str, Any]:
     absent = [key for key in ("loss", "batch_size") if key not in outputs]
     if absent:
         present = ", ".join(map(repr, outputs)) or "no keys"
-        raise ContractError(f"The model's output lacks {' and '.join(map(repr, absent))}: it has {present}.", hint=_CONTRACT)
+        raise ContractError(
+            f"The model's output lacks {' and '.join(map(repr, absent))}: it has {present}.", hint=_CONTRACT
+        )
     _check_loss(outputs["loss"])
     _check_batch_size(outputs["batch_size"])
     return outputs

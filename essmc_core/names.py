@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 Patterns: TypeAlias = "str | Sequence[str]"
 
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"([0-9]+)")
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Returns a sort key that puts ``resnet18`` before ``resnet101``."""
+def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Returns a sort key that puts ``resnet18`` before ``resnet101``; different names have different keys."""
     parts = _DIGITS.split(name.casefold())
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
 
 
 def matches(name: str, patterns: Patterns) -> bool:

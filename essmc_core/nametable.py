@@ -14,16 +14,29 @@ from essmc_core.names import Patterns, as_patterns, matches, natural_key
 class Named(Protocol):
     """What a record must have to be looked up."""
 
-    name: str
-    pack: str
-    bare: bool
-    aliases: tuple[str, ...]
-    deprecated: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """The name within its pack."""
+
+    @property
+    def pack(self) -> str:
+        """Short name of the pack."""
+
+    @property
+    def bare(self) -> bool:
+        """Whether the name resolves without its pack in front."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names that work."""
+
+    @property
+    def deprecated(self) -> tuple[str, ...]:
+        """Old names that work and warn once."""
 
     @property
     def qualified(self) -> str:
         """``pack/name``."""
-        ...
 
 
 Record = TypeVar("Record", bound=Named)

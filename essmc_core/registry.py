@@ -11,6 +11,7 @@ from essmc_core.names import Patterns, did_you_mean
 from essmc_core.nametable import NameTable, Pins, no_pins
 
 if TYPE_CHECKING:
+    from essmc_core.kinds import Registries
     from essmc_core.schema import Signature
 
 Target = TypeVar("Target", bound=Callable[..., Any])
@@ -37,15 +38,22 @@ class Registry(Mapping[str, Callable[..., Any]]):
     Args:
         kind: plural lower-case name, e.g. ``backbones``.
         singular: e.g. ``backbone``; its CamelCase form is the annotation of nested parameters.
+        family: the registries of all kinds, in which nested components are looked up.
         pins: returns the user's choice among packs that offer the same bare name.
         explain: gives the hint of a failed look-up.
     """
 
     def __init__(
-        self, kind: str, singular: str, pins: Pins = no_pins, explain: Explain = explain_nothing
+        self,
+        kind: str,
+        singular: str,
+        family: Registries,
+        pins: Pins = no_pins,
+        explain: Explain = explain_nothing,
     ) -> None:
         self.kind = kind
         self.singular = singular
+        self.family = family
         self.table: NameTable[Component] = NameTable(kind, pins)
         self._explain = explain
 

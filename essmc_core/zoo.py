@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,11 @@ class ZooEntry:
         return path.read_text(encoding="utf-8").splitlines()
 
 
+def warn_of_broken(entry: ZooEntry, error: ConfigError) -> None:
+    """Warns that an entry is left out of a listing."""
+    warnings.warn(f"zoo entry {entry.qualified} is left out: {error}", stacklevel=4)
+
+
 class Zoo:
     """All zoo entries by name.
 
@@ -197,23 +203,32 @@ class Zoo:
         max_params: float | None = None,
         max_macs: float | None = None,
         pack: str | None = None,
+        on_broken: Callable[[ZooEntry, ConfigError], None] = warn_of_broken,
     ) -> list[ZooEntry]:
-        """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`."""
+        """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
+
+        An entry whose file is broken is left out and given to ``on_broken``, so that it does not hide the others.
+        """
+
+        def meets(entry: ZooEntry) -> bool:
+            return (
+                (modality is None or entry.modality == modality)
+                and (dataset is None or any(matches(name, dataset) for name in entry.datasets))
+                and (pretrained is None or entry.pretrained == pretrained)
+                and (max_params is None or _at_most(entry.params, max_params))
+                and (max_macs is None or _at_most(entry.macs, max_macs))
+                and bool(entry.config)
+            )
+
         wanted = []
         for entry in self.table.records(pattern, exclude):
             if pack is not None and entry.pack != pack.removeprefix("essmc-"):
                 continue
-            if modality is not None and entry.modality != modality:
-                continue
-            if dataset is not None and not any(matches(name, dataset) for name in entry.datasets):
-                continue
-            if pretrained is not None and entry.pretrained != pretrained:
-                continue
-            if max_params is not None and not _at_most(entry.params, max_params):
-                continue
-            if max_macs is not None and not _at_most(entry.macs, max_macs):
-                continue
-            wanted.append(entry)
+            try:
+                if meets(entry):
+                    wanted.append(entry)
+            except ConfigError as error:
+                on_broken(entry, error)
         return wanted
 
     def names(self, pattern: Patterns = "*", exclude: Patterns = ()) -> list[str]:

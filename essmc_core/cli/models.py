@@ -24,9 +24,10 @@ from essmc_core.zoo import ZooEntry
 @json_option
 def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
     """List zoo models that match PATTERN."""
-    good, bad = _readable(ZOO.entries(pattern, exclude=exclude, pack=conditions.pop("pack")))
-    wanted = set(good) & set(ZOO.entries(pattern, exclude=exclude, **conditions)) if good else set()
-    entries = [entry for entry in good if entry in wanted]
+    broken: list[tuple[ZooEntry, ConfigError]] = []
+    entries = ZOO.entries(
+        pattern, exclude=exclude, on_broken=lambda entry, error: broken.append((entry, error)), **conditions
+    )
     if as_json:
         write_json([_as_dict(entry) for entry in entries])
     else:
@@ -34,20 +35,8 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
         write_table(columns, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
         if not entries:
             click.echo(f"no zoo model matches {pattern!r} and these conditions", err=True)
-    for entry, error in bad:
+    for entry, error in broken:
         click.echo(f"{entry.qualified} cannot be read: {error}", err=True)
-
-
-def _readable(entries: list[ZooEntry]) -> tuple[list[ZooEntry], list[tuple[ZooEntry, ConfigError]]]:
-    """Splits off entries whose file is broken, so that one bad file does not hide the others."""
-    good, bad = [], []
-    for entry in entries:
-        try:
-            entry.config  # noqa: B018 - reading is what is tried
-            good.append(entry)
-        except ConfigError as error:
-            bad.append((entry, error))
-    return good, bad
 
 
 def _row(entry: ZooEntry) -> tuple[object, ...]:

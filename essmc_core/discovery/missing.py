@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.names import matches
+from essmc_core.sources import source_text
 
 
 def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
@@ -67,27 +67,5 @@ def _would_bring(pack: Pack, name: str) -> bool:
     if name.startswith(f"{pack.name}/"):
         return True
     bare = name.rpartition("/")[2]
-    return any(f'"{bare}"' in text or f"'{bare}'" in text for text in map(_source_text, pack.entry_points))
-
-
-def _source_text(entry_point: str) -> str:
-    module = entry_point.partition(":")[0]
-    top, _, rest = module.partition(".")
-    try:
-        # find_spec of a dotted name would import its parent; that of a top-level package does not.
-        spec = find_spec(top)
-    except (ImportError, ValueError):
-        return ""
-    if spec is None:
-        return ""
-    roots = [Path(root) for root in spec.submodule_search_locations or ()]
-    below = Path(*rest.split(".")) if rest else Path("__init__")
-    candidates = [root / below.with_suffix(".py") for root in roots] + [root / below / "__init__.py" for root in roots]
-    if spec.origin and not roots:
-        candidates.append(Path(spec.origin))
-    for path in candidates:
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-    return ""
+    texts = (source_text(point.partition(":")[0]) for point in pack.entry_points)
+    return any(f'"{bare}"' in text or f"'{bare}'" in text for text in texts)

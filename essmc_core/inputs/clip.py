@@ -81,7 +81,7 @@ def _announced_frames(file: Path, spec: InputSpec) -> int:
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise InputError(f"{file} is an image.", hint=f"The model takes {spec}.")
         stream = container.streams.video[0]
-        return stream.frames or max(1, sum(packet.size > 0 for packet in container.demux(stream)))
+        return int(stream.frames) or max(1, sum(packet.size > 0 for packet in container.demux(stream)))
 
 
 def _decode(file: Path, wanted: Collection[int]) -> tuple[dict[int, Image], int]:

@@ -8,8 +8,8 @@ from essmc_core.inputs.spec import InputSpec
 def clip_indices(total: int, spec: InputSpec) -> tuple[int, ...]:
     """Chooses ``spec.frames`` of ``total`` frames, in rising order.
 
-    With sampling ``"stride"`` they are ``spec.stride`` apart and centred; where the video is too short, they begin at its
-    first frame and its last frame is repeated. With ``"segment"`` they are the middles of equal segments.
+    With sampling ``"stride"`` they are ``spec.stride`` apart and centred; where the video is too short, they begin at
+    its first frame and its last frame is repeated. With ``"segment"`` they are the middles of equal segments.
 
     Args:
         total: frames in the video, at least 1.

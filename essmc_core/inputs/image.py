@@ -33,7 +33,9 @@ def load_image(path: str | os.PathLike[str], spec: InputSpec) -> Tensor:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
-        raise MissingDependency("Images are read with Pillow, which is not installed.", hint="pip install pillow") from error
+        raise MissingDependency(
+            "Images are read with Pillow, which is not installed.", hint="pip install pillow"
+        ) from error
     try:
         with Image.open(file) as opened:
             tensor = picture_to_tensor(ImageOps.exif_transpose(opened), spec)

@@ -39,7 +39,8 @@ def to_rgb(image: Image) -> Image:
 def scale_and_crop(image: Image, spec: InputSpec) -> Image:
     """Scales a picture until it covers ``size / crop_pct``, keeping its ratio, and cuts out the centre.
 
-    Sizes are rounded as torchvision's ``Resize`` and ``CenterCrop`` do on PIL images, so that published accuracies hold.
+    Sizes are rounded as torchvision's ``Resize`` and ``CenterCrop`` do on PIL images, so that published
+    accuracies hold.
     """
     from PIL.Image import Resampling
 

@@ -35,8 +35,8 @@ class InputSpec:
         stride: distance between neighbouring frames of a clip, in frames of the file; None where it is not used.
         crop_pct: crop size over the size that the picture is scaled to, in (0, 1].
         interpolation: one of `INTERPOLATIONS`, as PIL defines them.
-        sampling: ``"stride"``: ``frames`` frames, ``stride`` apart, in the middle of the video; ``"segment"``: the middle
-            frame of each of ``frames`` equal segments.
+        sampling: ``"stride"``: ``frames`` frames, ``stride`` apart, in the middle of the video; ``"segment"``: the
+            middle frame of each of ``frames`` equal segments.
         views: number of ``temporal`` and ``spatial`` views that a full evaluation averages over. Loading one file
             gives one central view.
     """
@@ -67,6 +67,10 @@ class InputSpec:
             raise _unusable("mean, std", (self.mean, self.std), "give three numbers each, with std above 0")
         if not 0 < self.crop_pct <= 1:
             raise _unusable("crop_pct", self.crop_pct, "give a number in (0, 1]")
+        if self.views is not None and not (
+            set(self.views) <= {"temporal", "spatial"} and all(map(_is_count, self.views.values()))
+        ):
+            raise _unusable("views", self.views, "give {temporal: count, spatial: count}")
         self._check_time()
 
     def _check_time(self) -> None:

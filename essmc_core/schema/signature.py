@@ -21,6 +21,9 @@ class _Missing:
 MISSING: Any = _Missing()
 """Stands for the default of a parameter that has none."""
 
+PLAIN_MODULES = ("torch.nn.Module", "torch.nn.modules.module.Module", "essmc_core.TrainModule", "essmc_core.module.TrainModule")
+"""Classes whose own constructor takes anything at run time and nothing in truth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -119,10 +122,14 @@ def read_signature(component: Component) -> Signature:
 
 def read_live(target: Any) -> Signature:
     """Returns the signature of an imported class or function, docs left out; costs no parsing of source."""
+    name = getattr(target, "__name__", repr(target))
+    constructor = getattr(target, "__init__", None)
+    if isinstance(target, type) and getattr(constructor, "__module__", "") == "torch.nn.modules.module":
+        return Signature(name, static=False)
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
-        return Signature(name=getattr(target, "__name__", repr(target)), takes_any=True, static=False)
+        return Signature(name, takes_any=True, static=False)
     parameters, takes_any = [], False
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -136,7 +143,7 @@ def read_live(target: Any) -> Signature:
                     MISSING if parameter.default is empty else repr(parameter.default),
                 )
             )
-    return Signature(getattr(target, "__name__", repr(target)), tuple(parameters), takes_any, static=False)
+    return Signature(name, tuple(parameters), takes_any, static=False)
 
 
 def document(signature: Signature, target: Any) -> Signature:
@@ -144,7 +151,10 @@ def document(signature: Signature, target: Any) -> Signature:
     from essmc_core.schema.docstring import parameter_docs
 
     doc = inspect.cleandoc(target.__doc__ or "")
-    docs = {**parameter_docs(inspect.getdoc(getattr(target, "__init__", None)) or ""), **parameter_docs(doc)}
+    docs: dict[str, str] = {}
+    for owner in reversed(target.__mro__ if isinstance(target, type) else (target,)):
+        for documented in (vars(owner).get("__init__"), owner) if isinstance(owner, type) else (owner,):
+            docs.update(parameter_docs(inspect.cleandoc(getattr(documented, "__doc__", None) or "")))
     try:
         file, line = inspect.getsourcefile(target) or "", inspect.getsourcelines(target)[1]
     except (OSError, TypeError):

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import functools
-import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.schema.docstring import parameter_docs
-from essmc_core.schema.signature import MISSING, Parameter, Signature
+from essmc_core.schema.signature import MISSING, PLAIN_MODULES, Parameter, Signature
+from essmc_core.sources import source_file
 
 if TYPE_CHECKING:
     import griffe
 
 _MAX_HOPS = 20
+_WITHOUT_ARGUMENTS = ("object", "abc.ABC", "typing.Generic", "typing.Protocol", *PLAIN_MODULES)
 
 
 @functools.lru_cache(maxsize=512)
 def read_statically(target: str) -> Signature | None:
     """Returns the signature of ``"package.module:attribute"``, None where the source does not tell.
 
-    Functions defined by assignment, classes whose constructor comes from another package, and modules without
-    source are not told.
+    Functions defined by assignment, classes with a base beyond reading, and modules without source are not told.
     """
     module, _, attribute = target.partition(":")
     found = _find(f"{module}.{attribute}", _MAX_HOPS)
     if found is None:
         return None
     if found.is_function:
-        return _signature(found, found, skip_self=False)
+        return _signature(found, found)
     if not found.is_class:
         return None
     if _is_dataclass(found):
-        return None
+        return _assemble(found, list(_fields(found, _MAX_HOPS).values()))
     constructor = _constructor(found, _MAX_HOPS)
-    return None if constructor is None else _signature(found, constructor, skip_self=True)
-
-
-@functools.lru_cache(maxsize=1)
-def _loader() -> griffe.GriffeLoader:
-    import griffe
-
-    # griffe warns about annotations it cannot resolve in packages that are none of the user's business.
-    logging.getLogger("griffe").setLevel(logging.ERROR)
-    return griffe.GriffeLoader(allow_inspection=False)
+    return None if constructor is None else _signature(found, constructor.function)
 
 
 def _find(path: str, hops: int) -> Any:
@@ -67,58 +59,110 @@ def _find(path: str, hops: int) -> Any:
     return None
 
 
-def _module(path: str) -> Any:
-    loader = _loader()
-    try:
-        found = loader.modules_collection.get_member(path)
-        if found.is_module:
-            return found
-    except KeyError:
-        pass
-    try:
-        found = loader.load(path, submodules=False, try_relative_path=False)
-    # griffe raises its own errors, ImportError, SyntaxError and OSError; each means that the source does not tell.
-    except Exception:
+@functools.lru_cache(maxsize=512)
+def _module(path: str) -> griffe.Module | None:
+    """Parses one module; its parents are parsed too, for relative imports to be resolved against."""
+    import griffe
+
+    file = source_file(path)
+    if file is None:
         return None
-    return found if found.is_module else None
+    above, _, name = path.rpartition(".")
+    parent = _module(above) if above else None
+    if above and parent is None:
+        return None
+    try:
+        module = griffe.visit(name, filepath=file, code=file.read_text(encoding="utf-8"), parent=parent)
+    except (OSError, UnicodeDecodeError, SyntaxError):
+        return None
+    if parent is not None:
+        parent.set_member(name, module)
+    return module
 
 
 def _is_dataclass(found: Any) -> bool:
     return any("dataclass" in str(decorator.value) for decorator in found.decorators)
 
 
-def _constructor(found: Any, hops: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Constructor:
+    """Where the arguments of a class are written: none of its own for a plain ``torch.nn.Module``."""
+
+    function: Any = None
+
+
+def _constructor(found: Any, hops: int) -> _Constructor | None:
+    """Returns the constructor a class has or inherits, None where a base is beyond reading."""
     if "__init__" in found.members:
-        return found.members["__init__"]
+        return _Constructor(found.members["__init__"])
     for base in found.bases:
-        path = getattr(base, "canonical_path", str(base))
-        parent = _find(path, hops - 1) if hops else None
-        if parent is not None and parent.is_class:
-            constructor = _constructor(parent, hops - 1)
-            if constructor is not None:
-                return constructor
-    return None
+        if _path_of(base) in _WITHOUT_ARGUMENTS:
+            continue
+        parent = _find(_path_of(base), hops - 1) if hops else None
+        inherited = _constructor(parent, hops - 1) if parent is not None and parent.is_class else None
+        if inherited is None or inherited.function is not None:
+            return inherited
+    return _Constructor()
 
 
-def _signature(owner: Any, function: Any, skip_self: bool) -> Signature:
+def _path_of(base: Any) -> str:
+    """The dotted path of a base class, subscripts left out."""
+    return str(getattr(base, "canonical_path", base)).partition("[")[0]
+
+
+def _docs(owner: Any, hops: int) -> dict[str, str]:
+    """The doc of each parameter; a class that does not repeat its base's docs inherits them."""
+    docs: dict[str, str] = {}
+    if owner.is_class and hops:
+        for base in reversed(owner.bases):
+            parent = None if _path_of(base) in _WITHOUT_ARGUMENTS else _find(_path_of(base), hops - 1)
+            if parent is not None and parent.is_class:
+                docs.update(_docs(parent, hops - 1))
+    constructor = owner.members.get("__init__") if owner.is_class else None
+    for documented in (constructor, owner):
+        if documented is not None and documented.docstring is not None:
+            docs.update(parameter_docs(documented.docstring.value))
+    return docs
+
+
+def _fields(found: Any, hops: int) -> dict[str, Parameter]:
+    """The arguments of a dataclass: annotated attributes of its bases, then its own, as `dataclasses` orders them."""
+    fields: dict[str, Parameter] = {}
+    for base in found.bases if hops else ():
+        parent = None if _path_of(base) in _WITHOUT_ARGUMENTS else _find(_path_of(base), hops - 1)
+        if parent is not None and parent.is_class and _is_dataclass(parent):
+            fields.update(_fields(parent, hops - 1))
+    bodies = [(member.lineno, member.endlineno) for member in found.members.values() if member.is_function]
+    for name, member in found.members.items():
+        # griffe takes `ClassVar` off the annotation and leaves out this label.
+        if not member.is_attribute or member.annotation is None or "instance-attribute" not in member.labels:
+            continue
+        if any(start <= member.lineno <= end for start, end in bodies):
+            continue
+        default = MISSING if member.value is None else str(member.value)
+        if default is MISSING or "init=False" not in default:
+            fields[name] = Parameter(name, str(member.annotation), default)
+    return fields
+
+
+def _assemble(owner: Any, parameters: list[Parameter], takes_any: bool = False) -> Signature:
+    docs = _docs(owner, _MAX_HOPS)
+    documented = tuple(replace(parameter, doc=docs.get(parameter.name, "")) for parameter in parameters)
+    file = owner.filepath if isinstance(owner.filepath, Path) else ""
+    doc = "" if owner.docstring is None else owner.docstring.value
+    return Signature(owner.name, documented, takes_any, doc, str(file), owner.lineno or 0)
+
+
+def _signature(owner: Any, function: Any) -> Signature:
     import griffe
 
-    doc = "" if owner.docstring is None else owner.docstring.value
-    docs = parameter_docs(doc)
-    if function is not owner and function.docstring is not None:
-        docs = {**parameter_docs(function.docstring.value), **docs}
     parameters, takes_any = [], False
-    for parameter in list(function.parameters)[1 if skip_self else 0 :]:
+    written = [] if function is None else list(function.parameters)[1 if owner.is_class else 0 :]
+    for parameter in written:
         if parameter.kind is griffe.ParameterKind.var_keyword:
             takes_any = True
         elif parameter.kind is not griffe.ParameterKind.var_positional:
-            parameters.append(
-                Parameter(
-                    parameter.name,
-                    "" if parameter.annotation is None else str(parameter.annotation),
-                    MISSING if parameter.default is None else str(parameter.default),
-                    docs.get(parameter.name, ""),
-                )
-            )
-    file = owner.filepath if isinstance(owner.filepath, Path) else ""
-    return Signature(owner.name, tuple(parameters), takes_any, doc, str(file), owner.lineno or 0)
+            annotation = "" if parameter.annotation is None else str(parameter.annotation)
+            default = MISSING if parameter.default is None else str(parameter.default)
+            parameters.append(Parameter(parameter.name, annotation, default))
+    return _assemble(owner, parameters, takes_any)

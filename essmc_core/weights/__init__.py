@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from essmc_core.weights.direct_build import build_with_weights as build_with_weights
     from essmc_core.weights.fetching import fetch as fetch
     from essmc_core.weights.load import load_pretrained as load_pretrained
+    from essmc_core.weights.random_fills import skip_init as skip_init
     from essmc_core.weights.read import read_weights as read_weights
     from essmc_core.weights.report import LoadReport as LoadReport
-    from essmc_core.weights.random_fills import skip_init as skip_init
     from essmc_core.weights.source import WeightsSource as WeightsSource
 
 # A module must not have the name of what it exports: importing it would hide the export.

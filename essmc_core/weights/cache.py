@@ -37,6 +37,12 @@ def cached_path(uri: str, sha256: str | None) -> Path:
     return weights_cache() / identity / name
 
 
+def discard(path: Path) -> None:
+    """Deletes a file that proved to be no weights, if it is one of the cache's: the next attempt fetches it anew."""
+    if weights_cache() in path.parents:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """Opens a temporary file that becomes ``path`` if, and only if, the block ends without an exception."""

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from essmc_core.errors import WeightsHashMismatch
 from essmc_core.weights.cache import publish, weights_cache
 
 _CHUNK = 1 << 20
+# File systems' clocks are coarse: a file changed a moment ago may change again without its time telling.
+_SETTLED = 2.0
 
 
 def sha256_of(path: Path) -> str:
     """Returns the file's digest, 64 hexadecimal digits.
 
-    A file that has not changed since (same size, modification time and inode) is not read again.
+    A file that has not changed since (same size, times and inode) is not read again.
     """
     status = path.stat()
-    state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino]
+    state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     note = weights_cache() / "digests" / f"{hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]}.json"
     try:
         remembered = json.loads(note.read_text(encoding="utf-8"))
@@ -27,10 +31,10 @@ def sha256_of(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = _compute(path)
-    try:
-        publish(note, json.dumps({"state": state, "sha256": digest}).encode())
-    except OSError:
-        pass  # A cache that cannot be written costs a second reading, nothing more.
+    # A cache that cannot be written costs a second reading, nothing more.
+    with suppress(OSError):
+        if time.time() - max(status.st_mtime, status.st_ctime) > _SETTLED:
+            publish(note, json.dumps({"state": state, "sha256": digest}).encode())
     return digest
 
 

@@ -10,8 +10,8 @@ from torch import nn
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
 from essmc_core.weights.load import Source, check_plan, execute_plan, open_weights
 from essmc_core.weights.plan import plan_load
-from essmc_core.weights.report import LoadReport
 from essmc_core.weights.random_fills import skip_init
+from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
 
 M = TypeVar("M", bound=nn.Module)

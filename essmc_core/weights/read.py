@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from packaging.version import Version
 
 from essmc_core.errors import UnsafeWeights, WeightsCorrupt, WeightsNotFound
 from essmc_core.weights.sniff import describe, is_torchscript, sniff
 
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)|(?:reduce for unrecognized function|instantiate unsupported class) .*?([\w.]+)")
-_REFUSALS = ("unsupported global", "unsupported class", "trying to call reduce", "trying to instantiate", "blocklisted")
+_REFUSALS = ("unsupported global", "unsupported class", "trying to call reduce", "trying to instantiate", "blocklisted",
+             "can only setitem", "can only build")  # fmt: skip
 _BOILERPLATE = ("Weights only load failed", "Please file an issue", "Check the documentation", "(1)", "(2)")
 
 
@@ -93,7 +95,7 @@ def _harmless_globals() -> AbstractContextManager[None]:
         return nullcontext()
     plain: list[Any] = [argparse.Namespace, int, float, str, list, dict, *_numpy_scalars()]
     # Restricted reading fills plain dicts only, so a defaultdict is read as one.
-    substitutes = [] if torch.__version__ < (2, 6) else [(_plain_dict, "collections.defaultdict")]
+    substitutes = [] if Version(torch.__version__) < Version("2.7") else [(_plain_dict, "collections.defaultdict")]
     return cast("AbstractContextManager[None]", allow([*plain, *substitutes]))
 
 

@@ -133,4 +133,3 @@ def parse_key_map(pairs: Sequence[Sequence[str]]) -> KeyMap:
             raise ConfigError(f"key_map[{position}] {list(pair)!r} cannot be used: {error}.") from error
         checked.append((pattern, replacement))
     return tuple(checked)
-

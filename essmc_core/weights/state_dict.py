@@ -46,8 +46,8 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
     """Finds the state dict inside a training checkpoint.
 
     Args:
-        checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict`` or
-            ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
+        checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict``
+            or ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
         ema: True for the averaged weights, False for the plain ones, None for the plain ones if there are any.
 
     Raises:
@@ -82,7 +82,7 @@ def strip_wrappers(state_dict: Mapping[str, T]) -> dict[str, T]:
 
 def strip_key(key: str) -> str:
     """Removes wrappers' parts from one key."""
-    return _LEADING.sub("", _WRAPPER_PARTS.sub("", key), count=1) if "mod" in key else key
+    return _LEADING.sub("", _WRAPPER_PARTS.sub("", key))
 
 
 def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
@@ -111,7 +111,9 @@ def take_sub_level(state_dict: Mapping[str, T], sub_level: str) -> dict[str, T]:
     kept = {key.removeprefix(front): value for key, value in state_dict.items() if key.startswith(front)}
     if not kept:
         tops = ", ".join(top_level_names(state_dict))
-        raise WeightsMismatch(f"The weights have nothing below {sub_level!r}.", hint=f"At the top level they have: {tops}.")
+        raise WeightsMismatch(
+            f"The weights have nothing below {sub_level!r}.", hint=f"At the top level they have: {tops}."
+        )
     return kept
 
 

@@ -96,7 +96,9 @@ def test_floating_types_are_cast(old: torch.dtype, new: torch.dtype) -> None:
     assert tensor.dtype == new and tensor.tolist() == [0.5, -2.0]
 
 
-@pytest.mark.parametrize(("old", "new"), [(torch.int64, torch.float32), (torch.float32, torch.int64), (torch.bool, torch.int64)])
+@pytest.mark.parametrize(
+    ("old", "new"), [(torch.int64, torch.float32), (torch.float32, torch.int64), (torch.bool, torch.int64)]
+)
 def test_whole_numbers_and_floats_are_never_mixed(old: torch.dtype, new: torch.dtype) -> None:
     outcome = fit("w", torch.zeros(2, dtype=old), torch.zeros(2, dtype=new), AdaptOptions())
     assert isinstance(outcome, str) and "type" in outcome

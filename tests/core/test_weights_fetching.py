@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from essmc_core.errors import ConfigError, WeightsCorrupt, WeightsHashMismatch, WeightsNotFound
+from essmc_core.errors import ConfigError, WeightsCorrupt, WeightsError, WeightsHashMismatch, WeightsNotFound
+from essmc_core.weights import digest
 from essmc_core.weights import http as http_download
 from essmc_core.weights.cache import cached_path
 from essmc_core.weights.fetching import fetch, locate
@@ -88,7 +90,7 @@ def test_a_relative_path_is_looked_up_in_the_working_directory(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     Path("w.pth").write_bytes(CONTENT)
     assert fetch("w.pth").read_bytes() == CONTENT
-    with pytest.raises(WeightsNotFound, match="absent.pth"):
+    with pytest.raises(WeightsNotFound, match=r"absent\.pth"):
         fetch("absent.pth")
 
 
@@ -100,13 +102,66 @@ def test_a_wrong_hash_names_both(tmp_path: Path) -> None:
     assert SHA256 in str(caught.value) and "0" * 64 in str(caught.value)
 
 
-def test_a_remembered_hash_is_forgotten_when_the_file_changes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settled", [-1.0, 2.0])
+def test_a_changed_file_is_noticed_though_its_hash_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: float
+) -> None:
+    monkeypatch.setattr(digest, "_SETTLED", settled)
     file = tmp_path / "w.pth"
     file.write_bytes(CONTENT)
     fetch(file, sha256=SHA256)
+    remembered = list((tmp_path / "cache").rglob("digests/*.json"))
+    assert bool(remembered) == (settled < 0), "a file that may still be changing is not remembered"
+    time.sleep(0.02 if remembered else 0)
     file.write_bytes(CONTENT[::-1])
     with pytest.raises(WeightsHashMismatch):
         fetch(file, sha256=SHA256)
+
+
+def test_a_remembered_hash_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "_SETTLED", -1.0)
+    file = tmp_path / "w.pth"
+    file.write_bytes(CONTENT)
+    fetch(file, sha256=SHA256)
+    (note,) = (tmp_path / "cache").rglob("digests/*.json")
+    note.write_text(note.read_text().replace(SHA256, "0" * 64))
+    assert fetch(file, sha256="0" * 64) == file
+
+
+def test_a_directory_is_no_weights_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsCorrupt, match="directory"):
+        fetch(tmp_path, sha256=SHA256)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_a_terminal_shows_progress(server: Server) -> None:
+    master, slave = os.openpty()
+    code = "import sys; from essmc_core.weights.fetching import fetch; fetch(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, server.url], stderr=slave, check=True, timeout=60)
+    os.close(slave)
+    assert b"tiny.pth" in os.read(master, 100_000)
+    os.close(master)
+    quiet = subprocess.run([sys.executable, "-c", code, server.url + "?2"], capture_output=True, timeout=60)
+    assert quiet.stderr == b""
+
+
+def test_a_cache_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(WeightsError, match="ESSMC_CACHE_DIR"):
+        fetch(server.url)
+
+
+def test_a_page_served_in_place_of_weights_does_not_stay_in_the_cache(tmp_path: Path) -> None:
+    import fsspec
+
+    from essmc_core.weights.load import open_weights
+
+    uri = "memory://store/page.pth"
+    with fsspec.open(uri, "wb") as stream:
+        stream.write(b"<html>Please sign in</html>")
+    with pytest.raises(WeightsCorrupt, match="web page"):
+        open_weights(WeightsSource(uri=uri))
+    assert not cached_path(uri, None).exists()
 
 
 def test_a_download_happens_once(server: Server) -> None:
@@ -150,7 +205,7 @@ def test_a_missing_address_fails_at_once(server: Server) -> None:
 
 
 def test_an_unreachable_server_is_named() -> None:
-    with pytest.raises(WeightsNotFound, match="127.0.0.1:9/"):
+    with pytest.raises(WeightsNotFound, match=r"127\.0\.0\.1:9/"):
         fetch("http://127.0.0.1:9/w.pth")
 
 
@@ -265,7 +320,7 @@ def test_a_package_without_the_file_is_refused(tmp_path: Path, monkeypatch: pyte
 
 def test_the_hub_is_read_through_its_own_cache(tmp_path: Path) -> None:
     """Against a server on this machine that answers as the Hub does; in a process of its own, for its environment."""
-    code = f'''
+    code = f"""
 import http.server, os, threading
 content, commit = bytes(range(256)), "c" * 40
 asked = []
@@ -274,7 +329,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         asked.append(self.path)
         if self.path != "/essmc/tiny/resolve/v1/folder/tiny.pth":
             self.send_response(404); self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("X-Repo-Commit", commit); self.send_header("Content-Length", "0"); self.end_headers(); return
+            self.send_header("X-Repo-Commit", commit); self.send_header("Content-Length", "0")
+            self.end_headers(); return
         self.send_response(200)
         for name, value in dict(ETag='"e1"', **{{"X-Repo-Commit": commit, "Content-Length": "256"}}).items():
             self.send_header(name, value)
@@ -296,7 +352,7 @@ assert fetch("hf://essmc/tiny@v1/folder/tiny.pth").read_bytes() == content
 try: fetch("hf://essmc/tiny/other.pth")
 except WeightsNotFound as error: print(error.hint)
 assert len(asked) == count
-'''
+"""
     environment = {**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr

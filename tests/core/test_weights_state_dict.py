@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.source import WeightsSource
-from essmc_core.weights.state_dict import extract_state_dict, map_keys, strip_key, strip_wrappers, take_sub_level, unwrap
+from essmc_core.weights.state_dict import (
+    extract_state_dict,
+    map_keys,
+    strip_key,
+    strip_wrappers,
+    take_sub_level,
+    unwrap,
+)
 
 ONE, TWO = torch.ones(1), torch.full((1,), 2.0)
 PARTS = st.sampled_from(["module", "_orig_mod", "_fsdp_wrapped_module", "modules", "backbone", "conv1", "weight"])
@@ -88,9 +95,9 @@ def test_real_wrappers_are_seen_through() -> None:
 
 
 def test_two_keys_that_become_one_are_refused() -> None:
-    with pytest.raises(WeightsMismatch, match="'module.a' and 'a'"):
+    with pytest.raises(WeightsMismatch, match=r"'module\.a' and 'a'"):
         strip_wrappers({"module.a": 0, "a": 1})
-    with pytest.raises(WeightsMismatch, match="'a1' and 'a2'.*'a'"):
+    with pytest.raises(WeightsMismatch, match=r"'a1' and 'a2'.*'a'"):
         map_keys({"a1": 0, "a2": 1}, ((r"\d", ""),))
 
 

@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import essmc_efficientnet_lite
 import pytest
 import timm
 import torch
 import yaml
 
 import essmc_core
+import essmc_efficientnet_lite
 
 VARIANTS = ("0", "1", "2")
 ZOO = Path(essmc_efficientnet_lite.__file__).parent / "zoo"
@@ -82,7 +82,7 @@ def photo(package: str, *parts: str) -> Path:
         (("sklearn", "datasets", "images", "china.jpg"), {"palace": 0.30}),
         (("sklearn", "datasets", "images", "flower.jpg"), {"daisy": 0.32}),
     ],
-    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+    ids=["chelsea", "coffee", "rocket", "china", "flower"],
 )
 def test_real_photos_get_the_known_answers(path: tuple[str, ...], answers: dict[str, float]) -> None:
     found = essmc_core.predict("tf_efficientnet_lite0_in1k", photo(*path), topk=len(answers))

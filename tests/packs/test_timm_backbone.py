@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from essmc_timm.backbone import timm_backbone
 
 from essmc_core.errors import ConfigError
+from essmc_timm.backbone import timm_backbone
 
 GOLDEN = sorted((Path(__file__).parent / "data").glob("timm_*.json"))
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from essmc_timm.index import Index, load_index
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
+from essmc_timm.index import Index, load_index
 
 REGISTERING_MODULE = """
 from ._registry import register_model, register_model_deprecations

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from essmc_core import REGISTRIES
 from torch import Tensor, nn
 
+from essmc_core import REGISTRIES
 from tests.parity.fill import summarize
 
 FOLDER = Path(__file__).parent

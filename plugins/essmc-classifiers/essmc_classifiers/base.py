@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
-from essmc_core.errors import ConfigError
 from torch import Tensor, nn
 
 from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
+from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
+from essmc_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-ActName = Literal["softmax", "sigmoid"]
 DEFAULT_LOSS = {"softmax": "CrossEntropy", "sigmoid": "BinaryCrossEntropy"}
 
 
@@ -41,7 +40,7 @@ class BaseClassifier(TrainModule):
         neck: Neck | None = None,
         head: Head | None = None,
         loss: Loss | None = None,
-        act_name: ActName = "softmax",
+        act_name: Literal["softmax", "sigmoid"] = "softmax",
         topk: Sequence[int] = (1,),
         freeze_bn: bool = False,
     ) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from essmc_core.errors import InputError
 from torch import Tensor
 
 from essmc_classifiers.base import BaseClassifier
+from essmc_core.errors import InputError
 
 
 class VideoClassifier2x(BaseClassifier):

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from essmc_core.errors import ConfigError, InputError
 from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError, InputError
 
 
 class ClassifierHead(nn.Module):
@@ -158,7 +159,8 @@ def _two(head: nn.Module, num_classes: Sequence[int]) -> tuple[int, int]:
 
 def _check_pooled(head: nn.Module, features: Tensor, dim: int) -> None:
     # While a model is traced only the rank is known as a number.
-    if features.ndim == 2 and (torch.jit.is_tracing() or features.shape[1] == dim):
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+    if features.ndim == 2 and (tracing or features.shape[1] == dim):
         return
     raise InputError(
         f"{type(head).__name__} takes features of shape (N, {dim}), got {tuple(features.shape)}",

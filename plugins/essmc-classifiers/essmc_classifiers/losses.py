@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Reduction = Literal["mean", "sum", "none"]
-
 
 class CrossEntropy(nn.Module):
     """Cross entropy for one true class per item, as `torch.nn.CrossEntropyLoss`.
@@ -28,7 +26,7 @@ class CrossEntropy(nn.Module):
         self,
         weight: Sequence[float] | None = None,
         ignore_index: int = -100,
-        reduction: Reduction = "mean",
+        reduction: Literal["mean", "sum", "none"] = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
@@ -64,7 +62,9 @@ class BinaryCrossEntropy(nn.Module):
 
     pos_weight: Tensor | None
 
-    def __init__(self, pos_weight: Sequence[float] | None = None, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self, pos_weight: Sequence[float] | None = None, reduction: Literal["mean", "sum", "none"] = "mean"
+    ) -> None:
         super().__init__()
         weight = None if pos_weight is None else torch.as_tensor(pos_weight)
         self.register_buffer("pos_weight", weight, persistent=False)

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from essmc_core.errors import ConfigError, InputError
 from torch import Tensor
+
+from essmc_core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from essmc_core.errors import ConfigError, InputError
 from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError, InputError
 
 T = TypeVar("T")
 

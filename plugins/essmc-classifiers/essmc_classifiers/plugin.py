@@ -33,7 +33,7 @@ def _register_necks_and_heads(registries: Registries) -> None:
     add("ClassifierHead", "essmc_classifiers.heads:ClassifierHead", summary="Dropout and a linear layer")
     add("VideoClassifierHead", "essmc_classifiers.heads:VideoClassifierHead", summary="Dropout and a linear layer")
     add("VideoClassifierHeadx2", "essmc_classifiers.heads:VideoClassifierHeadx2", summary="Two linear layers")
-    add("TransformerHead", "essmc_classifiers.heads:TransformerHead", summary="Linear layer, with or without pre-logits")
+    add("TransformerHead", "essmc_classifiers.heads:TransformerHead", summary="Linear layer, perhaps a hidden one")
     add("TransformerHeadx2", "essmc_classifiers.heads:TransformerHeadx2", summary="Two transformer heads in one")
 
 

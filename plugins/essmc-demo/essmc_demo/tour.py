@@ -57,10 +57,10 @@ def installed() -> Facts:
 
 def name_photos(topk: int = 3) -> Facts:
     """Returns the classes that a pretrained model gives real photos."""
-    photos = []
+    predict, photos = essmc_core.predict, []
     for path in samples.photos():
         start = time.perf_counter()
-        found = essmc_core.predict(IMAGE_MODEL, path, topk=topk)
+        found = predict(IMAGE_MODEL, path, topk=topk)
         photos.append(
             {
                 "file": path.name,

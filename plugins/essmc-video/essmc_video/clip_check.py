@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from essmc_core.errors import InputError
 from torch import Tensor
+
+from essmc_core.errors import InputError
 
 
 def check_clip(video: Tensor, in_chans: int) -> None:
@@ -15,7 +16,8 @@ def check_clip(video: Tensor, in_chans: int) -> None:
     Raises:
         InputError: names what the backbone takes and what it got.
     """
-    if video.ndim == 5 and (torch.jit.is_tracing() or _fits(video, in_chans)):
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+    if video.ndim == 5 and (tracing or _fits(video, in_chans)):
         return
     raise InputError(
         f"expected floating-point clips of shape (N, {in_chans}, T, H, W) with T, H and W of at least 1, "

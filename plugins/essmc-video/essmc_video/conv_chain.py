@@ -7,7 +7,28 @@ from typing import Any
 
 from torch import nn
 
+from essmc_core.errors import ConfigError
+from essmc_video.conv3d import Conv3d
+
 Triple = tuple[int, int, int]
+
+
+def triple(name: str, sizes: Sequence[int]) -> Triple:
+    """Returns (time, height, width).
+
+    Raises:
+        ConfigError: there are not three numbers.
+    """
+    if len(sizes) != 3:
+        raise ConfigError(f"{name} is (time, height, width), got {sizes}")
+    time, height, width = sizes
+    return (time, height, width)
+
+
+def same_padding(kernel_size: Triple) -> Triple:
+    """Returns the padding at which a convolution of odd size and stride 1 keeps the shape."""
+    time, height, width = kernel_size
+    return (time // 2, height // 2, width // 2)
 
 
 def strides(downsampling: bool, downsampling_temporal: bool) -> Triple:
@@ -17,7 +38,7 @@ def strides(downsampling: bool, downsampling_temporal: bool) -> Triple:
     return (2, 2, 2) if downsampling_temporal else (1, 2, 2)
 
 
-def factorised_width(kernel_size: Sequence[int], dim_in: int, dim_out: int) -> int:
+def factorised_width(kernel_size: Triple, dim_in: int, dim_out: int) -> int:
     """Returns the channels between the two halves of a (2+1)D convolution.
 
     The number that keeps the parameters of the full 3D convolution: Tran et al., "A Closer Look at Spatiotemporal
@@ -36,7 +57,7 @@ class ConvChain(nn.Sequential):
         name: str,
         dim_in: int,
         dim_out: int,
-        kernel_size: Sequence[int] = (1, 1, 1),
+        kernel_size: Triple = (1, 1, 1),
         stride: Triple = (1, 1, 1),
         *,
         groups: int = 1,
@@ -44,8 +65,8 @@ class ConvChain(nn.Sequential):
         relu: bool = True,
     ) -> None:
         """Appends a "same"-padded convolution without bias as ``name``, then ``name_bn`` and ``name_relu``."""
-        padding = tuple(size // 2 for size in kernel_size)
-        conv = nn.Conv3d(dim_in, dim_out, tuple(kernel_size), stride, padding, groups=groups, bias=False)
+        padding = same_padding(kernel_size)
+        conv = Conv3d(dim_in, dim_out, kernel_size, stride, padding, groups=groups, bias=False)
         self.add_module(name, conv)
         self.add_module(f"{name}_bn", nn.BatchNorm3d(dim_out, **bn_params))
         if relu:
@@ -57,7 +78,7 @@ class ConvChain(nn.Sequential):
         dim_in: int,
         dim_mid: int,
         dim_out: int,
-        kernel_size: Sequence[int],
+        kernel_size: Triple,
         stride: Triple = (1, 1, 1),
         *,
         bn_params: Mapping[str, Any],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from essmc_core.errors import ConfigError
 from torch import Tensor, nn
 from torch.nn import functional
+
+from essmc_core.errors import ConfigError
 
 
 class NonLocal(nn.Module):
@@ -42,9 +43,11 @@ class NonLocal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to the same shape."""
+        batch, _, frames, height, width = x.shape
         query = self.qconv(x).flatten(2).transpose(1, 2)
         key = self.kconv(x).flatten(2).transpose(1, 2)
         value = self.vconv(x).flatten(2).transpose(1, 2)
         attended = functional.scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.out_bn(self.out_conv(attended.transpose(1, 2).unflatten(2, x.shape[2:])))
+        attended = attended.transpose(1, 2).reshape(batch, self.dim_middle, frames, height, width)
+        out: Tensor = self.out_bn(self.out_conv(attended))
         return x + out

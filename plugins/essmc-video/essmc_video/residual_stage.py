@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from torch import Tensor, nn
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
-from torch import Tensor, nn
-
-from essmc_video.branches.base import BranchStyle
 from essmc_video.conv_chain import strides
 
 
@@ -42,7 +41,7 @@ class Base3DBlock(nn.Module):
         downsampling: bool,
         downsampling_temporal: bool,
         expansion_ratio: int,
-        branch_style: BranchStyle = "simple_block",
+        branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         branch_cfg: Mapping[str, Any] | None = None,
         bn_params: Mapping[str, Any] | None = None,
     ) -> None:
@@ -110,7 +109,7 @@ class Base3DResStage(nn.Sequential):
         downsampling: bool,
         downsampling_temporal: bool,
         expansion_ratio: int,
-        branch_style: BranchStyle = "simple_block",
+        branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         branch_cfg: Mapping[str, Any] | None = None,
         bn_params: Mapping[str, Any] | None = None,
         non_local: bool = False,

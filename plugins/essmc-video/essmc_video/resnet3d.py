@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-from essmc_core import BRICKS
-from essmc_core.errors import ConfigError
 from torch import Tensor, nn
 
-from essmc_video.branches.base import BranchStyle
+from essmc_core import BRICKS
+from essmc_core.errors import ConfigError
 from essmc_video.clip_check import check_clip
 from essmc_video.residual_stage import Base3DResStage
 from essmc_video.weight_init import initialize
@@ -121,7 +119,7 @@ class ResNet3D(nn.Module):
         return stem
 
     def _stage(self, index: int) -> nn.Module:
-        style: BranchStyle = "bottleneck" if self.depth in BOTTLENECK_DEPTHS else "simple_block"
+        bottleneck = self.depth in BOTTLENECK_DEPTHS
         return Base3DResStage(
             BLOCKS_PER_STAGE[self.depth][index - 1],
             self.branch_name,
@@ -131,7 +129,7 @@ class ResNet3D(nn.Module):
             downsampling=self.downsampling[index],
             downsampling_temporal=self.downsampling_temporal[index],
             expansion_ratio=self.expansion_ratio,
-            branch_style=style,
+            branch_style="bottleneck" if bottleneck else "simple_block",
             branch_cfg=self.branch_cfg,
             bn_params=self.bn_params,
             non_local=self.non_local[index],
@@ -147,7 +145,6 @@ class ResNet3D(nn.Module):
         Raises:
             InputError: another rank, other channels, integers, or an empty dimension.
         """
-        if not torch.jit.is_scripting():
-            check_clip(video, self.in_chans)
+        check_clip(video, self.in_chans)
         features: Tensor = self.conv5(self.conv4(self.conv3(self.conv2(self.conv1(video)))))
         return features

@@ -37,7 +37,7 @@ class ResNet2Plus1d(ResNet3D):
 
 
 @dataclass(eq=False, repr=False)
-class ResNet3D_CSN(ResNet3D):  # noqa: N801 - the name configurations use
+class ResNet3D_CSN(ResNet3D):
     """ir-CSN: bottlenecks with depthwise 3D convolutions, so depths 26, 50, 101 and 152.
 
     Tran et al., "Video Classification with Channel-Separated Convolutional Networks", ICCV 2019.
@@ -53,7 +53,7 @@ class ResNet3D_CSN(ResNet3D):  # noqa: N801 - the name configurations use
 
 
 @dataclass(eq=False, repr=False)
-class ResNet3D_TAda(ResNet3D):  # noqa: N801 - the name configurations use
+class ResNet3D_TAda(ResNet3D):
     """TAda2D: bottlenecks with temporally adaptive 2D convolutions, so depths 26, 50, 101 and 152.
 
     Huang et al., "TAda! Temporally-Adaptive Convolutions for Video Understanding", ICLR 2022.

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from essmc_video.conv_chain import ConvChain, factorised_width, strides
+from essmc_video.conv_chain import ConvChain, Triple, factorised_width, strides, triple
 
 
 class Base3DStem(ConvChain):
@@ -34,7 +34,7 @@ class Base3DStem(ConvChain):
         super().__init__()
         self.dim_in = dim_in
         self.num_filters = num_filters
-        self.kernel_size = tuple(kernel_size)
+        self.kernel_size = triple("kernel_size", kernel_size)
         self.stride = strides(downsampling, downsampling_temporal)
         self.bn_params = dict(bn_params or {})
         self.construct()
@@ -58,7 +58,8 @@ class Base2DStem(Base3DStem):
 
     def construct(self) -> None:
         """Makes the layers."""
-        kernel, stride = (1, *self.kernel_size[1:]), (1, *self.stride[1:])
+        kernel: Triple = (1, self.kernel_size[1], self.kernel_size[2])
+        stride: Triple = (1, self.stride[1], self.stride[2])
         self.add_conv("a", self.dim_in, self.num_filters, kernel, stride, bn_params=self.bn_params)
 
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from essmc_core.errors import ConfigError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.errors import ConfigError
+from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import Triple
 
 
@@ -76,7 +77,7 @@ class TAdaConv2d(nn.Module):
         """
         batch, _, frames, _, _ = x.shape
         images = (x * alpha).transpose(1, 2).flatten(0, 1)
-        out = functional.conv2d(
+        out: Tensor = functional.conv2d(
             images,
             self.weight[0, 0],
             self.bias,
@@ -85,7 +86,7 @@ class TAdaConv2d(nn.Module):
             dilation=self.dilation[1:],
             groups=self.groups,
         )
-        return out.unflatten(0, (batch, frames)).transpose(1, 2)
+        return out.reshape(batch, frames, out.shape[1], out.shape[2], out.shape[3]).transpose(1, 2)
 
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""
@@ -119,19 +120,24 @@ class RouteFuncMLP(nn.Module):
         kernels: temporal kernel sizes of the two convolutions.
         bn_eps: eps of the batch norm between them.
         bn_mmt: its momentum.
+
+    Raises:
+        ConfigError: the ratio is larger than the number of channels.
     """
 
     def __init__(
         self, c_in: int, ratio: int, kernels: Sequence[int], bn_eps: float = 1e-5, bn_mmt: float = 0.1
     ) -> None:
         super().__init__()
-        hidden = int(c_in // ratio)
+        hidden = c_in // ratio
+        if hidden < 1:
+            raise ConfigError(f"no hidden channel is left of {c_in} at a ratio of {ratio}", hint="lower the ratio")
         self.c_in = c_in
         self.g = nn.Conv3d(c_in, c_in, kernel_size=1)
-        self.a = nn.Conv3d(c_in, hidden, (kernels[0], 1, 1), padding=(kernels[0] // 2, 0, 0))
+        self.a = Conv3d(c_in, hidden, (kernels[0], 1, 1), padding=(kernels[0] // 2, 0, 0))
         self.bn = nn.BatchNorm3d(hidden, eps=bn_eps, momentum=bn_mmt)
         self.relu = nn.ReLU(inplace=True)
-        self.b = nn.Conv3d(hidden, c_in, (kernels[1], 1, 1), padding=(kernels[1] // 2, 0, 0), bias=False)
+        self.b = Conv3d(hidden, c_in, (kernels[1], 1, 1), padding=(kernels[1] // 2, 0, 0), bias=False)
         self.init_as_identity()
 
     def init_as_identity(self) -> None:

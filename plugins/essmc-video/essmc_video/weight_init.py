@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from essmc_core.errors import ConfigError
 from torch import nn
 
+from essmc_core.errors import ConfigError
 from essmc_video.residual_stage import Base3DBlock
 
 
@@ -37,10 +37,16 @@ def initialize(model: nn.Module, init_cfg: Mapping[str, Any] | str | None) -> No
         _kaiming(module)
     # A module's own start comes last, since the rule above has overwritten it.
     for module in model.modules():
-        if hasattr(module, "init_as_identity"):
-            module.init_as_identity()
-        if zero_last and isinstance(module, Base3DBlock) and hasattr(module.conv_branch, "zero_init_last"):
-            module.conv_branch.zero_init_last()
+        _call(module, "init_as_identity")
+        if zero_last and isinstance(module, Base3DBlock):
+            _call(module.conv_branch, "zero_init_last")
+
+
+def _call(module: nn.Module, method: str) -> None:
+    """Calls a method that a branch, of another pack too, may have."""
+    found: Callable[[], None] | None = getattr(module, method, None)
+    if found is not None:
+        found()
 
 
 def _kaiming(module: nn.Module) -> None:

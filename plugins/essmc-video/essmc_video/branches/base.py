@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from essmc_core.errors import ConfigError
 from torch import nn
 
-from essmc_video.conv_chain import ConvChain, strides
-
-BranchStyle = Literal["simple_block", "bottleneck"]
+from essmc_core.errors import ConfigError
+from essmc_video.conv_chain import ConvChain, strides, triple
 
 
 class ResidualBranch(ConvChain):
@@ -30,7 +28,7 @@ class ResidualBranch(ConvChain):
         construct_branch: make the layers now; False leaves that to the subclass.
 
     Raises:
-        ConfigError: the branch has no such style.
+        ConfigError: the branch has no such style, or ``kernel_size`` has not three numbers.
     """
 
     def __init__(
@@ -42,13 +40,13 @@ class ResidualBranch(ConvChain):
         downsampling_temporal: bool,
         expansion_ratio: int,
         bn_params: Mapping[str, Any] | None = None,
-        branch_style: BranchStyle = "simple_block",
+        branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         construct_branch: bool = True,
     ) -> None:
         super().__init__()
         self.dim_in = dim_in
         self.num_filters = num_filters
-        self.kernel_size = tuple(kernel_size)
+        self.kernel_size = triple("kernel_size", kernel_size)
         self.stride = strides(downsampling, downsampling_temporal)
         self.expansion_ratio = expansion_ratio
         self.bn_params = dict(bn_params or {})

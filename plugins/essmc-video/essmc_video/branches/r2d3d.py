@@ -25,12 +25,8 @@ class R2D3DBranch(ResidualBranch):
 
     def construct_simple_block(self) -> None:
         """Main convolution twice."""
-        self.add_conv(
-            "a", self.dim_in, self.num_filters, self.kernel_size, self.stride, bn_params=self.bn_params
-        )
-        self.add_conv(
-            "b", self.num_filters, self.num_filters, self.kernel_size, bn_params=self.bn_params, relu=False
-        )
+        self.add_conv("a", self.dim_in, self.num_filters, self.kernel_size, self.stride, bn_params=self.bn_params)
+        self.add_conv("b", self.num_filters, self.num_filters, self.kernel_size, bn_params=self.bn_params, relu=False)
 
     def construct_bottleneck(self) -> None:
         """Pointwise, main, pointwise."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from essmc_core.errors import ConfigError
 from torch import Tensor, nn
 
-from essmc_video.branches.base import BranchStyle, ResidualBranch
+from essmc_core.errors import ConfigError
+from essmc_video.average_pool import SameAvgPool3d
+from essmc_video.branches.base import ResidualBranch
 from essmc_video.tada_conv import RouteFuncMLP, TAdaConv2d
 
 
@@ -27,7 +28,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         expansion_ratio: output channels over inner channels.
         route_func_r: reduction ratio of the calibration's hidden layer.
         route_func_k: temporal kernel sizes of the calibration's two convolutions.
-        pool_k: (time, height, width) of the average.
+        pool_k: (time, height, width) of the average, odd.
         bn_params: arguments of the batch norms outside the calibration; torch's defaults without.
         branch_style: only ``bottleneck`` is defined.
         construct_branch: make the layers now.
@@ -35,12 +36,6 @@ class TAdaConvBlockAvgPool(ResidualBranch):
     Raises:
         ConfigError: the simple style, or temporal downsampling, was asked for.
     """
-
-    a: nn.Conv3d
-    a_bn: nn.BatchNorm3d
-    a_relu: nn.ReLU
-    c: nn.Conv3d
-    c_bn: nn.BatchNorm3d
 
     def __init__(
         self,
@@ -54,7 +49,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         route_func_k: Sequence[int] = (3, 3),
         pool_k: Sequence[int] = (3, 1, 1),
         bn_params: Mapping[str, Any] | None = None,
-        branch_style: BranchStyle = "simple_block",
+        branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         construct_branch: bool = True,
     ) -> None:
         if downsampling and downsampling_temporal:
@@ -79,7 +74,9 @@ class TAdaConvBlockAvgPool(ResidualBranch):
     def construct_bottleneck(self) -> None:
         """Pointwise, adaptive convolution plus its temporal average, pointwise."""
         inner, (_, height, width) = self.dim_inner, self.kernel_size
-        self.add_conv("a", self.dim_in, inner, bn_params=self.bn_params)
+        self.a = nn.Conv3d(self.dim_in, inner, kernel_size=1, bias=False)
+        self.a_bn = nn.BatchNorm3d(inner, **self.bn_params)
+        self.a_relu = nn.ReLU(inplace=True)
         self.b = TAdaConv2d(
             inner,
             inner,
@@ -90,10 +87,11 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         )
         self.b_rf = RouteFuncMLP(inner, self._route_func_r, self._route_func_k)
         self.b_bn = nn.BatchNorm3d(inner, **self.bn_params)
-        self.b_avgpool = nn.AvgPool3d(self._pool_k, stride=1, padding=tuple(size // 2 for size in self._pool_k))
+        self.b_avgpool = SameAvgPool3d(self._pool_k)
         self.b_avgpool_bn = nn.BatchNorm3d(inner, **self.bn_params)
         self.b_relu = nn.ReLU(inplace=True)
-        self.add_conv("c", inner, self.num_filters, bn_params=self.bn_params, relu=False)
+        self.c = nn.Conv3d(inner, self.num_filters, kernel_size=1, bias=False)
+        self.c_bn = nn.BatchNorm3d(self.num_filters, **self.bn_params)
         self.init_as_identity()
 
     def init_as_identity(self) -> None:

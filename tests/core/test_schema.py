@@ -1,0 +1,225 @@
+"""Configurations are checked as a whole against signatures, before anything is built, with file, line and column."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import essmc_core
+from essmc_core.build import build_config, check_config, live_signature
+from essmc_core.config import Config, load_config
+from essmc_core.errors import SchemaError, UnknownComponent
+from essmc_core.kinds import DEFAULT
+from essmc_core.schema import MISSING, read_signature
+from essmc_core.schema.signature import document, read_live
+from essmc_core.schema.types import evaluate, nested_kind
+
+BROKEN = """\
+model:
+  type: VideoClassifier
+  backbone: {type: ResNet3D_TAd, depth: 50}
+  neck: 3
+  head:
+    type: VideoClassifierHead
+    num_classes: "51"
+    dropout: 0.5
+    # dim is missing
+  topk: [1, five]
+  loss: {weight: [1.0]}
+"""
+
+
+def _issues(text: str, tmp_path, static: bool = True) -> list:
+    path = tmp_path / "model.yaml"
+    path.write_text(text)
+    config = load_config(path)
+    read = read_signature if static else live_signature
+    with pytest.raises(SchemaError) as caught:
+        check_config("models", config["model"], read, prefix="model")
+    return list(caught.value.issues)
+
+
+@pytest.mark.parametrize("static", [True, False], ids=["source", "live"])
+def test_every_mistake_is_listed_at_once_with_its_place(tmp_path, static):
+    found = {(i.where.line, i.where.column, i.path): f"{i.message} ({i.hint})" for i in _issues(BROKEN, tmp_path, static)}
+    assert list(found) == [
+        (3, 20, "model.backbone.type"),
+        (4, 9, "model.neck"),
+        (7, 18, "model.head.num_classes"),
+        (8, 5, "model.head.dropout"),
+        (6, 5, "model.head"),
+        (10, 13, "model.topk.1"),
+        (11, 9, "model.loss"),
+    ]
+    messages = list(found.values())
+    assert "no backbone is called 'ResNet3D_TAd'; did you mean 'ResNet3D_TAda'" in messages[0]
+    assert messages[1].startswith("expected a neck (a name, or a mapping with `type`), got 3 (int)")
+    assert messages[2].startswith("expected int, got '51' (str)")
+    assert messages[3].startswith("VideoClassifierHead has no argument 'dropout' (did you mean 'dropout_rate'?)")
+    assert messages[4].startswith("VideoClassifierHead needs the argument 'dim' (int")
+    assert "got 'five' (str)" in messages[5]
+    assert messages[6].startswith("a loss needs a `type`")
+
+
+def test_message_reads_as_file_line_column(tmp_path):
+    with pytest.raises(SchemaError, match=r"model\.yaml:3:20: model\.backbone\.type: no backbone"):
+        raise SchemaError(_issues(BROKEN, tmp_path))
+
+
+def test_a_lone_unknown_name_is_raised_as_itself_with_its_place(tmp_path):
+    path = tmp_path / "neck.yaml"
+    path.write_text("type: GlobalAveragePoling\n")
+    with pytest.raises(UnknownComponent, match=r"neck\.yaml:1:7: no neck is called"):
+        build_config("necks", load_config(path))
+
+
+def test_checking_a_whole_tree_imports_no_torch(python, tmp_path):
+    path = tmp_path / "model.yaml"
+    path.write_text(BROKEN.replace("ResNet3D_TAd,", "ResNet3D_TAda,"))
+    done = python.essmc("validate", str(path), check=False)
+    assert done.returncode == 2
+    assert "6 mistakes in the configuration" in done.stderr
+    code = """
+    import essmc_core, sys
+    from essmc_core.factory import resolved_parts
+    from essmc_core.recipe import read_recipe
+    print(len(resolved_parts(read_recipe("tada2d_r50_k400"))), "torch" in sys.modules)
+    """
+    assert python.run(code).stdout.split() == ["4", "False"]
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [(51, True), ("51", False), (51.0, False), (True, False), (None, False), ([51], False), ({}, False)],
+)
+def test_int_is_neither_text_nor_float_nor_bool(value, fits):
+    cfg = {"type": "ClassifierHead", "dim": 8, "num_classes": value}
+    if fits:
+        assert essmc_core.HEADS.build(cfg).fc.out_features == 51
+    else:
+        with pytest.raises(SchemaError, match="num_classes: expected int"):
+            essmc_core.HEADS.build(cfg)
+
+
+def test_a_whole_number_serves_as_float_and_lists_serve_as_tuples():
+    head = essmc_core.HEADS.build({"type": "ClassifierHead", "dim": 8, "num_classes": 2, "dropout_rate": 0})
+    assert head is not None
+    for pair in ([3, 4], (3, 4)):
+        two = essmc_core.HEADS.build({"type": "VideoClassifierHeadx2", "dim": 8, "num_classes": pair})
+        assert (two.linear1.out_features, two.linear2.out_features) == (3, 4)
+
+
+def test_scientific_notation_is_a_number(tmp_path):
+    path = tmp_path / "backbone.yaml"
+    path.write_text("type: ResNetR2D3D\ndepth: 10\nbn_params: {eps: 1e-3}\n")
+    backbone = build_config("backbones", load_config(path))
+    eps = {module.eps for module in backbone.modules() if hasattr(module, "eps")}
+    assert eps == {1e-3}
+
+
+def test_built_objects_pass_through_at_any_depth():
+    backbone = essmc_core.BACKBONES.build({"type": "ResNetR2D3D", "depth": 10})
+    cfg = {
+        "type": "VideoClassifier",
+        "backbone": backbone,
+        "neck": {"type": "GlobalAveragePooling", "dim": 3},
+        "head": {"type": "VideoClassifierHead", "dim": 256, "num_classes": 4},
+    }
+    before = {key: copy.deepcopy(value) for key, value in cfg.items() if key != "backbone"}
+    assert essmc_core.MODELS.build(cfg).backbone is backbone
+    assert {key: value for key, value in cfg.items() if key != "backbone"} == before
+
+
+def _components():
+    return [record for registry in DEFAULT for record in registry.table if record.pack != "timm"]
+
+
+@pytest.mark.parametrize("component", _components(), ids=lambda record: f"{record.kind}/{record.qualified}")
+def test_source_and_live_signature_agree(component):
+    static = read_signature(component)
+    target = component.load()
+    live = document(read_live(target), target).without(component.bound)
+    assert static.static, "the signature must be readable without importing torch"
+    assert static.takes_any is False, "**kwargs would swallow misspelled arguments"
+    assert [p.name for p in static.parameters] == [p.name for p in live.parameters]
+    for ours, theirs in zip(static.parameters, live.parameters, strict=True):
+        assert (ours.default is MISSING) == (theirs.default is MISSING), ours.name
+        assert evaluate(ours.annotation, DEFAULT) == evaluate(theirs.annotation, DEFAULT), ours.name
+        assert ours.doc, f"{component.name} documents {ours.name}"
+    assert (static.file, static.line) == (live.file, live.line) or static.line > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted", "refused"),
+    [
+        ("int", [1], [1.5, "1", True, None]),
+        ("float", [1, 1.5], ["1.5", None]),
+        ("bool", [True], [1, "yes"]),
+        ("str", ["a"], [1, None]),
+        ("int | None", [1, None], ["a"]),
+        ("Optional[int]", [1, None], ["a"]),
+        ("Union[int, str]", [1, "a"], [1.5]),
+        ("tuple[int, int]", [(1, 2), [1, 2]], [(1,), (1, "a"), "12", 5]),
+        ("Sequence[int]", [(1, 2, 3), [], ()], ["12", (1, "a"), {"a": 1}]),
+        ("list[list[bool]]", [[[True], []]], [[True]]),
+        ("Mapping[str, float]", [{"a": 1}], [{"a": "b"}, [1], "a"]),
+        ("dict", [{"a": object()}], [3]),
+        ("Literal['avg', 'max']", ["avg"], ["min", 1]),
+        ("'int | None'", [None, 1], ["a"]),
+        ("int | Sequence[int]", [1, [1, 2]], ["a", [1.5]]),
+        ("torch.device", ["cpu", 1, None], []),
+        ("SomethingUnknown[int]", ["a"], []),
+        ("not ! python", [1], []),
+    ],
+)
+def test_annotations_of_every_spelling(text, accepted, refused):
+    from essmc_core.schema import Checker
+
+    for value, fits in [(v, True) for v in accepted] + [(v, False) for v in refused]:
+        checker = Checker(DEFAULT, read_signature)
+        checker.value(text, value, ("x",))
+        assert (not checker.issues) == fits, (text, value, [str(issue) for issue in checker.issues])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("Backbone", "backbones"), ("essmc_core.Neck", "necks"), ("LrScheduler", "lr_schedulers"), ("int", None)],
+)
+def test_aliases_name_their_registry(text, kind):
+    assert nested_kind(evaluate(text, DEFAULT)) == kind
+
+
+def test_sequences_and_mappings_of_components_are_checked_and_built():
+    registry = DEFAULT.transforms
+
+    @registry.register("TestChain")
+    class Chain:
+        def __init__(self, steps: "list[Neck]", named: "dict[str, Neck] | None" = None) -> None:  # noqa: F821
+            self.steps, self.named = steps, named
+
+    built = registry.build({"type": "TestChain", "steps": ["Identity", {"type": "Identity"}], "named": {"a": "Identity"}})
+    assert [type(step).__name__ for step in (*built.steps, built.named["a"])] == ["Identity"] * 3
+    with pytest.raises(SchemaError, match=r"steps\.1: no neck is called 'Identty'.*\n.*named\.a: expected a neck"):
+        registry.build({"type": "TestChain", "steps": ["Identity", "Identty"], "named": {"a": 3}})
+    registry.table.remove_where(lambda record: record.name == "TestChain")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "backbone", "head", "neck", "topk", "loss", "x"]), json_values))
+def test_no_data_makes_the_check_fail_otherwise_than_with_its_own_error(tree):
+    config = Config.from_mapping({**tree, "type": "Classifier"})
+    before = config.to_dict()
+    try:
+        check_config("models", config, live_signature)
+    except (SchemaError, UnknownComponent) as error:
+        assert str(error)
+    assert repr(config.to_dict()) == repr(before)
