@@ -14,6 +14,8 @@ from essmc_core.annotations import (
     Backbone,
     Brick,
     Dataset,
+    FeatureDim,
+    FeatureRank,
     FrameSampler,
     Head,
     Hook,
@@ -53,7 +55,7 @@ from essmc_core.kinds import DEFAULT as REGISTRIES
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
     from essmc_core.module import TrainModule
-    from essmc_core.predict import Prediction, predict
+    from essmc_core.prediction import Prediction, predict
     from essmc_core.weights import LoadReport, load_pretrained
 
 __all__ = [
@@ -79,6 +81,8 @@ __all__ = [
     "Config",
     "Dataset",
     "EssmcError",
+    "FeatureDim",
+    "FeatureRank",
     "FrameSampler",
     "Head",
     "Hook",
@@ -111,8 +115,8 @@ _LAZY = {
     "TrainModule": "essmc_core.module",
     "LoadReport": "essmc_core.weights",
     "load_pretrained": "essmc_core.weights",
-    "Prediction": "essmc_core.predict",
-    "predict": "essmc_core.predict",
+    "Prediction": "essmc_core.prediction",
+    "predict": "essmc_core.prediction",
 }
 
 
@@ -132,7 +136,7 @@ def rediscover() -> list[Pack]:
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        # Not stored in globals(): `predict` would then hide the module of the same name from pickling.
+        # A submodule of the same name as what it exports would hide it once imported; there is none.
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -13,6 +13,22 @@ class Nested:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class FromBackbone:
+    """Marks a number that the builder takes from the backbone beside the component, unless it is written.
+
+    Attributes:
+        attribute: name in :class:`essmc_core.features.BackboneInterface`.
+    """
+
+    attribute: str
+
+
+FeatureDim: TypeAlias = Annotated[int, FromBackbone("num_features")]
+"""Width of pooled features: the ``dim`` of a head."""
+FeatureRank: TypeAlias = Annotated[int, FromBackbone("feature_rank")]
+"""Number of dimensions behind the channels: the ``dim`` of a pooling neck."""
+
 Model: TypeAlias = Annotated[Any, Nested("models")]
 Backbone: TypeAlias = Annotated[Any, Nested("backbones")]
 Neck: TypeAlias = Annotated[Any, Nested("necks")]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.component import Component
-from essmc_core.config.plain import plain_data
+from essmc_core.plain import plain_data
+from essmc_core.derived import Parts, building_order, derived_arguments, takes_backbone
 from essmc_core.errors import EssmcError, Issue, SchemaError
 from essmc_core.kinds import DEFAULT, Registries
 from essmc_core.schema.check import Checker, item_type
@@ -102,7 +103,9 @@ def live_signature(component: Component) -> Signature:
     return read_live(component.load()).without(component.bound)
 
 
-def _construct(kind: str, value: Any, path: tuple[str | int, ...], registries: Registries) -> Any:
+def _construct(
+    kind: str, value: Any, path: tuple[str | int, ...], registries: Registries, beside: Parts | None = None
+) -> Any:
     if not isinstance(value, (str, Mapping)):
         return value
     config = {"type": value} if isinstance(value, str) else value
@@ -110,13 +113,14 @@ def _construct(kind: str, value: Any, path: tuple[str | int, ...], registries: R
     target = component.load()
     signature = read_live(target)
     loads_pretrained = "pretrain" in config and signature.parameter("pretrain") is None
-    arguments = dict(component.bound)
-    for name, item in config.items():
-        if name == "type" or (name == "pretrain" and loads_pretrained):
-            continue
-        parameter = signature.parameter(name)
-        annotation = evaluate(parameter.annotation, registries) if parameter is not None else Any
-        arguments[name] = _argument(annotation, item, (*path, name), registries)
+    written = {k: v for k, v in config.items() if k != "type" and not (k == "pretrain" and loads_pretrained)}
+    types = {p.name: evaluate(p.annotation, registries) for p in signature.parameters}
+    arguments = {**component.bound, **derived_arguments(component, types, config, path, beside)}
+    parts = Parts(types) if takes_backbone(types) else beside
+    for name in building_order(written, types):
+        arguments[name] = _argument(types.get(name, Any), written[name], (*path, name), registries, parts)
+        if parts is not None and parts is not beside:
+            parts.take(name, arguments[name], written[name])
     try:
         built = target(**arguments)
         if loads_pretrained and config["pretrain"] is not None:
@@ -127,7 +131,9 @@ def _construct(kind: str, value: Any, path: tuple[str | int, ...], registries: R
     return built
 
 
-def _argument(annotation: Any, value: Any, path: tuple[str | int, ...], registries: Registries) -> Any:
+def _argument(
+    annotation: Any, value: Any, path: tuple[str | int, ...], registries: Registries, beside: Parts | None
+) -> Any:
     """Builds the components inside an argument and turns the rest into plain Python data."""
     if not has_nested(annotation):
         return plain_data(value)
@@ -136,11 +142,11 @@ def _argument(annotation: Any, value: Any, path: tuple[str | int, ...], registri
     containers = [member for member in members if nested_kind(member) is None and has_nested(member)]
     if containers and isinstance(value, (list, tuple)):
         inner = item_type(containers[0])
-        return [_argument(inner, item, (*path, index), registries) for index, item in enumerate(value)]
+        return [_argument(inner, item, (*path, index), registries, beside) for index, item in enumerate(value)]
     if containers and isinstance(value, Mapping) and (not kinds or "type" not in value):
         inner = item_type(containers[0])
-        return {key: _argument(inner, item, (*path, key), registries) for key, item in value.items()}
-    return _construct(kinds[0], value, path, registries) if kinds else value
+        return {key: _argument(inner, item, (*path, key), registries, beside) for key, item in value.items()}
+    return _construct(kinds[0], value, path, registries, beside) if kinds else value
 
 
 def _load_into(module: Any, source: Any) -> None:

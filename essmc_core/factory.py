@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
-from essmc_core.config.plain import plain_data
+from essmc_core.plain import plain_data
 from essmc_core.errors import WeightsNotFound
 from essmc_core.names import Patterns
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
@@ -164,6 +164,6 @@ def make_card(
         "weights": None,
     }
     if source is not None and report is not None:
-        stated = {key: source[key] for key in ("uri", "sha256", "licence") if key in source}
+        stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix", "licence") if key in source}
         card["weights"] = {**stated, "coverage": report.coverage}
     return card

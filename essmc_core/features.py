@@ -1,4 +1,4 @@
-"""What every backbone tells and offers, image or video, ours or wrapped, so that heads, necks and tools can rely on it."""
+"""What every backbone tells and offers, image or video, ours or wrapped."""
 
 from __future__ import annotations
 

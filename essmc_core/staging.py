@@ -88,6 +88,8 @@ class StagedRegistries:
         return self._view(kind if kind in self._kinds else self._registries[kind].kind)
 
     def __getattr__(self, kind: str) -> StagedRegistry:
+        if kind in self._views:
+            return self._views[kind]
         if kind.startswith("_"):
             raise AttributeError(kind)
         return self[kind] if kind in self._kinds else self._view(getattr(self._registries, kind).kind)
@@ -101,10 +103,11 @@ class StagedRegistries:
         """Adds everything to the registries and returns how many of each kind."""
         for kind, singular in self._kinds.items():
             self._registries.add_kind(kind, singular)
-        counts: dict[str, int] = {}
+        counts = dict.fromkeys((kind for kind, _ in self._staged), 0)
+        tables = {kind: self._registries[kind].table for kind in counts}
         for (kind, _), component in self._staged.items():
-            self._registries[kind].table.add(component)
-            counts[kind] = counts.get(kind, 0) + 1
+            tables[kind].add(component)
+            counts[kind] += 1
         return counts
 
 

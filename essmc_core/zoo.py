@@ -207,7 +207,7 @@ class Zoo:
     ) -> list[ZooEntry]:
         """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
 
-        An entry whose file is broken is left out and given to ``on_broken``, so that it does not hide the others.
+        An entry whose file has to be read and is broken is given to ``on_broken``, so that it does not hide the others.
         """
 
         def meets(entry: ZooEntry) -> bool:
@@ -217,7 +217,6 @@ class Zoo:
                 and (pretrained is None or entry.pretrained == pretrained)
                 and (max_params is None or _at_most(entry.params, max_params))
                 and (max_macs is None or _at_most(entry.macs, max_macs))
-                and bool(entry.config)
             )
 
         wanted = []

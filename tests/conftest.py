@@ -65,7 +65,8 @@ class Site:
         info = self.folder / f"{package}-{version}.dist-info"
         info.mkdir(exist_ok=True)
         requirement = f"Requires-Dist: {requires}\n" if requires else ""
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{requirement}\n")
+        headers = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{requirement}\n"
+        (info / "METADATA").write_text(headers)
         (info / "entry_points.txt").write_text(f"[essmc]\n{package} = {entry_point or package + '.plugin'}\n")
         return root
 

@@ -24,10 +24,9 @@ from essmc_core.zoo import ZooEntry
 @json_option
 def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
     """List zoo models that match PATTERN."""
-    broken: list[tuple[ZooEntry, ConfigError]] = []
-    entries = ZOO.entries(
-        pattern, exclude=exclude, on_broken=lambda entry, error: broken.append((entry, error)), **conditions
-    )
+    broken: dict[ZooEntry, ConfigError] = {}
+    found = ZOO.entries(pattern, exclude=exclude, on_broken=broken.__setitem__, **conditions)
+    entries = [entry for entry in found if _readable(entry, broken)]
     if as_json:
         write_json([_as_dict(entry) for entry in entries])
     else:
@@ -35,8 +34,16 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
         write_table(columns, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
         if not entries:
             click.echo(f"no zoo model matches {pattern!r} and these conditions", err=True)
-    for entry, error in broken:
+    for entry, error in broken.items():
         click.echo(f"{entry.qualified} cannot be read: {error}", err=True)
+
+
+def _readable(entry: ZooEntry, broken: dict[ZooEntry, ConfigError]) -> bool:
+    try:
+        return bool(entry.config)
+    except ConfigError as error:
+        broken[entry] = error
+        return False
 
 
 def _row(entry: ZooEntry) -> tuple[object, ...]:

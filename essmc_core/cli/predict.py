@@ -29,7 +29,7 @@ def predict(
     as_json: bool,
 ) -> None:
     """Classify FILE, an image or a video, with MODEL, a zoo name or a YAML file."""
-    from essmc_core.predict import predict as run
+    from essmc_core.prediction import predict as run
 
     found = run(
         model, file, topk=topk, checkpoint=checkpoint, random=use_random, device=device, overrides=overrides

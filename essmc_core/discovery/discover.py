@@ -40,6 +40,7 @@ class Discovery:
         self.registries = registries
         self.zoo = zoo
         self.packs: dict[str, Pack] = {}
+        self._owners: dict[str, str] = {}
         self.manager = pluggy.PluginManager(GROUP)
         registries.explain = zoo.explain = self._explain
 
@@ -71,6 +72,7 @@ class Discovery:
 
     def _forget(self) -> None:
         self.packs.clear()
+        self._owners.clear()
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(PackHooks)
         for registry in self.registries:
@@ -101,11 +103,11 @@ class Discovery:
             pack.heavy = tuple(name for name in _heavy_modules() if name not in heavy_before)
 
     def _require_own_name(self, pack: Pack) -> None:
-        for other in self.packs.values():
-            if other is not pack and other.name == pack.name:
-                raise DuplicateComponent(
-                    f"{pack.distribution} would be called {pack.name!r} in qualified names, as {other.distribution} is"
-                )
+        owner = self._owners.setdefault(pack.name, pack.distribution)
+        if owner != pack.distribution:
+            raise DuplicateComponent(
+                f"{pack.distribution} would be called {pack.name!r} in qualified names, as {owner} is"
+            )
 
     def _register(self, pack: Pack, installed: Installed) -> None:
         components, zoo = StagedRegistries(self.registries, pack.name), StagedZoo(self.zoo, pack.name)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from essmc_core.component import Component
-from essmc_core.config.plain import plain_data
+from essmc_core.plain import plain_data
 from essmc_core.errors import EssmcError, Issue, LookupFailure
 from essmc_core.kinds import Registries
 from essmc_core.names import did_you_mean
 from essmc_core.schema.signature import Parameter, Signature
-from essmc_core.schema.types import evaluate, has_nested, nested_kind, options
+from essmc_core.schema.types import derived_attribute, evaluate, has_nested, nested_kind, options
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -52,6 +52,7 @@ class Checker:
         self.found: list[tuple[Path, Component]] = []
         self._read = read
         self._root = root
+        self._beside_backbone = False
         self._prefix = prefix
 
     def component(self, kind: str, value: Any, path: Path = ()) -> None:
@@ -99,6 +100,8 @@ class Checker:
 
     def _arguments(self, component: Component, arguments: Mapping[str, Any], path: Path) -> None:
         signature = self._read(component)
+        filled = self._beside_backbone
+        self._beside_backbone = any(self._takes_backbone(parameter) for parameter in signature.parameters)
         for name, value in arguments.items():
             parameter = signature.parameter(name)
             if parameter is not None:
@@ -111,7 +114,14 @@ class Checker:
                 self._unknown_argument(component, signature, name, path)
         for parameter in signature.parameters:
             if parameter.required and parameter.name not in arguments:
-                self._missing_argument(component, parameter, path)
+                derived = derived_attribute(evaluate(parameter.annotation, self.registries))
+                if not (filled and derived):
+                    self._missing_argument(component, parameter, path)
+        self._beside_backbone = filled
+
+    def _takes_backbone(self, parameter: Parameter) -> bool:
+        members = options(evaluate(parameter.annotation, self.registries))
+        return any(nested_kind(member) == "backbones" for member in members)
 
     def _unknown_argument(self, component: Component, signature: Signature, name: str, path: Path) -> None:
         known = [parameter.name for parameter in signature.parameters]
@@ -156,6 +166,7 @@ class Checker:
             _adapter(expected).validate_python(plain_data(value))
         except pydantic.ValidationError as error:
             text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            text = "int" if derived_attribute(expected) else text
             first = min(error.errors(), key=lambda item: -len(item["loc"]))
             inner = tuple(part for part in first["loc"] if _is_inside(value, part))
             shown = _shown(first["input"]) if inner else _shown(value)

@@ -21,7 +21,12 @@ class _Missing:
 MISSING: Any = _Missing()
 """Stands for the default of a parameter that has none."""
 
-PLAIN_MODULES = ("torch.nn.Module", "torch.nn.modules.module.Module", "essmc_core.TrainModule", "essmc_core.module.TrainModule")
+PLAIN_MODULES = (
+    "torch.nn.Module",
+    "torch.nn.modules.module.Module",
+    "essmc_core.TrainModule",
+    "essmc_core.module.TrainModule",
+)
 """Classes whose own constructor takes anything at run time and nothing in truth."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from essmc_core.annotations import Nested
+from essmc_core.annotations import FeatureDim, FeatureRank, FromBackbone, Nested
 from essmc_core.kinds import Registries
 
 _PLAIN: dict[str, Any] = {
@@ -21,6 +21,8 @@ _PLAIN: dict[str, Any] = {
     "None": None,
     "Path": str,
     "PathLike": str,
+    "FeatureDim": FeatureDim,
+    "FeatureRank": FeatureRank,
 }
 _SEQUENCES = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "set", "frozenset", "Set")
 _MAPPINGS = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict")
@@ -52,6 +54,16 @@ def nested_kind(annotated: Any) -> str | None:
         for extra in get_args(annotated)[1:]:
             if isinstance(extra, Nested):
                 return extra.kind
+    return None
+
+
+def derived_attribute(annotated: Any) -> str | None:
+    """Returns the attribute of the backbone that fills an argument, None for other arguments."""
+    for member in options(annotated):
+        if get_origin(member) is Annotated:
+            for extra in get_args(member)[1:]:
+                if isinstance(extra, FromBackbone):
+                    return extra.attribute
     return None
 
 
@@ -149,7 +161,7 @@ def _from_object(annotation: Any, registries: Registries) -> Any:
     """Translates a live annotation by the same rules as source text."""
     if annotation is None or annotation is type(None):
         return None
-    if nested_kind(annotation) is not None:
+    if nested_kind(annotation) is not None or derived_attribute(annotation) is not None:
         return annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:

@@ -79,7 +79,16 @@ def input_channels(key: str, given: Tensor, wanted: Tensor, options: AdaptOption
     return given[:, turns] * (old / new), f"{note} by repeating"
 
 
-DEFAULT_RULES: tuple[Rule, ...] = (calibrated_kernel, inflated_kernel, input_channels)
+def point_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+    """Turns a convolution over single places, (O, I, 1, 1) or (O, I, 1, 1, 1), into a linear layer (O, I), or back."""
+    ranks = {given.dim(), wanted.dim()}
+    if 2 not in ranks or not ranks & {4, 5} or given.shape[:2] != wanted.shape[:2] or given.numel() != wanted.numel():
+        return None
+    note = "pointwise convolution as linear layer" if wanted.dim() == 2 else "linear layer as pointwise convolution"
+    return given.reshape(wanted.shape), note
+
+
+DEFAULT_RULES: tuple[Rule, ...] = (calibrated_kernel, inflated_kernel, input_channels, point_kernel)
 
 
 def fit(

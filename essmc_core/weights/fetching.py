@@ -36,7 +36,7 @@ def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
     Args:
         uri: a path, ``file://``, ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or
             any scheme that fsspec knows.
-        sha256: expected digest, 64 hexadecimal digits; checked on every call.
+        sha256: expected digest, 64 hexadecimal digits or the first of them; checked on every call.
 
     Raises:
         WeightsNotFound: no such file, package or address, or it would have to be downloaded while offline.

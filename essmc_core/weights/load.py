@@ -96,7 +96,7 @@ def open_weights(source: WeightsSource, *, mmap: bool | None = None) -> dict[str
         source: what to read.
         mmap: whether to map the file into memory; None: only files in a cache or a package.
     """
-    local = locate(source.uri, sha256=source.sha256)
+    local = locate(source.uri, sha256=source.digest)
     try:
         checkpoint = read_weights(local.path, mmap=local.managed if mmap is None else mmap)
     except WeightsCorrupt:

@@ -84,7 +84,7 @@ def plan_load(
             {name: tensor for name, tensor in left_over.items() if not _below(name, heads)},
             {strip_key(key) for key in expected},
         ),
-        sha256=source.sha256,
+        sha256=source.digest,
     )
     misfits = {key: reason for key, reason in skipped.items() if key not in droppable}
     return LoadPlan(tensors, frozenset(filled), misfits, report)

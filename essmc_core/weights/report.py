@@ -25,7 +25,7 @@ class LoadReport:
             share of their elements. A dropped head and batch counters are left out of the count.
         usage: share in [0, 1] of the weights' elements that found a place, counting as left over only those that
             continue a numbered series of the module (``layer3.6`` where the module ends at ``layer3.5``).
-        sha256: digest the weights were verified against, if one was stated.
+        sha256: digest the weights were verified against, or its stated beginning, if one was stated.
     """
 
     source: str = ""

@@ -18,6 +18,7 @@ KeyMap = tuple[tuple[str, str], ...]
 # The others describe the weights to a reader and change nothing here.
 _IGNORED = ("map_location", "licence", "license")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256_PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class WeightsSource:
         uri: a path, or a URI: ``file://``, ``https://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``
             or any scheme that fsspec knows.
         sha256: the file's expected digest, 64 hexadecimal digits.
+        sha256_prefix: the first 8 or more of these digits, where a publisher states no more, as torchvision does in its
+            files' names; not used where ``sha256`` is given.
         sub_level: keep only the keys below this prefix, and drop it (``"backbone"``).
         prefix: put this in front of every key (``"backbone"``).
         key_map: (regular expression, replacement) pairs, applied in order to each key with `re.sub`.
@@ -43,6 +46,7 @@ class WeightsSource:
 
     uri: str
     sha256: str | None = None
+    sha256_prefix: str | None = None
     sub_level: str | None = None
     prefix: str | None = None
     key_map: KeyMap = ()
@@ -59,8 +63,15 @@ class WeightsSource:
             raise ConfigError("The weights' path is empty.", hint="Give a path or a URI, or leave the weights out.")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ConfigError(f"sha256 {self.sha256!r} is not 64 lower-case hexadecimal digits.")
+        if self.sha256_prefix is not None and not _SHA256_PREFIX.fullmatch(self.sha256_prefix):
+            raise ConfigError(f"sha256_prefix {self.sha256_prefix!r} is not 8 to 64 lower-case hexadecimal digits.")
         if self.inflate not in (None, "centre", "average"):
             raise ConfigError(f"inflate is {self.inflate!r}; choose 'centre', 'average' or None.")
+
+    @property
+    def digest(self) -> str | None:
+        """The expected digest or its beginning, None where neither is stated."""
+        return self.sha256 or self.sha256_prefix
 
     @classmethod
     def parse(cls, source: str | os.PathLike[str] | Mapping[str, Any] | WeightsSource, **given: Any) -> WeightsSource:
@@ -105,8 +116,9 @@ def _from_mapping(source: Mapping[str, Any]) -> dict[str, Any]:
 def _normalize(values: dict[str, Any]) -> dict[str, Any]:
     normal = dict(values)
     normal["uri"] = os.fspath(normal["uri"])
-    if normal.get("sha256") is not None:
-        normal["sha256"] = str(normal["sha256"]).lower()
+    for key in ("sha256", "sha256_prefix"):
+        if normal.get(key) is not None:
+            normal[key] = str(normal[key]).lower()
     normal["key_map"] = parse_key_map(normal.get("key_map") or ())
     if normal.get("head_prefixes") is not None:
         given = normal["head_prefixes"]

@@ -166,7 +166,7 @@ def test_one_broken_zoo_file_does_not_hide_the_others(site, python):
     site.add("acme", plugin, files={"zoo/good.yaml": good, "zoo/bad.yaml": "model: [", "zoo/odd.yaml": "modle: {}"})
     done = python.essmc("models", "--modality", "image", "--pack", "acme")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["model", "good"]
-    assert "acme/bad cannot be read:" in done.stderr and "bad.yaml:1:" in done.stderr
+    assert "acme/bad cannot be read:" in done.stderr and "bad.yaml:2:1:" in done.stderr
     assert "a zoo entry has no section 'modle'" in done.stderr and "did you mean 'model'" in done.stderr
 
 

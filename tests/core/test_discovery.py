@@ -85,7 +85,9 @@ def test_broken_pack_is_quarantined_and_the_others_work(site, python, plugin, re
     assert found["bad"][0] == "quarantined"
     assert found["bad"][1].startswith(reason)
     assert found["good"] == ["ok", ""]
-    code = "import essmc_core; print(essmc_core.BACKBONES.build('good/Net').width, 'Half' in essmc_core.BACKBONES.names())"
+    code = (
+        "import essmc_core; print(essmc_core.BACKBONES.build('good/Net').width, 'Half' in essmc_core.BACKBONES.names())"
+    )
     assert python.run(code).stdout.split() == ["1", "False"]
 
 
@@ -182,7 +184,8 @@ def test_pin_settles_an_ambiguous_name(new_site, python, by):
         key = '"backbones/Net"' if by == "pyproject with kind" else "Net"
         folder = python.cwd.parent if by == "parent folder" else python.cwd
         (folder / "pyproject.toml").write_text(f"[tool.essmc.pins]\n{key} = 'beta'\n")
-    assert python.run("import essmc_core; print(essmc_core.BACKBONES['Net'].__module__)", **extra).stdout == "beta.net\n"
+    code = "import essmc_core; print(essmc_core.BACKBONES['Net'].__module__)"
+    assert python.run(code, **extra).stdout == "beta.net\n"
 
 
 def test_stale_shadowed_distribution_is_not_loaded(new_site, python):

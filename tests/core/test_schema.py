@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import essmc_core
+from essmc_core import Neck
 from essmc_core.build import build_config, check_config, live_signature
 from essmc_core.config import Config, load_config
 from essmc_core.errors import SchemaError, UnknownComponent
@@ -24,9 +26,9 @@ model:
   neck: 3
   head:
     type: VideoClassifierHead
-    num_classes: "51"
+    dim: "256"
     dropout: 0.5
-    # dim is missing
+    # num_classes is missing
   topk: [1, five]
   loss: {weight: [1.0]}
 """
@@ -44,11 +46,12 @@ def _issues(text: str, tmp_path, static: bool = True) -> list:
 
 @pytest.mark.parametrize("static", [True, False], ids=["source", "live"])
 def test_every_mistake_is_listed_at_once_with_its_place(tmp_path, static):
-    found = {(i.where.line, i.where.column, i.path): f"{i.message} ({i.hint})" for i in _issues(BROKEN, tmp_path, static)}
+    issues = _issues(BROKEN, tmp_path, static)
+    found = {(i.where.line, i.where.column, i.path): f"{i.message} ({i.hint})" for i in issues}
     assert list(found) == [
         (3, 20, "model.backbone.type"),
         (4, 9, "model.neck"),
-        (7, 18, "model.head.num_classes"),
+        (7, 10, "model.head.dim"),
         (8, 5, "model.head.dropout"),
         (6, 5, "model.head"),
         (10, 13, "model.topk.1"),
@@ -57,9 +60,9 @@ def test_every_mistake_is_listed_at_once_with_its_place(tmp_path, static):
     messages = list(found.values())
     assert "no backbone is called 'ResNet3D_TAd'; did you mean 'ResNet3D_TAda'" in messages[0]
     assert messages[1].startswith("expected a neck (a name, or a mapping with `type`), got 3 (int)")
-    assert messages[2].startswith("expected int, got '51' (str)")
+    assert messages[2].startswith("expected int, got '256' (str)")
     assert messages[3].startswith("VideoClassifierHead has no argument 'dropout' (did you mean 'dropout_rate'?)")
-    assert messages[4].startswith("VideoClassifierHead needs the argument 'dim' (int")
+    assert messages[4].startswith("VideoClassifierHead needs the argument 'num_classes' (int")
     assert "got 'five' (str)" in messages[5]
     assert messages[6].startswith("a loss needs a `type`")
 
@@ -197,10 +200,11 @@ def test_sequences_and_mappings_of_components_are_checked_and_built():
 
     @registry.register("TestChain")
     class Chain:
-        def __init__(self, steps: "list[Neck]", named: "dict[str, Neck] | None" = None) -> None:  # noqa: F821
+        def __init__(self, steps: list[Neck], named: dict[str, Neck] | None = None) -> None:
             self.steps, self.named = steps, named
 
-    built = registry.build({"type": "TestChain", "steps": ["Identity", {"type": "Identity"}], "named": {"a": "Identity"}})
+    steps = ["Identity", {"type": "Identity"}]
+    built = registry.build({"type": "TestChain", "steps": steps, "named": {"a": "Identity"}})
     assert [type(step).__name__ for step in (*built.steps, built.named["a"])] == ["Identity"] * 3
     with pytest.raises(SchemaError, match=r"steps\.1: no neck is called 'Identty'.*\n.*named\.a: expected a neck"):
         registry.build({"type": "TestChain", "steps": ["Identity", "Identty"], "named": {"a": 3}})
@@ -218,8 +222,6 @@ json_values = st.recursive(
 def test_no_data_makes_the_check_fail_otherwise_than_with_its_own_error(tree):
     config = Config.from_mapping({**tree, "type": "Classifier"})
     before = config.to_dict()
-    try:
+    with contextlib.suppress(SchemaError, UnknownComponent):
         check_config("models", config, live_signature)
-    except (SchemaError, UnknownComponent) as error:
-        assert str(error)
     assert repr(config.to_dict()) == repr(before)

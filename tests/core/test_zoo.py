@@ -50,7 +50,7 @@ def test_an_argument_that_the_model_does_not_have_is_an_error():
 def test_an_unknown_name_suggests_and_a_file_that_is_missing_is_named():
     with pytest.raises(UnknownModel, match="did you mean 'tada2d_r50_k400'"):
         essmc_core.build_model("tada2d_r50_k4000")
-    with pytest.raises(ConfigError, match="nowhere.yaml"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
         essmc_core.build_model("nowhere.yaml")
 
 

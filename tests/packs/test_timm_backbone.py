@@ -79,11 +79,11 @@ def test_out_channels_is_the_width_of_the_output(name: str) -> None:
         assert model(torch.zeros(1, 3, 224, 224)).shape == (1, model.out_channels)
 
 
-def test_features_before_pooling_have_the_layout_of_their_family() -> None:
+def test_features_before_pooling_are_maps_with_channels_first() -> None:
     images = torch.zeros(1, 3, 64, 64)
     assert timm_backbone("resnet18", pool=False).eval()(images).shape == (1, 512, 2, 2)
     tokens = timm_backbone("vit_tiny_patch16_224", pool=False, img_size=64).eval()(images)
-    assert tokens.shape == (1, 1 + 4 * 4, 192)
+    assert tokens.shape == (1, 192, 4, 4)
 
 
 def test_in_chans_changes_the_stem() -> None:

@@ -17,7 +17,7 @@ from essmc_video.branches.base import ResidualBranch
 from essmc_video.residual_stage import Base3DBlock, Base3DResStage
 from essmc_video.resnet3d import ResNet3D
 
-NARROW = {"num_filters": (8, 16, 16, 16, 24)}
+NARROW: dict[str, Any] = {"num_filters": (8, 16, 16, 16, 24)}
 # Every preset, small enough to run in a moment.
 PRESETS: dict[str, dict[str, Any]] = {
     "ResNet3D": {"depth": 10, **NARROW},
@@ -50,7 +50,7 @@ def clips(batch: int = 2, frames: int = 4, size: int = 32) -> Tensor:
 @every_preset
 def test_trace_equals_eager_and_takes_another_batch_size(name: str) -> None:
     model = randomized(build(name))
-    traced = torch.jit.trace(model, clips())
+    traced = torch.jit.trace(model, clips())  # type: ignore[no-untyped-call,unused-ignore]
     torch.testing.assert_close(traced(clips(3)), model(clips(3)))
 
 
@@ -59,13 +59,6 @@ def test_export_with_a_dynamic_batch_equals_eager(name: str) -> None:
     model = randomized(build(name))
     exported = torch.export.export(model, (clips(),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.testing.assert_close(exported.module()(clips(5)), model(clips(5)))
-
-
-@every_preset
-def test_stages_can_be_scripted(name: str) -> None:
-    stage = randomized(build(name).conv2)
-    features = torch.randn(2, 8, 4, 8, 8)
-    torch.testing.assert_close(torch.jit.script(stage)(features), stage(features))
 
 
 @every_preset

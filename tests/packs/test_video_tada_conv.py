@@ -26,7 +26,7 @@ def by_definition(conv: TAdaConv2d, x: Tensor, alpha: Tensor) -> Tensor:
         for time in range(clip.shape[1]):
             # Input channel c of group g sees the calibration of channel g * width + c.
             factors = calibration[:, time, 0, 0].reshape(conv.groups, 1, width, 1, 1)
-            weight = conv.weight[0, 0].unflatten(0, (conv.groups, -1)) * factors
+            weight = conv.weight[0, 0].reshape(conv.groups, -1, *conv.weight.shape[3:]) * factors
             frames.append(
                 functional.conv2d(
                     clip[None, :, time],

@@ -17,7 +17,8 @@ from tests.parity.fill import RULE_VERSION, fill_array, make_input, probe
 from tests.parity.golden import FOLDER, Outputs, as_outputs, assert_close, described_state, read_case
 
 KeyMap = Sequence[Sequence[str]]
-GRADIENT_TOLERANCE = 1e-4
+# In a whole network some ReLU opens or closes by rounding alone: 1.6e-4 between one thread and several was seen.
+GRADIENT_TOLERANCE = 3e-4
 
 
 def call(model: nn.Module, inputs: Tensor) -> Outputs:
@@ -58,9 +59,7 @@ class BeyondCase:
         assert self.fields["rule_version"] == RULE_VERSION
         self.aliases: Mapping[str, str] = self.fields.get("aliases") or {}
         # What one tensor is called twice is kept once, under the name that seeds its values.
-        self.described = {
-            key: text for key, text in self.fields["state_dict"].items() if key not in self.aliases
-        }
+        self.described = {key: text for key, text in self.fields["state_dict"].items() if key not in self.aliases}
 
     def __getitem__(self, field: str) -> Any:
         return self.fields[field]

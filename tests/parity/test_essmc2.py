@@ -42,7 +42,7 @@ def built(request: pytest.FixtureRequest) -> Built:
 
 def having(field: str) -> pytest.MarkDecorator:
     """Runs a test on the cases that have a field."""
-    return pytest.mark.parametrize("built", [name for name, case in CASES.items() if field in case], indirect=True)
+    return pytest.mark.parametrize("built", [name for name, case in CASES.items() if case.get(field)], indirect=True)
 
 
 @having("outputs")

@@ -46,6 +46,11 @@ class Classifier(SingleHeadClassifier):
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
     """
 
+    # Named inputs, so that torch.export can be told which of them is dynamic.
+    def forward(self, img: Tensor, gt_label: Tensor | None = None, **named_inputs: Any) -> Any:
+        """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
+        return super().forward(img, gt_label, **named_inputs)
+
     def forward_train(self, img: Tensor, gt_label: Tensor | None = None, meta: Any = None) -> Tensor | dict[str, Any]:
         """Runs in train mode.
 
@@ -77,6 +82,11 @@ class VideoClassifier(SingleHeadClassifier):
         topk: the k of the accuracies.
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
     """
+
+    # Named inputs, so that torch.export can be told which of them is dynamic.
+    def forward(self, video: Tensor, gt_label: Tensor | None = None, **named_inputs: Any) -> Any:
+        """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
+        return super().forward(video, gt_label, **named_inputs)
 
     def forward_train(self, video: Tensor, gt_label: Tensor | None = None, meta: Any = None) -> Tensor | dict[str, Any]:
         """Runs in train mode.

@@ -28,6 +28,11 @@ class VideoClassifier2x(BaseClassifier):
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
     """
 
+    # Named inputs, so that torch.export can be told which of them is dynamic.
+    def forward(self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, **named_inputs: Any) -> Any:
+        """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
+        return super().forward(video, gt_label, **named_inputs)
+
     def forward_train(
         self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, meta: Any = None
     ) -> dict[str, Any]:

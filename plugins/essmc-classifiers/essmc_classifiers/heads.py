@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
 
 
@@ -15,12 +16,12 @@ class ClassifierHead(nn.Module):
     """Dropout, then the linear layer ``fc``: (N, dim) → (N, num_classes).
 
     Args:
-        dim: width of the features.
+        dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
     """
 
-    def __init__(self, dim: int, num_classes: int, dropout_rate: float = 0.0) -> None:
+    def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes
@@ -38,12 +39,12 @@ class VideoClassifierHead(nn.Module):
     """Dropout, then the linear layer ``out``: (N, dim) → (N, num_classes).
 
     Args:
-        dim: width of the features.
+        dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
     """
 
-    def __init__(self, dim: int, num_classes: int, dropout_rate: float = 0.5) -> None:
+    def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes
@@ -61,13 +62,13 @@ class TransformerHead(nn.Module):
     """Dropout, perhaps a hidden layer, then the linear layer ``linear``: (N, dim) → (N, num_classes).
 
     Args:
-        dim: width of the features.
+        dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
         pre_logits: put a linear layer with tanh before the last one.
     """
 
-    def __init__(self, dim: int, num_classes: int, dropout_rate: float = 0.5, pre_logits: bool = False) -> None:
+    def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5, pre_logits: bool = False) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes
@@ -86,7 +87,7 @@ class VideoClassifierHeadx2(nn.Module):
     """One dropout, two linear layers: (N, dim) → (N, num_classes[0]) and (N, num_classes[1]).
 
     Args:
-        dim: width of the features.
+        dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes of either task, e.g. verbs and nouns.
         dropout_rate: chance of dropping a feature, in [0, 1].
 
@@ -94,7 +95,7 @@ class VideoClassifierHeadx2(nn.Module):
         ConfigError: ``num_classes`` is not two numbers.
     """
 
-    def __init__(self, dim: int, num_classes: Sequence[int], dropout_rate: float = 0.5) -> None:
+    def __init__(self, dim: FeatureDim, num_classes: Sequence[int], dropout_rate: float = 0.5) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = _two(self, num_classes)
@@ -113,7 +114,7 @@ class TransformerHeadx2(nn.Module):
     """One dropout, perhaps a hidden layer per task, two linear layers.
 
     Args:
-        dim: width of the features.
+        dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes of either task, e.g. verbs and nouns.
         dropout_rate: chance of dropping a feature, in [0, 1].
         pre_logits: put a linear layer with tanh before each of the last ones.
@@ -123,7 +124,7 @@ class TransformerHeadx2(nn.Module):
     """
 
     def __init__(
-        self, dim: int, num_classes: Sequence[int], dropout_rate: float = 0.5, pre_logits: bool = False
+        self, dim: FeatureDim, num_classes: Sequence[int], dropout_rate: float = 0.5, pre_logits: bool = False
     ) -> None:
         super().__init__()
         self.dim = dim
@@ -141,7 +142,7 @@ class TransformerHeadx2(nn.Module):
         return self.linear1(self.pre_logits1(features)), self.linear2(self.pre_logits2(features))
 
 
-def _pre_logits(dim: int, wanted: bool) -> nn.Module:
+def _pre_logits(dim: FeatureDim, wanted: bool) -> nn.Module:
     if not wanted:
         return nn.Identity()
     return nn.Sequential(OrderedDict(fc=nn.Linear(dim, dim), act=nn.Tanh()))

@@ -131,7 +131,7 @@ class EnsembleAccuracy:
     def _merge(self, scores: Tensor, items: Tensor, count: int) -> Tensor:
         reduce = "mean" if self.ensemble_method == "avg" else "amax"
         merged = scores.new_zeros((count, scores.shape[1]))
-        return merged.index_reduce(0, items, scores, reduce, include_self=False)
+        return merged.scatter_reduce(0, items[:, None].expand_as(scores), scores, reduce, include_self=False)
 
 
 def _item_of_each_view(keys: Sequence[Hashable] | Tensor | np.ndarray) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from essmc_core import FeatureRank
 from essmc_core.errors import ConfigError, InputError
 
 T = TypeVar("T")
@@ -17,13 +18,13 @@ class GlobalAveragePooling(nn.Module):
     Features that are already (N, C) pass through. Of a tuple of feature maps each is pooled.
 
     Args:
-        dim: dimensions after the channels: 1 for sequences, 2 for images, 3 for clips.
+        dim: dimensions after the channels: 1 for sequences, 2 for images, 3 for clips; of the backbone, if not given.
 
     Raises:
         ConfigError: another ``dim``.
     """
 
-    def __init__(self, dim: int = 2) -> None:
+    def __init__(self, dim: FeatureRank = 2) -> None:
         super().__init__()
         if dim not in (1, 2, 3):
             raise ConfigError(f"GlobalAveragePooling pools 1, 2 or 3 dimensions, got dim={dim}")

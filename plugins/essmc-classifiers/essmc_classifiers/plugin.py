@@ -23,6 +23,7 @@ def _register_models(registries: Registries) -> None:
         "essmc_classifiers.classifier2x:VideoClassifier2x",
         summary="Two labels per clip, e.g. verb and noun",
     )
+    add("MoSINet", "essmc_classifiers.mosi:MoSINet", summary="Tells the motion given to still images (MoSI)")
 
 
 def _register_necks_and_heads(registries: Registries) -> None:
@@ -35,6 +36,7 @@ def _register_necks_and_heads(registries: Registries) -> None:
     add("VideoClassifierHeadx2", "essmc_classifiers.heads:VideoClassifierHeadx2", summary="Two linear layers")
     add("TransformerHead", "essmc_classifiers.heads:TransformerHead", summary="Linear layer, perhaps a hidden one")
     add("TransformerHeadx2", "essmc_classifiers.heads:TransformerHeadx2", summary="Two transformer heads in one")
+    add("MoSIHead", "essmc_classifiers.mosi_head:MoSIHead", summary="Linear layer for motions, joint or per axis")
 
 
 def _register_losses_and_metrics(registries: Registries) -> None:

@@ -10,6 +10,7 @@ import timm
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_timm.uniform import make_uniform
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _OWN_ARGUMENTS = frozenset(
@@ -29,8 +30,8 @@ def timm_backbone(
 ) -> nn.Module:
     """Builds a timm model without its classifier.
 
-    The result is timm's module itself, so its ``state_dict`` keys are timm's. ``out_channels`` is added to it: the
-    width of what it returns.
+    The result is timm's module itself with the uniform interface of `essmc_core.features`, so its ``state_dict`` keys
+    are timm's.
 
     Args:
         model_name: timm's name of the architecture, e.g. ``resnet50``.
@@ -38,8 +39,8 @@ def timm_backbone(
         pretrained: true for the architecture's default weights on the Hugging Face hub, or the tag of others,
             e.g. ``a1_in1k``. essmc's own ``pretrain`` loads weights from anywhere else.
         pool: true returns (N, out_channels) features, pooled as the family does it (mean, class token, ...).
-            False returns them before pooling, in the family's own layout: (N, C, H, W) for most convolutional
-            networks, (N, H, W, C) for Swin, (N, L, C) tokens for ViT.
+            False returns them before pooling, as a map (N, C, H, W): tokens are laid out in space, class tokens
+            left out.
         drop_rate: dropout on the pooled features, in [0, 1].
         drop_path_rate: stochastic depth of the deepest block, in [0, 1]; the architecture's own by default.
         img_size: side, or (height, width), for families whose parameters depend on it.
@@ -71,8 +72,7 @@ def timm_backbone(
         model = timm.create_model(tagged, pretrained=bool(pretrained), num_classes=0, **given)
     except (TypeError, AssertionError) as error:
         raise _explain(error, model_name, given) from error
-    model.out_channels = model.head_hidden_size if hasattr(model, "head_hidden_size") else model.num_features
-    return model
+    return make_uniform(model, in_chans, pool)
 
 
 def _plain(value: object) -> object:

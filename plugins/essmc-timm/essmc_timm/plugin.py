@@ -1,9 +1,11 @@
-"""What this pack tells the core: one backbone for each timm model."""
+"""What this pack tells the core: one backbone for each timm model, and zoo entries with timm's weights."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from essmc_core import hookimpl
-from essmc_core.hooks import Registries
+from essmc_core.hooks import Registries, Zoo
 from essmc_timm.index import load_index
 
 _TARGET = "essmc_timm.backbone:timm_backbone"
@@ -26,3 +28,14 @@ def register_components(registries: Registries) -> None:
                 bare=False,
                 bound={"model_name": name},
             )
+    register(
+        "InceptionResNetV2",
+        "essmc_timm.inception_resnet_v2:inception_resnet_v2_trunk",
+        summary="Inception-ResNet-v2, up to the last map",
+    )
+
+
+@hookimpl
+def register_zoo(zoo: Zoo) -> None:
+    """Adds the entries that `essmc_timm.generate_entries` wrote."""
+    zoo.add_directory(Path(__file__).parent / "zoo")

@@ -15,11 +15,11 @@ class Conv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (N, in_channels, T, H, W) to (N, out_channels, T', H', W')."""
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined,unused-ignore]
-            if _in_bfloat16_on_cpu(input) and self._gradient_breaks(input):
-                with torch.autocast("cpu", enabled=False):
-                    bias = None if self.bias is None else self.bias.float()
-                    return self._conv_forward(input.float(), self.weight.float(), bias).bfloat16()
+        if _in_bfloat16_on_cpu(input) and self._gradient_breaks(input):
+            with torch.autocast("cpu", enabled=False):
+                bias = None if self.bias is None else self.bias.float()
+                exact: Tensor = self._conv_forward(input.float(), self.weight.float(), bias)
+                return exact.bfloat16()
         return super().forward(input)
 
     def _gradient_breaks(self, input: Tensor) -> bool:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from essmc_core import hookimpl
 from essmc_core.hooks import Registries
+from essmc_core.zoo import Zoo
+from essmc_video.lift import registrations as lift
+from essmc_video.resnets import registrations as resnets
+from essmc_video.s3d import registrations as s3d
+from essmc_video.slowfast import registrations as slowfast
+from essmc_video.tadaconvnext import registrations as tadaconvnext
+from essmc_video.tadaformer import registrations as tadaformer
+from essmc_video.transformers import registrations as transformers
+from essmc_video.x3d import registrations as x3d
 
 
 @hookimpl
@@ -11,6 +22,20 @@ def register_components(registries: Registries) -> None:
     """Registers the video backbones, then their bricks."""
     _register_backbones(registries)
     _register_bricks(registries)
+    lift.register(registries)
+    s3d.register(registries)
+    tadaconvnext.register(registries)
+    tadaformer.register(registries)
+    resnets.register(registries)
+    slowfast.register(registries)
+    transformers.register(registries)
+    x3d.register(registries)
+
+
+@hookimpl
+def register_zoo(zoo: Zoo) -> None:
+    """Adds the entries of this pack."""
+    zoo.add_directory(Path(__file__).parent / "zoo")
 
 
 def _register_backbones(registries: Registries) -> None:

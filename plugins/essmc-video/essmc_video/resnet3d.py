@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
-from essmc_video.clip_check import check_clip
+from essmc_core.features import FeatureInfo
+from essmc_video.conv_chain import Triple, strides
 from essmc_video.residual_stage import Base3DResStage
+from essmc_video.resnets.staged_backbone import StagedBackbone
 from essmc_video.weight_init import initialize
 
 BLOCKS_PER_STAGE = {
@@ -29,7 +31,7 @@ BOTTLENECK_DEPTHS = frozenset({26, 50, 101, 152})
 
 # A dataclass, so that a preset is a subclass which states only the defaults that differ.
 @dataclass(eq=False, repr=False)
-class ResNet3D(nn.Module):
+class ResNet3D(StagedBackbone):
     """Stem ``conv1`` and stages ``conv2`` to ``conv5``: (N, C, T, H, W) → (N, num_filters[4], T', H', W').
 
     Arguments that are sequences have five entries: the stem's, then one per stage. The features are neither pooled nor
@@ -54,10 +56,7 @@ class ResNet3D(nn.Module):
             ``{"name": "kaiming", "zero_init_final_bn": False}`` leaves the latter out; without, torch's own.
 
     Attributes:
-        out_channels: channels of the output.
-        num_features: the same number, under the name image backbones use.
-        in_chans: channels of the input.
-        layout: order of the input's dimensions.
+        feature_info: the stem's output and those of the stages.
 
     Raises:
         ConfigError: unknown depth, or a sequence that has not five entries.
@@ -79,17 +78,16 @@ class ResNet3D(nn.Module):
     bn_params: Mapping[str, Any] | None = None
     init_cfg: Mapping[str, Any] | str | None = None
 
-    layout: ClassVar[str] = "NCTHW"
-
     def __post_init__(self) -> None:
         super().__init__()
         self._check_arguments()
         if self.bn_params is None:
             self.bn_params = {"eps": 1e-3, "momentum": 0.1}
         self.in_chans = self.num_input_channels
-        self.out_channels = self.num_features = self.num_filters[-1]
+        self.num_features = self.num_filters[-1]
         self.conv1: nn.Module = self._stem()
         self.conv2, self.conv3, self.conv4, self.conv5 = (self._stage(index) for index in range(1, 5))
+        self.feature_info = self._feature_info()
         initialize(self, self.init_cfg)
 
     def _check_arguments(self) -> None:
@@ -145,6 +143,32 @@ class ResNet3D(nn.Module):
         Raises:
             InputError: another rank, other channels, integers, or an empty dimension.
         """
-        check_clip(video, self.in_chans)
-        features: Tensor = self.conv5(self.conv4(self.conv3(self.conv2(self.conv1(video)))))
+        features: Tensor = self.forward_features(video)  # type: ignore[assignment]
         return features
+
+    def feature_maps(self, video: Tensor) -> Iterator[Tensor]:
+        """Yields the output of the stem, then of each stage."""
+        features = video
+        for stage in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+            features = self.run(stage, features)
+            yield features
+
+    def _feature_info(self) -> tuple[FeatureInfo, ...]:
+        time, _, space = _total_stride(self.conv1)
+        info = []
+        for index in range(5):
+            if index:
+                stride = strides(self.downsampling[index], self.downsampling_temporal[index])
+                time, space = time * stride[0], space * stride[2]
+            info.append(FeatureInfo(f"conv{index + 1}", self.num_filters[index], space, time))
+        return tuple(info)
+
+
+def _total_stride(stem: nn.Module) -> Triple:
+    """Multiplies the strides of a stem's layers, which follow each other."""
+    total = (1, 1, 1)
+    for layer in stem.modules():
+        if isinstance(layer, (nn.Conv3d, nn.MaxPool3d)):
+            time, height, width = (layer.stride,) * 3 if isinstance(layer.stride, int) else layer.stride
+            total = (total[0] * time, total[1] * height, total[2] * width)
+    return total

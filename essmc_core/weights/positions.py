@@ -1,0 +1,121 @@
+"""Learned positions of tokens, interpolated in time and space for another grid than they were learned on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from essmc_core.weights.adapt import AdaptOptions
+
+Grid = tuple[int, int, int]
+"""Tokens along time, height and width; 1 where a table has no such dimension."""
+TimePositions = Literal["interpolate", "repeat", "average", "centre"]
+
+NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
+MAX_PREFIX = 2
+
+
+def position_grids(module: nn.Module) -> dict[str, Grid]:
+    """Returns the grid of each table of positions that a part of the module states, by state-dict key.
+
+    A part states them by a method ``position_grids()`` from parameter name to (time, height, width).
+    """
+    grids: dict[str, Grid] = {}
+    for path, part in module.named_modules():
+        stated: Callable[[], dict[str, Grid]] | None = getattr(part, "position_grids", None)
+        if callable(stated):
+            grids |= {f"{path}.{name}" if path else name: grid for name, grid in stated().items()}
+    return grids
+
+
+def resized_positions(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+    """Resizes positions (1, prefix + t·h·w, D), or (prefix + t·h·w, D), to the module's grid; class tokens' are kept.
+
+    Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.2), time
+    as ``options.positions`` says; positions without time are repeated over time (Arnab et al., "ViViT", ICCV 2021,
+    section 3.4). The module's grid is the one it states, or a square for tables with a usual name. That of the weights
+    is ``options.position_grid``, or the only one that shares space or time with the module's, or is a square; where
+    several would do, nothing is done.
+    """
+    tables = given.unsqueeze(0) if given.dim() == 2 else given
+    if tables.dim() != 3 or wanted.dim() not in (2, 3) or tables.shape[0] != 1 or tables.shape[2] != wanted.shape[-1]:
+        return None
+    tokens = wanted.shape[-2]
+    grid = options.grids.get(key) or _square_by_name(key, tokens)
+    if grid is None or not 0 <= (prefix := tokens - math.prod(grid)) <= MAX_PREFIX:
+        return None
+    learned = _learned_grid(tables.shape[1] - prefix, grid, options.position_grid)
+    if learned is None:
+        return None
+    table = tables[:, prefix:].unflatten(1, learned)
+    table = _resize_space(_resize_time(table, grid[0], options.positions), grid)
+    resized = torch.cat([tables[:, :prefix], table.flatten(1, 3).to(given.dtype)], dim=1)
+    return resized.reshape(wanted.shape), f"positions of {_times(learned)} tokens resized to {_times(grid)}"
+
+
+def _square_by_name(key: str, tokens: int) -> Grid | None:
+    if key.rpartition(".")[2] not in NAMES:
+        return None
+    sides = (math.isqrt(tokens - prefix) for prefix in range(MAX_PREFIX + 1) if tokens > prefix)
+    side = next((side for prefix, side in enumerate(sides) if side * side == tokens - prefix), None)
+    return None if side is None else (1, side, side)
+
+
+def _learned_grid(count: int, wanted: Grid, told: Sequence[int] | None) -> Grid | None:
+    """Returns the grid of ``count`` learned positions, None where it is not clear."""
+    frames, height, width = wanted
+    if height == width == 1:
+        return (count, 1, 1) if count > 0 else None
+    if told is not None:
+        for grid in ((told[0], told[1], told[2]), (1, told[1], told[2])):
+            if math.prod(grid) == count:
+                return grid
+        return None
+    if frames == 1:
+        return _square(1, count)
+    found = {_square(1, count), _square(frames, count)}
+    if count > 0 and count % (height * width) == 0:
+        found.add((count // (height * width), height, width))
+    found.discard(None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _square(frames: int, count: int) -> Grid | None:
+    places = count // frames
+    side = math.isqrt(places) if places > 0 else 0
+    return (frames, side, side) if side > 0 and frames * side * side == count else None
+
+
+def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
+    """Changes t of a table (1, t, h, w, D)."""
+    learned = table.shape[1]
+    if learned == frames:
+        return table
+    if how == "average":
+        return table.float().mean(1, keepdim=True).expand(-1, frames, -1, -1, -1)
+    if how == "centre":
+        return table[:, learned // 2, None].expand(-1, frames, -1, -1, -1)
+    if how == "repeat":
+        return table[:, [step * learned // frames for step in range(frames)]]
+    steps = table.float().flatten(2).transpose(1, 2)
+    resized = functional.interpolate(steps, size=frames, mode="linear", align_corners=False)
+    return resized.transpose(1, 2).unflatten(2, table.shape[2:])
+
+
+def _resize_space(table: Tensor, grid: Grid) -> Tensor:
+    """Changes h and w of a table (1, t, h, w, D)."""
+    if tuple(table.shape[2:4]) == grid[1:]:
+        return table
+    pictures = table.float().flatten(0, 1).permute(0, 3, 1, 2)
+    resized = functional.interpolate(pictures, size=grid[1:], mode="bilinear", align_corners=False)
+    return resized.permute(0, 2, 3, 1).unflatten(0, (1, -1))
+
+
+def _times(grid: Grid) -> str:
+    return "x".join(map(str, grid))

@@ -1,0 +1,1 @@
+"""Datasets: items with ``meta``, ``img`` or ``video``, and ``gt_label``."""

@@ -1,0 +1,173 @@
+"""What all datasets share: the pipeline, randomness by item, and what happens to inputs that cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch.utils.data import Dataset as TorchDataset
+
+from essmc_core import Transform
+from essmc_core.errors import ConfigError
+from essmc_data.datasets.shared_state import SharedState
+from essmc_data.errors import UnreadableInput
+from essmc_data.randomness import item_randomness
+from essmc_data.transforms.base import Item
+from essmc_data.transforms.compose import as_transform
+
+Mode = Literal["train", "eval", "test"]
+OnError = Literal["stop", "skip", "replace"]
+REPLACEMENTS = 10
+"""How many other items are tried in place of one that cannot be read, before giving up."""
+_logger = logging.getLogger("essmc_data")
+
+
+class MapDataset(TorchDataset[Item | None], ABC):
+    """Items by index, each a function of (seed, epoch, index) alone."""
+
+    classes: tuple[str, ...] = ()
+    """Names of the classes, where they are known."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Returns the number of items."""
+
+    @abstractmethod
+    def load(self, index: int, key: int) -> Item | None:
+        """Returns an item, None where it could not be read and is to be skipped.
+
+        Args:
+            index: which item.
+            key: which randomness; the same item under another key is augmented differently.
+        """
+
+    @abstractmethod
+    def states(self) -> list[SharedState]:
+        """Returns the state of this dataset and of those that it is made of."""
+
+    def __getitem__(self, index: int) -> Item | None:
+        """Returns an item, None where it could not be read and ``on_error`` is ``skip``."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"item {index} of {type(self).__name__}, which has {len(self)}")
+        place = index % len(self)
+        return self.load(place, place)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Sets the epoch, so that random transforms draw anew; workers follow when the state is shared."""
+        for state in self.states():
+            state.epoch = epoch
+
+    def set_seed(self, seed: int) -> None:
+        """Sets the seed of all randomness."""
+        for state in self.states():
+            state.seed = seed
+
+    def share(self) -> None:
+        """Shares epoch and counts with worker processes that are started later."""
+        for state in self.states():
+            state.share()
+
+    @property
+    def bad_inputs(self) -> int:
+        """How many inputs could not be read since the beginning, in all workers if the state is shared."""
+        return sum(state.bad_inputs for state in self.states())
+
+
+class ErrorPolicy:
+    """What happens to an input that cannot be read: ``stop``, ``skip`` it, or ``replace`` it by another.
+
+    Whatever is chosen, the input is counted and its file is named, once, in a warning.
+
+    Args:
+        on_error: the choice.
+        mode: of the dataset.
+        state: where to count.
+
+    Raises:
+        ConfigError: ``replace`` in evaluation, where it would count another input twice.
+    """
+
+    def __init__(self, on_error: OnError, mode: Mode, state: SharedState) -> None:
+        if on_error not in ("stop", "skip", "replace"):
+            raise ConfigError(f"on_error={on_error!r} is unknown.", hint="Choose stop, skip or replace.")
+        if on_error == "replace" and mode != "train":
+            raise ConfigError("on_error: replace would count inputs twice in evaluation.", hint="Choose skip or stop.")
+        self.on_error = on_error
+        self._state = state
+        self._named: set[str] = set()
+
+    def note(self, error: UnreadableInput) -> None:
+        """Counts an input and warns of it; raises the error again where the choice is to stop."""
+        self._state.count_bad_input()
+        if self.on_error == "stop":
+            raise error
+        if error.message not in self._named:
+            self._named.add(error.message)
+            what = "skipped" if self.on_error == "skip" else "replaced"
+            _logger.warning("%s an input that cannot be read: %s", what, error.message)
+
+
+class BaseDataset(MapDataset):
+    """Applies a pipeline to items that a subclass describes.
+
+    Args:
+        mode: ``train`` is random; ``eval`` and ``test`` are the same in every epoch, unless a transform that is random
+            by nature is in the pipeline.
+        pipeline: transforms of every item.
+        on_error: what to do about a file that cannot be read: ``stop`` with its error, ``skip`` it, or ``replace`` it
+            by the next one that can be read (training only). All are counted in ``bad_inputs``.
+
+    Raises:
+        ConfigError: the choices exclude each other.
+    """
+
+    def __init__(
+        self,
+        mode: Mode = "test",
+        pipeline: Sequence[Transform] | Transform | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        if mode not in ("train", "eval", "test"):
+            raise ConfigError(f"mode={mode!r} is unknown.", hint="Choose train, eval or test.")
+        self.mode: Mode = mode
+        self.pipeline = as_transform(pipeline)
+        self.state = SharedState()
+        self.policy = ErrorPolicy(on_error, mode, self.state)
+
+    @abstractmethod
+    def describe(self, index: int) -> Item:
+        """Returns what the pipeline begins with: ``meta`` with the file, and ``gt_label``."""
+
+    def states(self) -> list[SharedState]:
+        """Returns the state of this dataset."""
+        return [self.state]
+
+    def load(self, index: int, key: int) -> Item | None:
+        """Returns an item; see `MapDataset.load`.
+
+        Raises:
+            UnreadableInput: its file cannot be read and ``on_error`` is ``stop``, or no replacement can be read either.
+        """
+        attempts = 1 + (min(REPLACEMENTS, len(self) - 1) if self.policy.on_error == "replace" else 0)
+        failed: UnreadableInput | None = None
+        for attempt in range(attempts):
+            try:
+                return self._make((index + attempt) % len(self), key)
+            except UnreadableInput as error:
+                self.policy.note(error)
+                failed = error
+        if self.policy.on_error == "skip":
+            return None
+        raise UnreadableInput(
+            f"{attempts} inputs in a row cannot be read; the last: {failed}", hint="Check where the data is."
+        ) from failed
+
+    def _make(self, index: int, key: int) -> Item:
+        item = self.describe(index)
+        item["meta"] = {**item.get("meta", {}), "index": index, "mode": self.mode}
+        # Evaluation is the same in every epoch.
+        with item_randomness(self.state.seed, self.state.epoch if self.mode == "train" else 0, key):
+            made: Any = self.pipeline(item)
+        return made  # type: ignore[no-any-return]

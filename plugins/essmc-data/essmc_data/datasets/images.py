@@ -1,0 +1,108 @@
+"""Labelled pictures: from a JSON list, or from folders named after their classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from essmc_core import Transform
+from essmc_data.datasets.base import BaseDataset, Mode, OnError
+from essmc_data.datasets.video_folder import files_by_class
+from essmc_data.errors import DatasetNotFound
+from essmc_data.sources import read_annotation
+from essmc_data.transforms.base import Item
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+
+
+class ImageClassifyJsonDataset(BaseDataset):
+    """Pictures of a JSON list ``[{"img_path": …, "gt_label": …}, …]``; loading is the pipeline's job.
+
+    Args:
+        json_path: path or URL of the list.
+        image_dir: folder or URL that paths are relative to.
+        classes: names of the classes in the order of their numbers.
+        mode: see `BaseDataset`.
+        pipeline: see `BaseDataset`.
+        on_error: see `BaseDataset`.
+
+    Raises:
+        DatasetNotFound: the list is missing, empty or cannot be understood.
+    """
+
+    def __init__(
+        self,
+        json_path: str,
+        image_dir: str | None = None,
+        classes: Sequence[str] | None = None,
+        mode: Mode = "test",
+        pipeline: Sequence[Transform] | Transform | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        super().__init__(mode, pipeline, on_error)
+        self.image_dir = image_dir
+        self.classes = tuple(classes or ())
+        try:
+            entries = json.loads(read_annotation(json_path))
+        except json.JSONDecodeError as error:
+            raise DatasetNotFound(f"{json_path} is not JSON: {error}.") from error
+        if not isinstance(entries, list) or not entries:
+            raise DatasetNotFound(f"{json_path} must be a list of {{img_path, gt_label}}, and not empty.")
+        for number, entry in enumerate(entries):
+            if not isinstance(entry, dict) or "img_path" not in entry:
+                raise DatasetNotFound(f"{json_path}: entry {number} has no img_path: {entry!r}.")
+        self.samples: list[dict[str, Any]] = entries
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def describe(self, index: int) -> Item:
+        """Returns the file and its label."""
+        sample = self.samples[index]
+        item: Item = {"meta": {"prefix": self.image_dir, "img_path": sample["img_path"]}}
+        if "gt_label" in sample:
+            item["gt_label"] = torch.as_tensor(sample["gt_label"])
+        return item
+
+
+class ImageFolder(BaseDataset):
+    """Pictures at ``<class>/…/<name>.<suffix>``; classes are numbered in alphabetical order.
+
+    Args:
+        root_dir: folder or URL.
+        classes: names of the classes in the order of their numbers; by default those that have a folder.
+        suffixes: of the pictures' names.
+        mode: see `BaseDataset`.
+        pipeline: see `BaseDataset`.
+        on_error: see `BaseDataset`.
+
+    Raises:
+        DatasetNotFound: there is no such folder, or no picture in it.
+        ConfigError: a folder is not among ``classes``.
+    """
+
+    def __init__(
+        self,
+        root_dir: str,
+        classes: Sequence[str] | None = None,
+        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        mode: Mode = "test",
+        pipeline: Sequence[Transform] | Transform | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        super().__init__(mode, pipeline, on_error)
+        self.root_dir = root_dir
+        self.classes, self.samples = files_by_class(root_dir, tuple(suffixes), classes)
+        if not self.samples:
+            raise DatasetNotFound(f"There is no picture in the folders of {root_dir}.")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def describe(self, index: int) -> Item:
+        """Returns the file and its label."""
+        path, label = self.samples[index]
+        return {"meta": {"prefix": self.root_dir, "img_path": path}, "gt_label": torch.tensor(label)}

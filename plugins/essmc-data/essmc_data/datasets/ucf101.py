@@ -1,0 +1,76 @@
+"""UCF101: 101 actions, three splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from essmc_core import Transform
+from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
+from essmc_data.errors import DatasetNotFound
+from essmc_data.sources import join, read_annotation
+
+
+class UCF101(AnnotatedVideoDataset):
+    """UCF101 (Soomro et al., 2012): videos at ``<Class>/<name>.avi``; labels begin with 0.
+
+    Args:
+        data_root_dir: folder or URL of the videos.
+        annotation_dir: folder or URL of ``classInd.txt``, ``trainlist0<n>.txt`` and ``testlist0<n>.txt``.
+        split_id: 1, 2 or 3.
+        temporal_crops: see `VideoDataset`.
+        spatial_crops: see `VideoDataset`.
+        fix_len: see `VideoDataset`.
+        mode: see `BaseDataset`.
+        pipeline: see `BaseDataset`.
+        on_error: see `BaseDataset`.
+
+    Raises:
+        DatasetNotFound: an annotation file is missing or cannot be understood.
+    """
+
+    def __init__(
+        self,
+        data_root_dir: str,
+        annotation_dir: str,
+        split_id: int = 1,
+        temporal_crops: int = 1,
+        spatial_crops: int = 1,
+        fix_len: int | None = None,
+        mode: Mode = "test",
+        pipeline: Sequence[Transform] | Transform | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        self.split_id = split_id
+        super().__init__(
+            data_root_dir, annotation_dir, temporal_crops, spatial_crops, fix_len, mode, pipeline, on_error
+        )
+
+    def read_samples(self) -> list[Sample]:
+        """Returns the samples of the split."""
+        labels = self._labels()
+        file = join(self.annotation_dir, f"{'train' if self.mode == 'train' else 'test'}list{self.split_id:02d}.txt")
+        samples = []
+        for number, line in enumerate(read_annotation(file).splitlines(), 1):
+            # Lines of training lists end with the class's number, which the folder says too.
+            path, _, rest = line.strip().partition(".avi")
+            if not path:
+                continue
+            name = path.partition("/")[0]
+            if name not in labels or (rest.strip() and rest.strip() != str(labels[name] + 1)):
+                raise DatasetNotFound(f"{file}:{number}: {line.strip()!r} does not fit classInd.txt.")
+            samples.append(Sample(f"{path}.avi", labels[name]))
+        return samples
+
+    def _labels(self) -> dict[str, int]:
+        file = join(self.annotation_dir, "classInd.txt")
+        labels: dict[str, int] = {}
+        for number, line in enumerate(read_annotation(file).splitlines(), 1):
+            fields = line.split()
+            if not fields:
+                continue
+            if len(fields) != 2 or not fields[0].isdigit():
+                raise DatasetNotFound(f"{file}:{number}: expected `<number> <Class>`, got {line!r}.")
+            labels[fields[1]] = int(fields[0]) - 1
+        self.classes = tuple(sorted(labels, key=labels.__getitem__))
+        return labels

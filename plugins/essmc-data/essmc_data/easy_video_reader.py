@@ -1,0 +1,90 @@
+"""Iterating over a whole video in clips of equal length, for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from essmc_data.frame_samplers import UniformSampler
+from essmc_data.readers import VideoReader, open_video
+from essmc_data.transforms.base import Item
+from essmc_data.transforms.compose import as_transform
+
+
+class EasyVideoReader:
+    """Clips of a video one after another, the tail and videos shorter than one clip included.
+
+    The video is decoded once from beginning to end, whatever the overlap. Every pass of ``for`` begins anew.
+
+    Args:
+        video_path: a local path or URL.
+        num_frames: frames of a clip, spread evenly over it.
+        clip_duration: seconds of a clip; the last one is shorter where the video ends.
+        overlap: seconds that neighbouring clips share.
+        transforms: applied to each clip: a callable, a config, or a list of them.
+        decoder: see `essmc_data.readers.open_video`.
+
+    Yields:
+        ``{"video": uint8 (T, H, W, C), "meta": {"video_path", "start_sec", "end_sec"}}``, or what the transforms make
+        of it.
+
+    Raises:
+        ValueError: ``overlap`` is not in [0, clip_duration).
+        UnreadableInput: the video cannot be read.
+    """
+
+    def __init__(
+        self,
+        video_path: str,
+        num_frames: int,
+        clip_duration: float | Fraction | str,
+        overlap: float | Fraction | str = 0,
+        transforms: Callable[[Item], Item] | Sequence[Any] | None = None,
+        decoder: str = "auto",
+    ) -> None:
+        self.video_path = video_path
+        self.num_frames = num_frames
+        self.clip_duration, self.overlap = Fraction(clip_duration), Fraction(overlap)
+        if not 0 <= self.overlap < self.clip_duration:
+            raise ValueError(f"overlap={overlap} must be at least 0 and less than clip_duration={clip_duration}")
+        self.decoder = decoder
+        self._transform = as_transform(transforms)
+
+    def spans(self, duration: float) -> list[tuple[float, float]]:
+        """Returns (start, end) in seconds of every clip of a video of that duration; the last ends with the video."""
+        # Durations are quotients of frames and rates; a microsecond more is no clip of its own.
+        end, step = Fraction(duration), self.clip_duration - self.overlap
+        found = [(0.0, float(min(end, self.clip_duration)))]
+        start = step
+        while start + self.overlap < end - Fraction(1, 10**6):
+            found.append((float(start), float(min(end, start + self.clip_duration))))
+            start += step
+        return found
+
+    def __iter__(self) -> Iterator[Item]:
+        with open_video(self.video_path, self.decoder) as reader:
+            spans = self.spans(reader.duration)
+            sampler = UniformSampler()
+            clips = [sampler(len(reader), reader.fps, self.num_frames, start, end).tolist() for start, end in spans]
+            for (start, end), video in zip(spans, _assemble(reader, clips), strict=True):
+                meta = {"video_path": self.video_path, "start_sec": start, "end_sec": end}
+                yield self._transform({"video": video, "meta": meta})
+
+
+def _assemble(reader: VideoReader, clips: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+    """Yields the clips in one pass over the video, keeping no frame longer than clips that overlap need it."""
+    wanted = sorted({index for clip in clips for index in clip})
+    kept: dict[int, Tensor] = {}
+    stream = zip(wanted, reader.iter_frames(wanted), strict=True)
+    for number, clip in enumerate(clips):
+        while clip[-1] not in kept:
+            index, frame = next(stream)
+            kept[index] = torch.from_numpy(frame.copy())
+        yield torch.stack([kept[index] for index in clip])
+        if number + 1 < len(clips):
+            begin = clips[number + 1][0]
+            kept = {index: frame for index, frame in kept.items() if index >= begin}

@@ -1,0 +1,13 @@
+"""Errors of data: a file that cannot be read, and a dataset that is not where it was said to be."""
+
+from __future__ import annotations
+
+from essmc_core.errors import ConfigError, InputError
+
+
+class UnreadableInput(InputError):
+    """A file that is missing, empty, damaged or of another kind; what a dataset's ``on_error`` decides about."""
+
+
+class DatasetNotFound(ConfigError, FileNotFoundError):
+    """A dataset's folder or annotation file does not exist, or holds nothing that fits."""

@@ -1,0 +1,41 @@
+"""Opening a video with the decoder of one's choice."""
+
+from __future__ import annotations
+
+from essmc_core.errors import ConfigError
+from essmc_data.readers.reader import VideoReader
+
+DECODERS = ("auto", "pyav", "torchcodec", "decord")
+
+
+def check_decoder(decoder: str) -> str:
+    """Returns the decoder's name, if there is such a decoder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if decoder not in DECODERS:
+        raise ConfigError(f"There is no decoder {decoder!r}.", hint=f"Choose from {', '.join(DECODERS)}.")
+    return decoder
+
+
+def open_video(path: str, decoder: str = "auto", threads: int | None = None) -> VideoReader:
+    """Opens a video file or URL.
+
+    Args:
+        path: a local path, or a URL that fsspec reads.
+        decoder: ``"pyav"``; ``"torchcodec"`` where that is installed; ``"auto"`` is PyAV; so is ``"decord"``, which
+            EssentialMC2's configurations name.
+        threads: decoding threads; by default 1 in a worker process and as many as there are cores elsewhere.
+
+    Raises:
+        UnreadableInput: the file is missing, empty, damaged or not a video.
+        MissingDependency: the decoder is not installed.
+    """
+    if check_decoder(decoder) == "torchcodec":
+        from essmc_data.readers.torchcodec import TorchCodecReader
+
+        return TorchCodecReader(path, threads)
+    from essmc_data.readers.pyav import PyAVReader
+
+    return PyAVReader(path, threads)

@@ -1,0 +1,141 @@
+"""Where files are: a local path, ``https`` or any URL that fsspec knows."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from essmc_core.errors import MissingDependency
+from essmc_data.errors import DatasetNotFound, UnreadableInput
+
+_WHOLE_FILE_BYTES = 64 << 20
+"""Remote files up to this size are fetched in one request; larger ones are read where the decoder looks."""
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+
+
+def is_url(location: str) -> bool:
+    """Tells a URL from a local path; ``file://`` is a path."""
+    return bool(_URL.match(location)) and not location.startswith("file://")
+
+
+def join(prefix: str | None, path: str) -> str:
+    """Returns ``path`` below ``prefix``, which may be a URL; an absolute path or a URL stays as it is."""
+    if not prefix or is_url(path) or os.path.isabs(path) or path.startswith("file://"):
+        return path
+    return f"{prefix.rstrip('/')}/{path}" if is_url(prefix) else os.path.join(prefix, path)
+
+
+def local_path(location: str) -> Path:
+    """Returns the path of a location that is not a URL."""
+    if location.startswith("file://"):
+        return Path(url2pathname(urlsplit(location).path))
+    return Path(location).expanduser()
+
+
+def locate(location: str) -> str | BinaryIO:
+    """Returns what a decoder opens: the path of a local file, or a seekable file object of a remote one.
+
+    Raises:
+        UnreadableInput: the file is missing, empty, a directory, or cannot be reached.
+        MissingDependency: the URL's scheme needs a driver that is not installed.
+    """
+    if is_url(location):
+        return _remote(location)
+    path = local_path(location)
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UnreadableInput(f"{path} cannot be opened: {error.strerror or error}.") from error
+    if path.is_dir():
+        raise UnreadableInput(f"{path} is a directory, not a file.")
+    if status.st_size == 0:
+        raise UnreadableInput(f"{path} is an empty file.")
+    return str(path)
+
+
+def read_bytes(location: str) -> bytes:
+    """Returns a file's content; raises as `locate` does."""
+    source = locate(location)
+    if not isinstance(source, str):
+        with source:
+            return source.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UnreadableInput(f"{source} cannot be read: {error.strerror or error}.") from error
+
+
+def read_annotation(location: str) -> str:
+    """Returns the text of a dataset's annotation file.
+
+    Raises:
+        DatasetNotFound: it cannot be read.
+    """
+    try:
+        return read_bytes(location).decode("utf-8-sig")
+    except (UnreadableInput, UnicodeDecodeError) as error:
+        raise DatasetNotFound(f"The annotation file {location} cannot be read: {error}") from error
+
+
+def list_files(root: str, suffixes: Sequence[str]) -> list[str]:
+    """Returns the files below a folder, relative to it, sorted, with ``/`` between the parts.
+
+    Args:
+        root: a local folder or a URL.
+        suffixes: endings to keep, lower case, with the dot.
+
+    Raises:
+        DatasetNotFound: there is no such folder.
+    """
+    found = _remote_files(root) if is_url(root) else _local_files(local_path(root))
+    return sorted(name for name in found if name.lower().endswith(tuple(suffixes)))
+
+
+def _local_files(root: Path) -> list[str]:
+    if not root.is_dir():
+        raise DatasetNotFound(f"There is no folder {root}.")
+    # Links are followed: datasets are often folders of links.
+    return [
+        (Path(folder) / name).relative_to(root).as_posix()
+        for folder, _, names in os.walk(root, followlinks=True)
+        for name in names
+    ]
+
+
+def _remote_files(root: str) -> list[str]:
+    import fsspec
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(root)
+        found = filesystem.find(path)
+    except Exception as error:
+        raise DatasetNotFound(f"{root} cannot be listed: {type(error).__name__}: {error}.") from error
+    return [str(name)[len(path) :].lstrip("/") for name in found]
+
+
+def _remote(url: str) -> BinaryIO:
+    import fsspec
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise MissingDependency(f"{url} needs a driver that is not installed.", hint=str(error)) from error
+    except ValueError as error:
+        raise UnreadableInput(f"{url} cannot be opened: {error}.") from error
+    try:
+        size = filesystem.size(path)
+        if size is not None and size > _WHOLE_FILE_BYTES:
+            return cast(BinaryIO, filesystem.open(path, "rb"))
+        content = filesystem.cat_file(path)
+    except Exception as error:
+        # Drivers raise exceptions of their own (aiohttp, botocore, ...); the cause is chained.
+        raise UnreadableInput(f"{url} cannot be fetched: {type(error).__name__}: {error}.") from error
+    if not content:
+        raise UnreadableInput(f"{url} is an empty file.")
+    return io.BytesIO(content)

@@ -1,0 +1,1 @@
+"""Transforms: callables from item to item."""

@@ -1,0 +1,128 @@
+"""Reading clips from video files: which frames, and decoding them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from essmc_core.errors import ConfigError
+from essmc_data.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
+from essmc_data.readers import open_video
+from essmc_data.readers.opening import check_decoder
+from essmc_data.transforms.base import Item
+from essmc_data.transforms.load_image import path_of
+
+SampleType = Literal["interval", "uniform", "segment"]
+
+
+def _clip_of(meta: dict[str, Any]) -> tuple[int, int]:
+    return int(meta.get("clip_id") or 0), int(meta.get("num_clips") or 1)
+
+
+class LoadVideoFromFile:
+    """Reads ``meta.video_path`` (below ``meta.prefix``), a local path or URL, into ``video``: uint8 (T, H, W, C).
+
+    Which clip is read is up to ``meta.clip_id`` (-1 at random) of ``meta.num_clips``; with ``uniform`` sampling, to
+    ``meta.start_sec`` and ``meta.end_sec``, the whole video by default.
+
+    Args:
+        num_frames: frames of the clip.
+        sample_type: a frame sampler.
+        clip_duration: seconds; needed for ``interval``, and the span of ``uniform`` where ``meta`` has no ``end_sec``.
+        decoder: see `essmc_data.readers.open_video`.
+
+    Raises:
+        ConfigError: ``interval`` without ``clip_duration``, or an unknown decoder.
+        UnreadableInput: the file is missing, damaged or no video.
+    """
+
+    def __init__(
+        self,
+        num_frames: int,
+        sample_type: SampleType = "interval",
+        clip_duration: float | None = None,
+        decoder: str = "auto",
+    ) -> None:
+        if sample_type == "interval" and clip_duration is None:
+            raise ConfigError("Interval sampling needs clip_duration, in seconds.")
+        self.num_frames = num_frames
+        self.sample_type = sample_type
+        self.clip_duration = clip_duration
+        self.decoder = check_decoder(decoder)
+
+    def indices(self, vid_len: int, vid_fps: float, meta: dict[str, Any]) -> Tensor:
+        """Returns the frames to read of a video of that length."""
+        if self.sample_type == "uniform":
+            start = float(meta.get("start_sec") or 0.0)
+            end = meta.get("end_sec")
+            if end is None:
+                end = -1.0 if self.clip_duration is None else start + self.clip_duration
+            return UniformSampler()(vid_len, vid_fps, self.num_frames, start, float(end))
+        clip_id, num_clips = _clip_of(meta)
+        if self.sample_type == "segment":
+            return SegmentSampler()(vid_len, vid_fps, self.num_frames, clip_id, num_clips)
+        assert self.clip_duration is not None
+        return IntervalSampler()(vid_len, vid_fps, self.num_frames, self.clip_duration, clip_id, num_clips)
+
+    def __call__(self, item: Item) -> Item:
+        with open_video(path_of(item, "video_path"), self.decoder) as reader:
+            return {**item, "video": reader.sample_frames(self.indices(len(reader), reader.fps, item["meta"]))}
+
+
+class DecodeVideoToTensor:
+    """Reads ``meta.video_path`` like `LoadVideoFromFile`, with a clip's length given in frames at a rate.
+
+    Args:
+        num_frames: frames of a clip.
+        target_fps: rate at which ``sample_interval`` counts frames.
+        sample_mode: ``interval``: frames ``sample_interval / target_fps`` seconds apart; ``segment``: one of each of
+            ``num_frames`` equal segments.
+        sample_interval: distance between neighbouring frames.
+        sample_minus_interval: whether the clip ends with its last frame, ``sample_interval`` before the end of the
+            time that it takes up; otherwise its frames are spread until that end.
+        repeat: clips to read; several are written to ``video-0``, ``video-1`` ... instead of ``video``.
+        decoder: see `essmc_data.readers.open_video`.
+
+    Raises:
+        UnreadableInput: the file is missing, damaged or no video.
+    """
+
+    def __init__(
+        self,
+        num_frames: int,
+        target_fps: float = 30,
+        sample_mode: Literal["interval", "segment"] = "interval",
+        sample_interval: int = 4,
+        sample_minus_interval: bool = False,
+        repeat: int = 1,
+        decoder: str = "auto",
+    ) -> None:
+        self.num_frames = num_frames
+        self.target_fps = target_fps
+        self.sample_mode = sample_mode
+        self.sample_interval = sample_interval
+        self.sample_minus_interval = sample_minus_interval
+        self.repeat = repeat
+        self.decoder = check_decoder(decoder)
+
+    def indices(self, vid_len: int, vid_fps: float, meta: dict[str, Any]) -> Tensor:
+        """Returns the frames to read of a video of that length."""
+        clip_id, num_clips = _clip_of(meta)
+        if self.sample_mode == "segment":
+            return SegmentSampler()(vid_len, vid_fps, self.num_frames, clip_id, num_clips)
+        step = self.sample_interval * vid_fps / self.target_fps
+        length = self.num_frames * step
+        if self.sample_minus_interval:
+            return strided(vid_len, clip_start(vid_len, length, clip_id, num_clips), step, self.num_frames)
+        return IntervalSampler()(vid_len, vid_fps, self.num_frames, length / vid_fps, clip_id, num_clips)
+
+    def __call__(self, item: Item) -> Item:
+        with open_video(path_of(item, "video_path"), self.decoder) as reader:
+            chosen = [self.indices(len(reader), reader.fps, item["meta"]) for _ in range(self.repeat)]
+            # One pass over the file, so that clips that overlap are decoded once.
+            frames = reader.sample_frames([int(index) for clip in chosen for index in clip])
+        if self.repeat == 1:
+            return {**item, "video": frames}
+        clips = frames.split(self.num_frames)
+        return {**item, **{f"video-{number}": clip.clone() for number, clip in enumerate(clips)}}

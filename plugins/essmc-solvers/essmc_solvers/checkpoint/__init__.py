@@ -1,0 +1,1 @@
+"""Checkpoints: sealed files, what they hold, and which of them to trust."""

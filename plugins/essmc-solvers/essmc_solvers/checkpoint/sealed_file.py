@@ -1,0 +1,118 @@
+"""Files that prove they are whole: written in one step, with their hash inside."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotWritten
+
+_SEAL = b"sha256:"
+_SEAL_SIZE = len(_SEAL) + 64
+_END_RECORD = b"PK\x05\x06"
+_END_RECORD_SIZE = 22
+
+
+class _HashingFile(io.RawIOBase):
+    """A file to write once from start to end, whose last two bytes are held back and whose hash is known."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._held = b""
+        self.hash = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        block = bytes(data)  # type: ignore[call-overload]
+        content = self._held + block
+        self._held = content[-2:]
+        self.hash.update(content[:-2])
+        self._file.write(content[:-2])
+        return len(block)
+
+
+def write_sealed(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Replaces a file by a zip archive that carries the sha256 of its content as the archive's comment.
+
+    The new content goes to a temporary file, is flushed to the disk and then renamed, so that a crash, a kill or a full
+    disk at any moment leaves either the old file or the new one. Any reader of zip archives, `torch.load` among them,
+    reads the result.
+
+    Args:
+        path: the file.
+        write: writes a zip archive without a comment to the stream it is given, from start to end.
+
+    Raises:
+        CheckpointNotWritten: the disk is full, or the folder cannot be written to.
+    """
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as file:
+            sealed = _HashingFile(file)
+            write(sealed)  # type: ignore[arg-type]
+            file.write(_SEAL_SIZE.to_bytes(2, "little") + _SEAL + sealed.hash.hexdigest().encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        # torch.save wraps what the disk says in a RuntimeError.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, OSError):
+            raise CheckpointNotWritten(
+                f"{path} could not be written: {cause.strerror or cause}. Checkpoints written before are untouched.",
+                hint="Free some space and resume, or keep fewer: CheckpointHook(keep_last=2).",
+            ) from error
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in a folder survive a power cut, on systems that can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_seal(path: Path) -> None:
+    """Checks that a sealed file is as it was written.
+
+    Raises:
+        CheckpointCorrupt: it is not.
+    """
+    size = path.stat().st_size
+    if size < _END_RECORD_SIZE + _SEAL_SIZE:
+        raise CheckpointCorrupt(f"{path} is cut short: it has {size} bytes.")
+    with path.open("rb") as file:
+        file.seek(size - _END_RECORD_SIZE - _SEAL_SIZE)
+        if file.read(4) != _END_RECORD:
+            raise CheckpointCorrupt(f"{path} is cut short, or no checkpoint of this program.")
+        file.seek(size - _SEAL_SIZE)
+        seal = file.read()
+        file.seek(0)
+        if seal != _SEAL + _digest(file, size - _SEAL_SIZE - 2):
+            raise CheckpointCorrupt(f"{path} was changed after it was written: its hash is another.")
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    digest = hashlib.sha256()
+    while size > 0:
+        block = file.read(min(size, 1 << 20))
+        if not block:
+            break
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest().encode()

@@ -1,0 +1,1 @@
+"""The commands `essmc train` and `essmc eval`."""

@@ -1,0 +1,92 @@
+"""Devices, precision and processes: the one place where accelerate is set up."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from essmc_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Precision = Literal["no", "fp16", "bf16"]
+
+
+def make_accelerator(device: str, mixed_precision: Precision) -> Accelerator:
+    """Returns an Accelerator for this process.
+
+    Args:
+        device: ``auto`` for what the machine has, or ``cpu``, ``cuda``, ``mps``.
+        mixed_precision: ``no``, ``fp16`` or ``bf16``.
+
+    Raises:
+        ConfigError: the device is not there, or cannot do the precision.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    _check_device(device, mixed_precision)
+    # Accelerate keeps its settings for the whole process; a second run may want others.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
+        AcceleratorState._reset_state()
+    use_cpu = device == "cpu" or (device == "auto" and not _has_accelerator())
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    return Accelerator(cpu=use_cpu, mixed_precision=mixed_precision)
+
+
+def synchronize_batch_norms(model: nn.Module, accelerator: Accelerator) -> nn.Module:
+    """Replaces batch norms by ones that share their statistics among processes; returns the model as it is if alone.
+
+    Raises:
+        ConfigError: the processes run on CPUs, where torch has no such layer.
+    """
+    if accelerator.num_processes == 1:
+        return model
+    if accelerator.device.type == "cpu":
+        raise ConfigError("sync_bn needs accelerators: torch has no synchronized batch norm for CPUs")
+    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return converted
+
+
+def is_fsdp(accelerator: Accelerator) -> bool:
+    """Tells whether the parameters are sharded among processes."""
+    return "FSDP" in str(accelerator.distributed_type)
+
+
+def gather_objects(accelerator: Accelerator, value: Any) -> list[Any]:
+    """Returns the values of all processes, by rank."""
+    if accelerator.num_processes == 1:
+        return [value]
+    from accelerate.utils import gather_object
+
+    gathered: list[Any] = gather_object([value])
+    return gathered
+
+
+def any_process(accelerator: Accelerator, flag: bool) -> bool:
+    """Tells whether a flag is set in any process."""
+    if accelerator.num_processes == 1:
+        return flag
+    total = accelerator.reduce(torch.tensor(float(flag), device=accelerator.device), "sum")
+    return bool(total.item())
+
+
+def _has_accelerator() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _check_device(device: str, mixed_precision: str) -> None:
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise ConfigError(f"device is 'auto', 'cpu', 'cuda' or 'mps', got {device!r}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        raise ConfigError(f"device {device!r} is not available on this machine", hint="device=auto takes what is there")
+    if mixed_precision not in ("no", "fp16", "bf16"):
+        raise ConfigError(f"mixed_precision is 'no', 'fp16' or 'bf16', got {mixed_precision!r}")
+    on_cpu = device == "cpu" or (device == "auto" and not any(there.values()))
+    if on_cpu and mixed_precision == "fp16":
+        raise ConfigError("mixed_precision 'fp16' needs an accelerator", hint="On a CPU use bf16.")

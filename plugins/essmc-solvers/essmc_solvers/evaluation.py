@@ -1,0 +1,97 @@
+"""``EvaluationSolver``: one pass over evaluation data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from essmc_core import Hook as HookConfig
+from essmc_core import Model
+from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
+from essmc_solvers.engine import Precision
+from essmc_solvers.evaluation_pass import EvaluationPass
+from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.log import LogHook
+from essmc_solvers.solver import BaseSolver
+
+
+class EvaluationSolver(BaseSolver):
+    """Evaluates a model.
+
+    Args:
+        model: the model to evaluate.
+        work_dir: where metrics and evaluation data go; None writes nothing.
+        logger: takes the log lines; they go to standard output by default.
+        hooks: hooks, as a sequence or mapping; one replaces the default of the same class.
+        default_hooks: add a LogHook if none is given.
+        do_final_eval: run ``eval_metric_cfg``; None does where it is given.
+        save_eval_data: write what ``eval_metric_cfg`` and ``extra_keys`` name to ``eval_00001.pth``.
+        eval_metric_cfg: metrics over all evaluation data: a mapping with ``metric`` and ``keys``, or several.
+        extra_keys: what else to collect, dotted names of inputs and outputs such as ``meta.path``.
+        seed: of all random numbers.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        mixed_precision: ``no``, ``fp16`` or ``bf16``.
+        split_batches: divide each batch among processes; otherwise each takes whole batches in turn.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        work_dir: str | os.PathLike[str] | None = None,
+        logger: logging.Logger | None = None,
+        hooks: list[HookConfig] | dict[str, HookConfig] | None = None,
+        default_hooks: bool = True,
+        do_final_eval: bool | None = None,
+        save_eval_data: bool = False,
+        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        extra_keys: Sequence[str] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        mixed_precision: Precision = "no",
+        split_batches: bool = True,
+    ) -> None:
+        super().__init__(
+            model,
+            work_dir=work_dir,
+            logger=logger,
+            max_epochs=1,
+            num_folds=1,
+            hooks=hooks,
+            default_hooks=default_hooks,
+            seed=seed,
+            device=device,
+            mixed_precision=mixed_precision,
+            split_batches=split_batches,
+        )
+        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
+        self.model = self.module.to(self.accelerator.device)
+
+    def default_hooks(self) -> list[Hook]:
+        """Returns the hooks of every evaluation."""
+        return [LogHook()]
+
+    def solve(self, data: Any) -> dict[str, dict[str, float]]:
+        """Evaluates.
+
+        Args:
+            data: ``{"eval": loader}``, or the loader alone.
+
+        Returns:
+            Means and metrics: ``{"eval": {"acc@1": …}}``.
+
+        Raises:
+            ContractError: the model returns something else than the contract says.
+            DataError: there are no data.
+        """
+        self._take_data(data, ["eval"])
+        self._prepare_work_dir()
+        seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
+        try:
+            self.call("before_solve")
+            self.evaluation.run(self, self.model)
+            self.call("after_solve")
+        finally:
+            self._close_hooks()
+        return self.epoch_outputs

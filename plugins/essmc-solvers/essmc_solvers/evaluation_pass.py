@@ -1,0 +1,150 @@
+"""One pass over evaluation data: means of what the model reports, and metrics over all it gave."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core import METRICS
+from essmc_core.errors import ConfigError, ContractError
+from essmc_solvers.checkpoint.contents import plain_content
+from essmc_solvers.checkpoint.sealed_file import write_sealed
+from essmc_solvers.engine import gather_objects
+from essmc_solvers.epoch_loader import Batch
+
+if TYPE_CHECKING:
+    from essmc_solvers.solver import BaseSolver
+
+
+class EvaluationPass:
+    """Evaluates a model on all items of some data, each counted once however many processes share them.
+
+    Args:
+        eval_metric_cfg: a mapping with ``metric``, the configuration of a metric, and ``keys``, what to call it with;
+            or several. Keys are dotted names of inputs and outputs: ``logits``, ``gt_label``, ``meta.clip_id``.
+        extra_keys: what else to collect.
+        do_final_eval: run the metrics; None does where there are any.
+        save_eval_data: write what was collected to the work dir.
+
+    Raises:
+        ConfigError: a metric without keys, or nothing to save.
+    """
+
+    def __init__(
+        self,
+        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        extra_keys: Sequence[str] | None = None,
+        do_final_eval: bool | None = None,
+        save_eval_data: bool = False,
+    ) -> None:
+        configs = [eval_metric_cfg] if isinstance(eval_metric_cfg, Mapping) else list(eval_metric_cfg or ())
+        for config in configs:
+            if not isinstance(config, Mapping) or set(config) != {"metric", "keys"}:
+                raise ConfigError(
+                    "eval_metric_cfg needs `metric` and `keys`",
+                    hint="e.g. {metric: {type: accuracy, topk: [1, 5]}, keys: [logits, gt_label]}",
+                )
+        self._metrics = [(METRICS.build(config["metric"]), tuple(config["keys"])) for config in configs]
+        if do_final_eval is False:
+            self._metrics = []
+        elif do_final_eval and not configs:
+            raise ConfigError("do_final_eval needs eval_metric_cfg: a metric to run over all data")
+        wanted = [key for _, keys in self._metrics for key in keys] + list(extra_keys or ())
+        self._keys = list(dict.fromkeys(wanted))
+        self._save = save_eval_data
+        if save_eval_data and not self._keys:
+            raise ConfigError("save_eval_data needs extra_keys or eval_metric_cfg: what to save")
+
+    @torch.no_grad()
+    def run(self, solver: BaseSolver, model: nn.Module) -> dict[str, float]:
+        """Returns means and metrics by name; every process must take part."""
+        solver._start_pass("eval")
+        model.eval()
+        solver.means.reset()
+        collected: list[dict[str, list[Any]]] = []
+        solver.call("before_all_iter")
+        for batch in solver._timed(solver.loaders["eval"].batches(0)):
+            solver._take_batch(batch)
+            solver.call("before_iter")
+            with solver.accelerator.autocast():
+                solver.iter_outputs = _named(model(**solver._inputs()))
+            collected.append(self._take(solver, batch))
+            solver.iter += 1
+            solver.call("after_iter")
+        results = solver.reduced_means()
+        results.update(self._finish(solver, collected))
+        solver.epoch_outputs["eval"] = results
+        solver.call("after_all_iter")
+        return results
+
+    def _take(self, solver: BaseSolver, batch: Batch) -> dict[str, list[Any]]:
+        outputs = solver.iter_outputs
+        size = _batch_size(outputs, solver.batch)
+        own = size if batch.share is None else batch.share.own
+        solver.means.add({key: value for key, value in outputs.items() if key != "batch_size"}, own)
+        merged = {**solver.batch, **outputs}
+        return {key: _rows(_look_up(merged, key), own) for key in self._keys}
+
+    def _finish(self, solver: BaseSolver, collected: list[dict[str, list[Any]]]) -> dict[str, float]:
+        if not self._keys:
+            return {}
+        by_process = gather_objects(solver.accelerator, collected)
+        # Processes took their batches in turn.
+        batches = [batch for row in itertools.zip_longest(*by_process) for batch in row if batch is not None]
+        data = {key: _joined([row for batch in batches for row in batch[key]]) for key in self._keys}
+        results: dict[str, float] = {}
+        for metric, keys in self._metrics:
+            results.update({name: float(value) for name, value in metric(*(data[key] for key in keys)).items()})
+        if self._save and solver.is_main and solver.work_dir is not None:
+            path = solver.work_dir / f"eval_{solver.epoch + 1:05d}.pth"
+            content = plain_content({"data": data, "results": results})
+            write_sealed(path, lambda file: torch.save(content, file))
+        return results
+
+
+def _named(outputs: Any) -> Mapping[str, Any]:
+    """Returns a model's test output as a mapping."""
+    if isinstance(outputs, Tensor):
+        return {"logits": outputs}
+    if isinstance(outputs, Mapping):
+        return outputs
+    raise ContractError(
+        f"In test mode the model returned a {type(outputs).__name__}.",
+        hint='In test mode a model returns `logits`, a tensor (N, num_classes), or a dict with "logits" and metrics; '
+        "see essmc_core.TrainModule.",
+    )
+
+
+def _batch_size(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> int:
+    if "batch_size" in outputs:
+        return int(outputs["batch_size"])
+    for value in (*inputs.values(), *outputs.values()):
+        if isinstance(value, Tensor) and value.ndim:
+            return int(value.shape[0])
+    raise ContractError("The batch size cannot be told: neither inputs nor outputs are tensors.")
+
+
+def _look_up(merged: Mapping[str, Any], dotted: str) -> Any:
+    value: Any = merged
+    for part in [dotted] if dotted in merged else dotted.split("."):
+        try:
+            value = [item[part] for item in value] if isinstance(value, (list, tuple)) else value[part]
+        except (KeyError, TypeError, IndexError):
+            known = ", ".join(map(str, merged))
+            raise ConfigError(f"there is no {dotted!r} to collect in evaluation", hint=f"There is {known}.") from None
+    return value
+
+
+def _rows(value: Any, count: int) -> list[Any]:
+    """Returns what a batch says of its first items, one entry each."""
+    if isinstance(value, Tensor):
+        return list(value.detach().cpu()[:count]) if value.ndim else [value.detach().cpu()] * count
+    return list(value[:count]) if isinstance(value, (list, tuple)) else [value] * count
+
+
+def _joined(rows: list[Any]) -> Any:
+    return torch.stack(rows) if rows and isinstance(rows[0], Tensor) else rows

@@ -1,0 +1,82 @@
+"""Gradients and optimizer steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from essmc_core.errors import ConfigError
+from essmc_solvers.hooks.base import Hook
+
+if TYPE_CHECKING:
+    from essmc_solvers.training import TrainValSolver
+
+
+class BackwardHook(Hook):
+    """Computes gradients after each iteration and lets the optimizers step where a step ends.
+
+    The solver's ``accumulate_steps``, ``clip_grad_norm`` and ``clip_grad_value`` say how.
+
+    Args:
+        priority: hooks with lower ones run first.
+    """
+
+    def __init__(self, priority: int = 0) -> None:
+        super().__init__(priority)
+        self._spoilt = False
+
+    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Refuses gradient accumulation with optimizers that evaluate the model themselves."""
+        if solver.accumulate_steps > 1 and any(map(_needs_closure, solver.optimizers.values())):
+            raise ConfigError("LBFGS cannot accumulate gradients; set accumulate_steps to 1")
+
+    def before_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Starts with no gradients."""
+        if solver.mode == "train":
+            self._spoilt = False
+            _clear(solver)
+
+    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Adds gradients; at the end of a step, clips them and steps."""
+        if solver.mode != "train":
+            return
+        # With a loss that is no number, the gradients of the whole step are dropped.
+        self._spoilt |= solver.iter_skipped
+        if not solver.iter_skipped:
+            solver.accelerator.backward(solver.scaled_loss, create_graph=solver.second_order)
+        if not solver.is_step_end:
+            return
+        if not self._spoilt:
+            self._step(solver)
+        self._spoilt = False
+        _clear(solver)
+
+    def _step(self, solver: TrainValSolver) -> None:
+        parameters = solver.trained_parameters
+        if solver.clip_grad_norm is not None:
+            solver.accelerator.clip_grad_norm_(parameters, solver.clip_grad_norm)
+        if solver.clip_grad_value is not None:
+            solver.accelerator.clip_grad_value_(parameters, solver.clip_grad_value)
+        for optimizer in solver.optimizers.values():
+            if _needs_closure(optimizer):
+                optimizer.step(lambda: _evaluate_again(solver))
+            else:
+                optimizer.step()
+        solver.total_steps += 1
+
+
+def _needs_closure(optimizer: Any) -> bool:
+    return isinstance(getattr(optimizer, "optimizer", optimizer), torch.optim.LBFGS)
+
+
+def _evaluate_again(solver: TrainValSolver) -> torch.Tensor:
+    _clear(solver)
+    loss = solver.forward_train()["loss"]
+    solver.accelerator.backward(loss)
+    return loss.detach()
+
+
+def _clear(solver: TrainValSolver) -> None:
+    for optimizer in solver.optimizers.values():
+        optimizer.zero_grad()

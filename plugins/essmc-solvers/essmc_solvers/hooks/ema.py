@@ -1,0 +1,96 @@
+"""Moving average of the weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError
+from essmc_solvers.hooks.base import Hook
+
+if TYPE_CHECKING:
+    from essmc_solvers.training import TrainValSolver
+
+
+class EmaHook(Hook):
+    """Keeps an exponential moving average of weights and buffers; evaluation sees it, checkpoints hold both.
+
+    Buffers that are no floating-point numbers, such as counters, are those of the model. See Polyak and Juditsky,
+    "Acceleration of Stochastic Approximation by Averaging", 1992.
+
+    Args:
+        decay: share of the old average that each optimizer step keeps.
+        warmup: start with a smaller decay, (1 + steps) / (10 + steps), so that the first weights are forgotten soon.
+        priority: hooks with lower ones run first.
+
+    Raises:
+        ConfigError: ``decay`` is not in [0, 1).
+    """
+
+    def __init__(self, decay: float = 0.999, warmup: bool = True, priority: int = 50) -> None:
+        super().__init__(priority)
+        if not 0 <= decay < 1:
+            raise ConfigError(f"the decay of EmaHook is in [0, 1), got {decay}")
+        self.decay = decay
+        self.warmup = warmup
+        self._module: nn.Module | None = None
+        self._average: dict[str, Tensor] = {}
+        self._steps = 0
+
+    @torch.no_grad()
+    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Starts from the weights as they are."""
+        if solver.is_fsdp:
+            raise ConfigError("EmaHook does not work with sharded parameters (FSDP)")
+        self._module = solver.module
+        self._average = {name: tensor.detach().clone() for name, tensor in _averaged(solver.module).items()}
+
+    @torch.no_grad()
+    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Takes the weights in after each optimizer step."""
+        if solver.mode != "train" or solver.total_steps == self._steps:
+            return
+        self._steps = solver.total_steps
+        decay = min(self.decay, (1 + self._steps) / (10 + self._steps)) if self.warmup else self.decay
+        current = _averaged(solver.module)
+        torch._foreach_lerp_(list(self._average.values()), [current[name] for name in self._average], 1 - decay)
+
+    def before_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Puts the average into the model for evaluation."""
+        if solver.mode == "eval":
+            self._swap()
+
+    def after_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Puts the trained weights back."""
+        if solver.mode == "eval":
+            self._swap()
+
+    def averaged_state(self) -> dict[str, Tensor]:
+        """Returns the model's state dict with averaged values."""
+        assert self._module is not None
+        return {name: self._average.get(name, tensor) for name, tensor in self._module.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the average and how many steps it took in."""
+        return {"average": self._average, "steps": self._steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up an average."""
+        self._steps = int(state["steps"])
+        for name, tensor in state["average"].items():
+            self._average[name].copy_(tensor)
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        assert self._module is not None
+        for name, tensor in _averaged(self._module).items():
+            kept = tensor.detach().clone()
+            tensor.copy_(self._average[name])
+            self._average[name].copy_(kept)
+
+
+def _averaged(module: nn.Module) -> dict[str, Tensor]:
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}

@@ -1,0 +1,180 @@
+"""Learning-rate schedules and warm-up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from essmc_core.errors import ConfigError
+from essmc_solvers.hooks.base import Hook
+
+if TYPE_CHECKING:
+    from essmc_solvers.training import TrainValSolver
+
+
+class LrHook(Hook):
+    """Lets the schedules step, and warms up.
+
+    The warm-up lies over the schedule, which does not see it: a rate rises in a straight line from
+    ``warmup_start_lr`` to what the schedule says, and is exactly that from epoch ``warmup_epochs`` on. Of several
+    parameter groups each rises to its own rate; ``warmup_start_lr`` is the start of the one with the largest, the
+    others start in proportion.
+
+    Args:
+        set_by_epoch: schedules step once an epoch. Otherwise rates change at each iteration: schedules with a closed
+            form, such as ``CosineAnnealingLR``, are asked for fractions of epochs, their arguments still being in
+            epochs; others, such as ``OneCycleLR``, take one step per iteration. Schedules of timm say themselves
+            what they count.
+        warmup_func: ``linear``, or None for no warm-up.
+        warmup_epochs: length of the warm-up.
+        warmup_start_lr: where it starts.
+        metric: what ``ReduceLROnPlateau`` and timm's ``plateau`` watch: ``train/loss``, ``eval/acc@1`` …
+        priority: hooks with lower ones run first.
+
+    Raises:
+        ConfigError: unknown ``warmup_func``, or no epochs to warm up in.
+    """
+
+    def __init__(
+        self,
+        set_by_epoch: bool = True,
+        warmup_func: Literal["linear"] | None = None,
+        warmup_epochs: float = 1,
+        warmup_start_lr: float = 1e-4,
+        metric: str = "train/loss",
+        priority: int = 200,
+    ) -> None:
+        super().__init__(priority)
+        if warmup_func not in (None, "linear"):
+            raise ConfigError(f"warmup_func is 'linear' or nothing, got {warmup_func!r}")
+        if warmup_func and warmup_epochs <= 0:
+            raise ConfigError(f"warmup_epochs must be above 0, got {warmup_epochs}")
+        self.set_by_epoch = set_by_epoch
+        self.warmup_func = warmup_func
+        self.warmup_epochs = warmup_epochs
+        self.warmup_start_lr = warmup_start_lr
+        self.metric = metric
+        self._scheduled: list[list[float]] = []
+
+    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Takes the rates that optimizers and schedules start with as those to warm up to."""
+        self._read(solver)
+        self._apply(solver, 0.0)
+
+    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Sets the rates of the next iteration."""
+        if solver.mode != "train":
+            return
+        timm = [schedule for schedule in solver.lr_schedulers.values() if _is_timm(schedule)]
+        if self.set_by_epoch and not timm:
+            return
+        done = solver.epoch + solver.num_folds * solver.iter / (solver.epoch_max_iter or float("inf"))
+        self._restore(solver)
+        for schedule in solver.lr_schedulers.values():
+            if _is_timm(schedule):
+                schedule.step_update(solver.total_iters)
+            elif not self.set_by_epoch:
+                _step_within_epoch(schedule, done)
+        self._read(solver)
+        self._apply(solver, float(solver.epoch) if self.set_by_epoch else done)
+
+    def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Sets the rates of the next epoch."""
+        following = solver.epoch + solver.num_folds
+        self._restore(solver)
+        for schedule in solver.lr_schedulers.values():
+            self._step_epoch(schedule, following, solver)
+        self._read(solver)
+        self._apply(solver, following)
+
+    def _step_epoch(self, schedule: Any, following: int, solver: TrainValSolver) -> None:
+        if _is_timm(schedule):
+            needs_metric = "plateau" in type(schedule).__name__.lower()
+            schedule.step(following, self._watched(solver) if needs_metric else None)
+        elif isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(self._watched(solver))
+        elif self.set_by_epoch:
+            for _ in range(solver.num_folds):
+                schedule.step()
+
+    def _watched(self, solver: TrainValSolver) -> float:
+        mode, _, name = self.metric.partition("/")
+        means = solver.epoch_outputs.get(mode, {})
+        if name not in means:
+            known = [f"{mode}/{key}" for mode, values in solver.epoch_outputs.items() for key in values]
+            raise ConfigError(
+                f"LrHook watches {self.metric!r}, which this epoch does not have", hint=f"There is {', '.join(known)}."
+            )
+        return float(means[name])
+
+    def _read(self, solver: TrainValSolver) -> None:
+        """Keeps the rates that the schedules chose."""
+        self._scheduled = [[_number(group["lr"]) for group in groups] for groups in _groups(solver)]
+
+    def _restore(self, solver: TrainValSolver) -> None:
+        """Gives the schedules back the rates they chose: many compute the next one from the last."""
+        for groups, rates in zip(_groups(solver), self._scheduled, strict=True):
+            for group, rate in zip(groups, rates, strict=True):
+                _set(group, rate)
+
+    def _apply(self, solver: TrainValSolver, epoch: float) -> None:
+        """Lays the warm-up over the schedule's rates."""
+        if self.warmup_func is None or epoch >= self.warmup_epochs:
+            return
+        share = epoch / self.warmup_epochs
+        largest = max((rate for rates in self._scheduled for rate in rates), default=0.0)
+        for groups, rates in zip(_groups(solver), self._scheduled, strict=True):
+            for group, rate in zip(groups, rates, strict=True):
+                start = self.warmup_start_lr * (rate / largest if largest else 1.0)
+                _set(group, start + (rate - start) * share)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the schedules' rates, which the optimizers do not hold during warm-up."""
+        return {"scheduled": self._scheduled}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up the schedules' rates."""
+        self._scheduled = [list(rates) for rates in state["scheduled"]]
+
+
+def _step_within_epoch(schedule: Any, epoch: float) -> None:
+    if isinstance(schedule, ReduceLROnPlateau):
+        return
+    if isinstance(schedule, CosineAnnealingWarmRestarts):
+        schedule.step(epoch)
+    elif isinstance(schedule, LRScheduler) and (
+        hasattr(schedule, "_get_closed_form_lr") or isinstance(schedule, LambdaLR)
+    ):
+        schedule.last_epoch = epoch  # type: ignore[assignment]
+        rates = _lambda_rates(schedule, epoch) if isinstance(schedule, LambdaLR) else schedule._get_closed_form_lr()
+        for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+            _set(group, rate)
+        schedule._last_lr = list(rates)
+    else:
+        schedule.step()
+
+
+def _lambda_rates(schedule: LambdaLR, epoch: float) -> list[Any]:
+    # The functions take epochs as int by their annotation, and any number in fact.
+    return [base * factor(epoch) for base, factor in zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)]  # type: ignore[arg-type]
+
+
+def _groups(solver: TrainValSolver) -> list[list[dict[str, Any]]]:
+    return [optimizer.param_groups for optimizer in solver.optimizers.values()]
+
+
+def _set(group: dict[str, Any], rate: Any) -> None:
+    # Some optimizers keep the rate as a tensor, which compiled code goes on reading.
+    if hasattr(group["lr"], "fill_"):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def _number(rate: Any) -> float:
+    return float(rate)
+
+
+def _is_timm(schedule: Any) -> bool:
+    return hasattr(schedule, "step_update")

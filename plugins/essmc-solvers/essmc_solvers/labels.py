@@ -1,0 +1,87 @@
+"""Labels that the model has classes for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence, Sized
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_solvers.errors import DataError, LabelError
+
+
+def class_counts(model: nn.Module) -> tuple[int, ...]:
+    """Returns the number of classes of each of a model's outputs, empty where it does not tell."""
+    for owner in (model, getattr(model, "head", None)):
+        count = getattr(owner, "num_classes", None)
+        if isinstance(count, int):
+            return (count,)
+        if isinstance(count, Sequence) and not isinstance(count, str):
+            return tuple(int(number) for number in count)
+    return ()
+
+
+class LabelCheck:
+    """Checks labels while they are on the CPU; on accelerators a label out of range kills the process.
+
+    Args:
+        model: whose head tells the number of classes.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._counts = class_counts(model)
+        self._ignored = getattr(getattr(model, "loss", None), "ignore_index", None)
+
+    def check_dataset(self, dataset: Any, name: str) -> None:
+        """Checks that a dataset has no more classes than the head.
+
+        Raises:
+            DataError: it has.
+        """
+        classes = getattr(dataset, "classes", None)
+        if not isinstance(classes, Sized) or isinstance(classes, str) or len(self._counts) != 1:
+            return
+        have, want = self._counts[0], len(classes)
+        if want > have:
+            raise DataError(
+                f"the {name} data have {want} classes, the model's head has {have}",
+                hint=f"Build the model with num_classes={want}.",
+            )
+        if 0 < want < have:
+            warnings.warn(f"the model's head has {have} classes, the {name} data only {want}", stacklevel=2)
+
+    def check_batch(self, labels: Any, describe: str) -> None:
+        """Checks the labels of a batch.
+
+        Args:
+            labels: class indices (N,), or (N, number of outputs); anything else is let pass.
+            describe: which batch, for the message.
+
+        Raises:
+            LabelError: a label has no class.
+        """
+        if not isinstance(labels, Tensor) or not self._counts or labels.device.type != "cpu" or not labels.numel():
+            return
+        if labels.is_floating_point() or labels.dtype == torch.bool:
+            return
+        if labels.ndim == 1 and len(self._counts) == 1:
+            self._check_column(labels, self._counts[0], describe)
+        elif labels.ndim == 2 and labels.shape[1] == len(self._counts) > 1:
+            for column, count in enumerate(self._counts):
+                self._check_column(labels[:, column], count, describe)
+
+    def _check_column(self, labels: Tensor, count: int, describe: str) -> None:
+        low, high = (int(bound) for bound in labels.aminmax())
+        if low >= 0 and high < count:
+            return
+        wrong = (labels < 0) | (labels >= count)
+        if self._ignored is not None:
+            wrong &= labels != self._ignored
+        if wrong.any():
+            row = int(wrong.nonzero()[0])
+            raise LabelError(
+                f"item {row} of {describe} has the label {int(labels[row])}, but the model's classes are 0 to {count - 1}",
+                hint="Labels count from 0; num_classes of the model must be above the largest.",
+            )

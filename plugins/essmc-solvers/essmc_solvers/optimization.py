@@ -1,0 +1,103 @@
+"""From configurations to optimizers and schedules of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from essmc_core import LR_SCHEDULERS, OPTIMIZERS
+from essmc_core.build import live_signature
+from essmc_core.errors import ConfigError
+from essmc_core.registry import Registry
+from essmc_solvers.parameter_groups import GroupRules, make_groups, split_by_module, trainable_parameters
+
+ONE = ""
+"""Key of a run's only optimizer."""
+
+
+def build_optimizers(model: nn.Module, config: Any, rules: GroupRules) -> dict[str, Optimizer]:
+    """Builds the optimizers of a model.
+
+    Args:
+        model: whose parameters to train.
+        config: a name, a mapping with ``type``, an optimizer, or a mapping from submodule to any of them.
+        rules: how to divide parameters into groups.
+
+    Returns:
+        Optimizers by submodule; by the empty string if there is only one.
+
+    Raises:
+        ConfigError: no optimizer is configured, or parameters and optimizers do not go together.
+    """
+    if config is None:
+        raise ConfigError("training needs an optimizer", hint="e.g. solver.optimizer={type: AdamW, lr: 1e-3}")
+    if isinstance(config, Optimizer):
+        return {ONE: config}
+    parameters = trainable_parameters(model)
+    if isinstance(config, str) or "type" in config:
+        return {ONE: _build_optimizer(model, parameters, config, rules)}
+    split = split_by_module(parameters, config)
+    return {
+        prefix: _build_optimizer(model, {name: parameters[name] for name in names}, config[prefix], rules)
+        for prefix, names in split.items()
+    }
+
+
+def build_schedulers(optimizers: Mapping[str, Optimizer], config: Any) -> dict[str, Any]:
+    """Builds the schedules of some optimizers.
+
+    Args:
+        optimizers: by submodule.
+        config: a name or a mapping with ``type``, for each of them; a mapping from submodule to such; or None.
+
+    Returns:
+        Schedules by the keys of ``optimizers``.
+
+    Raises:
+        ConfigError: a schedule is for an optimizer that does not exist.
+    """
+    if config is None:
+        return {}
+    if isinstance(config, str) or not isinstance(config, Mapping) or "type" in config:
+        if not isinstance(config, (str, Mapping)) and len(optimizers) > 1:
+            raise ConfigError("one schedule object cannot serve several optimizers; give one for each")
+        return {key: _build_scheduler(optimizer, config) for key, optimizer in optimizers.items()}
+    unknown = [key for key in config if key not in optimizers]
+    if unknown:
+        raise ConfigError(f"lr_scheduler names {unknown[0]!r}; the optimizers are {', '.join(map(repr, optimizers))}")
+    return {key: _build_scheduler(optimizers[key], part) for key, part in config.items()}
+
+
+def _build_optimizer(
+    model: nn.Module, parameters: Mapping[str, nn.Parameter], config: Any, rules: GroupRules
+) -> Optimizer:
+    if isinstance(config, Optimizer):
+        return config
+    arguments = {"type": config} if isinstance(config, str) else config
+    groups = make_groups(model, parameters, rules, arguments)
+    built: Optimizer = _build_with(OPTIMIZERS, arguments, groups)
+    return built
+
+
+def _build_scheduler(optimizer: Optimizer, config: Any) -> Any:
+    if not isinstance(config, (str, Mapping)):
+        return config
+    arguments = {"type": config} if isinstance(config, str) else dict(config)
+    inner = arguments.get("schedulers")
+    if isinstance(inner, Sequence) and not isinstance(inner, str):
+        # SequentialLR and ChainedScheduler are made of schedules of the same optimizer.
+        arguments["schedulers"] = [_build_scheduler(optimizer, part) for part in inner]
+    if arguments["type"] == "ChainedScheduler":
+        return LR_SCHEDULERS[arguments["type"]](arguments["schedulers"], optimizer)
+    return _build_with(LR_SCHEDULERS, arguments, optimizer)
+
+
+def _build_with(registry: Registry, config: Mapping[str, Any], subject: Any) -> Any:
+    """Builds a component whose first argument, whatever its name, is what it works on."""
+    if "type" not in config:
+        raise ConfigError(f"a {registry.singular} needs a `type`", hint=f"`essmc list {registry.kind}` shows the names")
+    first = live_signature(registry.component(config["type"])).parameters[0].name
+    return registry.build(config, **{first: subject})

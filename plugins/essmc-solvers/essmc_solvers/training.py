@@ -1,0 +1,273 @@
+"""``TrainValSolver``: epochs of training with evaluation in between."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core import Hook as HookConfig
+from essmc_core import Model
+from essmc_core.errors import ConfigError
+from essmc_core.module import check_train_output
+from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
+from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
+from essmc_solvers.engine import Precision, synchronize_batch_norms
+from essmc_solvers.epoch_loader import Batch
+from essmc_solvers.evaluation_pass import EvaluationPass
+from essmc_solvers.hooks.backward import BackwardHook
+from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.checkpoint import CheckpointHook
+from essmc_solvers.hooks.dist_sampler import DistSamplerHook
+from essmc_solvers.hooks.log import LogHook
+from essmc_solvers.hooks.lr import LrHook
+from essmc_solvers.nan_guard import NanGuard
+from essmc_solvers.optimization import build_optimizers, build_schedulers
+from essmc_solvers.parameter_groups import GroupRules
+from essmc_solvers.solver import BaseSolver
+
+
+class TrainValSolver(BaseSolver):
+    """Trains a model, evaluates it every few epochs, and can take up a run where it stopped.
+
+    It relies on the contract of `essmc_core.TrainModule` alone. Resumed runs end with the same bits as uninterrupted
+    ones, provided that the items of the dataset depend on seed, epoch and index only.
+
+    Args:
+        model: the model to train.
+        optimizer: a name, a mapping with ``type``, or a mapping from submodule to such (``*`` takes the rest).
+        lr_scheduler: a name or a mapping with ``type``, for each optimizer, or a mapping from submodule to such.
+        resume_from: a checkpoint, or a folder, for the newest in it; ``auto`` is the work dir's newest, if any.
+        work_dir: where checkpoints and metrics go; None writes nothing.
+        logger: takes the log lines; they go to standard output by default.
+        max_epochs: passes over the training data.
+        num_folds: passes that count as one epoch for hooks and evaluation.
+        hooks: hooks, as a sequence or mapping; one replaces the default of the same class.
+        default_hooks: add Backward-, Log-, Lr-, Checkpoint- and DistSamplerHook where they are not given.
+        eval_interval: evaluate every so many epochs, and after the last.
+        do_final_eval: run ``eval_metric_cfg``; None does where it is given.
+        save_eval_data: write what ``eval_metric_cfg`` and ``extra_keys`` name to ``eval_00001.pth`` ….
+        eval_metric_cfg: metrics over all evaluation data: a mapping with ``metric`` and ``keys``, or several.
+        extra_keys: what else to collect, dotted names of inputs and outputs such as ``meta.path``.
+        param_groups: mappings with ``match`` (patterns of parameter names) and ``lr``, ``weight_decay``, ``lr_scale``
+            or ``decay_scale``; the first that matches counts.
+        bn_weight_decay: weight decay of norm layers' scales and shifts; that of the rest by default.
+        no_decay: patterns of parameter names without weight decay, e.g. ``*.bias``.
+        accumulate_steps: batches whose gradients make one optimizer step.
+        clip_grad_norm: largest norm of all gradients together.
+        clip_grad_value: largest absolute value of a gradient.
+        sync_bn: share batch statistics among processes (accelerators only).
+        on_nan: a loss that is not finite stops the run, its batch saved in the work dir, or is skipped: no step is
+            taken and buffers, such as batch statistics, are put back.
+        seed: of all random numbers, the order of the data included.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        mixed_precision: ``no``, ``fp16`` or ``bf16``. On CPUs, 3D convolutions that bfloat16 breaks run in float32.
+        split_batches: divide each batch among processes, so that their number does not change the training; otherwise
+            each process takes whole batches, and the batch of one step grows with their number.
+
+    Raises:
+        ConfigError: the arguments do not go together.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Any = None,
+        lr_scheduler: Any = None,
+        resume_from: str | os.PathLike[str] | None = None,
+        work_dir: str | os.PathLike[str] | None = None,
+        logger: logging.Logger | None = None,
+        max_epochs: int = 1,
+        num_folds: int = 1,
+        hooks: list[HookConfig] | dict[str, HookConfig] | None = None,
+        default_hooks: bool = True,
+        eval_interval: int = 1,
+        do_final_eval: bool | None = None,
+        save_eval_data: bool = False,
+        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        extra_keys: Sequence[str] | None = None,
+        param_groups: Sequence[Mapping[str, Any]] = (),
+        bn_weight_decay: float | None = None,
+        no_decay: Sequence[str] = (),
+        accumulate_steps: int = 1,
+        clip_grad_norm: float | None = None,
+        clip_grad_value: float | None = None,
+        sync_bn: bool = False,
+        on_nan: Literal["stop", "skip"] = "stop",
+        seed: int = 0,
+        device: str = "auto",
+        mixed_precision: Precision = "no",
+        split_batches: bool = True,
+    ) -> None:
+        super().__init__(
+            model,
+            work_dir=work_dir,
+            logger=logger,
+            max_epochs=max_epochs,
+            num_folds=num_folds,
+            hooks=hooks,
+            default_hooks=default_hooks,
+            seed=seed,
+            device=device,
+            mixed_precision=mixed_precision,
+            split_batches=split_batches,
+        )
+        for name, number in (("eval_interval", eval_interval), ("accumulate_steps", accumulate_steps)):
+            if number < 1:
+                raise ConfigError(f"{name} must be 1 or more, got {number}")
+        self.resume_from = resume_from
+        self.eval_interval = eval_interval
+        self.accumulate_steps = accumulate_steps
+        self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
+        self.total_steps = 0
+        self.iter_skipped = False
+        self.is_step_end = True
+        self.scaled_loss: Tensor = torch.zeros(())
+        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
+        self._nan_guard = NanGuard(on_nan)
+        if sync_bn:
+            self.module = synchronize_batch_norms(self.module, self.accelerator)
+        self._prepare_training(optimizer, lr_scheduler, GroupRules(param_groups, bn_weight_decay, no_decay))
+
+    def default_hooks(self) -> list[Hook]:
+        """Returns the hooks of every training."""
+        return [BackwardHook(), LogHook(), LrHook(), CheckpointHook(), DistSamplerHook()]
+
+    def solve(self, data: Any) -> dict[str, dict[str, float]]:
+        """Trains.
+
+        Args:
+            data: ``{"train": loader, "eval": loader}``, or the training loader alone.
+
+        Returns:
+            The means of the last epoch: ``{"train": {"loss": …}, "eval": {"acc@1": …}}``.
+
+        Raises:
+            ContractError: the model returns something else than the contract says.
+            DataError: there are no data to train on.
+            TrainingDiverged: the loss is not finite and ``on_nan`` is ``stop``.
+        """
+        self._take_data(data, ["train"])
+        self._prepare_work_dir()
+        seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
+        with self._guarded_convolutions():
+            try:
+                self.call("before_solve")
+                for epoch in range(self.epoch, self.max_epochs, self.num_folds):
+                    self.epoch = epoch
+                    self._run_epoch()
+                self.epoch = self.max_epochs
+                self.call("after_solve")
+            finally:
+                self._close_hooks()
+        return self.epoch_outputs
+
+    def forward_train(self) -> Mapping[str, Any]:
+        """Runs the model on this iteration's batch in train mode and checks what it returns."""
+        with self.accelerator.autocast():
+            return check_train_output(self.model(**self._inputs()))
+
+    @property
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters of all optimizers."""
+        optimizers = self.optimizers.values()
+        return [parameter for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]]
+
+    @property
+    def second_order(self) -> bool:
+        """Whether an optimizer differentiates the gradients again."""
+        raw = (getattr(optimizer, "optimizer", optimizer) for optimizer in self.optimizers.values())
+        return any(getattr(optimizer, "is_second_order", False) for optimizer in raw)
+
+    def _prepare_training(self, optimizer: Any, lr_scheduler: Any, rules: GroupRules) -> None:
+        raw = build_optimizers(self.module, optimizer, rules)
+        self.model, *prepared = self.accelerator.prepare(self.module, *raw.values())
+        self.optimizers: dict[str, Any] = dict(zip(raw, prepared, strict=True))
+        # Schedules hold on to the optimizer itself, which accelerate wraps.
+        self.lr_schedulers = build_schedulers(raw, lr_scheduler)
+        self._eval_model = self.model if self.is_fsdp else self.accelerator.unwrap_model(self.model)
+
+    def _guarded_convolutions(self) -> contextlib.AbstractContextManager[Any]:
+        on_cpu = self.accelerator.device.type == "cpu"
+        if on_cpu and uses_bfloat16(self.module, self.accelerator.mixed_precision):
+            return exact_short_convolutions(self.module)
+        return contextlib.nullcontext()
+
+    def _run_epoch(self) -> None:
+        self.call("before_epoch")
+        self._train()
+        done = self.epoch + self.num_folds
+        if "eval" in self.loaders and (done % self.eval_interval == 0 or done >= self.max_epochs):
+            self._evaluate()
+        else:
+            self.epoch_outputs.pop("eval", None)
+        self.mode = ""
+        self.call("after_epoch")
+        self.iter = 0
+
+    def _train(self) -> None:
+        start = self.iter
+        if not start:
+            self.means.reset()
+        self._start_pass("train", start)
+        if self.epoch_max_iter is not None:
+            self.epoch_max_iter *= self.num_folds
+        self.call("before_all_iter")
+        for batch in self._timed(self._batches(start)):
+            self._iterate(batch)
+        self.epoch_outputs["train"] = self.reduced_means()
+        self.call("after_all_iter")
+
+    def _batches(self, start: int) -> Iterator[Batch]:
+        """Yields the batches of all folds from a position on."""
+        loader = self.loaders["train"]
+        for fold in range(self.num_folds):
+            length = loader.length or 0
+            skipped = min(start, length) if fold + 1 < self.num_folds else start
+            start -= skipped
+            for batch in loader.batches(self.epoch + fold, skipped):
+                batch.is_last = batch.is_last and fold + 1 == self.num_folds
+                yield batch
+
+    def _iterate(self, batch: Batch) -> None:
+        self._take_batch(batch)
+        self.is_step_end = (self.iter + 1) % self.accumulate_steps == 0 or batch.is_last
+        self.call("before_iter")
+        with contextlib.nullcontext() if self.is_step_end else self.accelerator.no_sync(self.model):
+            with self._nan_guard.watching(self):
+                self.iter_outputs = self.forward_train()
+                share = batch.share
+                weight = int(self.iter_outputs["batch_size"]) if share is None else share.own
+                self.scaled_loss = self._scale(self.iter_outputs["loss"], batch)
+                self.iter_skipped = self._nan_guard.is_bad(self, batch)
+            if not self.iter_skipped:
+                values = {key: value for key, value in self.iter_outputs.items() if key != "batch_size"}
+                self.means.add(values, weight)
+            self.iter += 1
+            self.total_iters += 1
+            self.call("after_iter")
+
+    def _scale(self, loss: Tensor, batch: Batch) -> Tensor:
+        """Weighs a loss so that the sum over a step is the mean over its batches and processes."""
+        loss = loss.reshape(())
+        if batch.share is not None:
+            # DDP averages over processes; their parts of a batch may differ in size.
+            loss = loss * (batch.share.own * self.loaders["train"].world / batch.share.total)
+        if self.accumulate_steps == 1:
+            return loss
+        first = self.iter // self.accumulate_steps * self.accumulate_steps
+        left = self.accumulate_steps if self.epoch_max_iter is None else self.epoch_max_iter - first
+        return loss / min(self.accumulate_steps, left)
+
+    def _evaluate(self) -> None:
+        trained, self.iter = self.iter, 0
+        kept = self.means.state_dict()
+        self.epoch_outputs["eval"] = self.evaluation.run(self, self._eval_model)
+        self.iter = trained
+        self.means.load_state_dict(kept)

@@ -1,0 +1,158 @@
+"""Gives a timm module, in place, the uniform interface of `essmc_core.features`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError, InputError
+from essmc_core.features import FeatureInfo
+
+
+def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
+    """Mixes the interface into the module's class; families that run unlike the others only get the attributes.
+
+    Args:
+        model: a timm model without classifier.
+        in_chans: channels of its input.
+        pool: whether ``forward`` returns vectors.
+    """
+    described: Any = model
+    map_width = int(described.num_features)
+    described.in_chans = in_chans
+    described.num_frames = None
+    described.pooled = pool
+    described.out_channels = int(getattr(described, "head_hidden_size", map_width)) if pool else map_width
+    described.feature_rank = 0 if pool else 2
+    described.layout = "NCHW"
+    if all(hasattr(model, name) for name in ("forward_features", "forward_head", "forward_intermediates")):
+        described.map_width = map_width
+        described.feature_info = _features(described.feature_info, map_width)
+        described.num_features = described.out_channels
+        model.__class__ = uniform_class(type(model))
+    return model
+
+
+def _features(stated: Sequence[Any], width: int) -> list[FeatureInfo]:
+    """timm's features, the last one being the final map: after a last convolution or norm where there is one."""
+    found = [FeatureInfo(one["module"], one["num_chs"], int(one["reduction"])) for one in stated]
+    if found[-1].channels != width:
+        found.append(FeatureInfo("features", width, found[-1].reduction))
+    return found
+
+
+@functools.cache
+def uniform_class(native: type[nn.Module]) -> type[nn.Module]:
+    """Returns the class of a family with the interface mixed in."""
+    return type(native.__name__, (UniformBackbone, native), {"__doc__": native.__doc__, "native": native})
+
+
+class UniformBackbone(nn.Module):
+    """Mixed into timm's classes by `uniform_class`; the attributes are those of `essmc_core.features`."""
+
+    native: ClassVar[Any]
+    in_chans: int
+    pooled: bool
+    map_width: int
+    feature_info: list[FeatureInfo]
+
+    # Classes made on the fly cannot be pickled by name.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_revive, (self.native,), self.__dict__)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns vectors (N, num_features), or the last map where the backbone was built with ``pool=False``.
+
+        Raises:
+            InputError: another rank, other channels, integers, or a size it cannot take.
+        """
+        if not self.pooled:
+            features: Any = self.forward_features(x)
+            return features  # type: ignore[no-any-return]
+        self._check(x)
+        try:
+            vectors: Tensor = self.native.forward_head(self, self.native.forward_features(self, x))
+        except AssertionError as error:
+            raise self._refusal(x, error) from error
+        return vectors
+
+    def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
+        """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.features`.
+
+        Raises:
+            InputError: another rank, other channels, integers, or a size it cannot take.
+            IndexError: there is no feature of that index.
+        """
+        self._check(x)
+        try:
+            if out_indices is None:
+                return self._as_map(self.native.forward_features(self, x), x)
+            return self._features_at(x, [range(len(self.feature_info))[index] for index in out_indices])
+        except AssertionError as error:
+            raise self._refusal(x, error) from error
+
+    def _features_at(self, x: Tensor, positions: Sequence[int]) -> list[Tensor]:
+        last = len(self.feature_info) - 1
+        before = sorted({position for position in positions if position != last})
+        maps: dict[int, Tensor] = {}
+        if before:
+            final = last in positions
+            found = self.native.forward_intermediates(
+                self, x, indices=before, output_fmt="NCHW", intermediates_only=not final, stop_early=not final
+            )
+            intermediates = found[1] if final else found
+            maps = dict(zip(before, intermediates, strict=True))
+            if final:
+                maps[last] = self._as_map(found[0], x)
+        elif positions:
+            maps[last] = self._as_map(self.native.forward_features(self, x), x)
+        return [maps[position] for position in positions]
+
+    def _as_map(self, features: Tensor, x: Tensor) -> Tensor:
+        """Returns tokens, or a map with channels last, as (N, C, H, W)."""
+        if features.ndim == 4:
+            return features if features.shape[1] == self.map_width else features.permute(0, 3, 1, 2)
+        patches = features[:, int(getattr(self, "num_prefix_tokens", 0) or 0) :].transpose(1, 2)
+        height = x.shape[2] // self.feature_info[-1].reduction
+        return patches.unflatten(2, (height, -1))
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Computes activations again in the backward pass.
+
+        Raises:
+            ConfigError: timm's family cannot.
+        """
+        try:
+            self.native.set_grad_checkpointing(self, enable)
+        except AssertionError as error:
+            raise ConfigError(f"timm's {self.native.__name__} has no gradient checkpointing") from error
+
+    def _check(self, x: Tensor) -> None:
+        # While a model is traced only the rank is known as a number.
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        if x.ndim == 4 and (tracing or (x.shape[1] == self.in_chans and x.is_floating_point())):
+            return
+        hint = "the layout is batch, channels, height, width"
+        if x.ndim == 4 and not x.is_floating_point():
+            hint = "scale pixels to floats first: x.float() / 255"
+        raise InputError(
+            f"expected floating-point images of shape (N, {self.in_chans}, H, W), got {x.dtype} of shape "
+            f"{tuple(x.shape)}",
+            hint=hint,
+        )
+
+    def _refusal(self, x: Tensor, error: AssertionError) -> InputError:
+        return InputError(
+            f"timm's {self.native.__name__} cannot take images of shape {tuple(x.shape)}: {error}",
+            hint="scale the images, or build the backbone with img_size",
+        )
+
+
+def _revive(native: type[nn.Module]) -> nn.Module:
+    """Returns an empty module of a family's class, whose state pickle then sets."""
+    cls = uniform_class(native)
+    return cls.__new__(cls)

@@ -1,0 +1,1 @@
+"""torchvision's models as essmc backbones and zoo entries."""

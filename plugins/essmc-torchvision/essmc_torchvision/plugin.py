@@ -1,0 +1,30 @@
+"""What this pack tells the core: one backbone for each torchvision classifier, and zoo entries with its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from essmc_core import hookimpl
+from essmc_core.hooks import Registries, Zoo
+from essmc_torchvision.index import read_index
+
+
+@hookimpl
+def register_components(registries: Registries) -> None:
+    """Registers ``torchvision/<name>`` for every classifier of the installed torchvision, without importing it."""
+    register = registries.backbones.register
+    for model in read_index():
+        register(
+            model.name,
+            "essmc_torchvision.backbone:torchvision_backbone",
+            summary=model.module,
+            bare=False,
+            bound={"model_name": model.name},
+        )
+    register("ResNet", "essmc_torchvision.resnet_trunk:resnet_trunk", summary="2D residual network, up to the last map")
+
+
+@hookimpl
+def register_zoo(zoo: Zoo) -> None:
+    """Adds the entries that `essmc_torchvision.generate_entries` wrote."""
+    zoo.add_directory(Path(__file__).parent / "zoo")

@@ -1,0 +1,1 @@
+"""Key maps between our state dicts and other projects', as (regular expression, replacement) pairs."""

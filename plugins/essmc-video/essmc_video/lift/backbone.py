@@ -1,0 +1,219 @@
+"""Runs any image backbone on clips."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core import BACKBONES, Backbone
+from essmc_core.errors import ConfigError, InputError
+from essmc_core.features import FeatureInfo
+from essmc_video.clip_check import check_clip
+from essmc_video.lift.calibrating import add_calibrations
+from essmc_video.lift.clip_length import ClipLength
+from essmc_video.lift.inflating import inflate_convolutions
+from essmc_video.lift.shifting import add_shifts
+
+MODES = ("tsn", "tsm", "tada", "inflate")
+NEEDED = ("layout", "in_chans", "out_channels", "num_features", "feature_rank", "feature_info", "forward_features")
+
+
+class Lift2D(nn.Module):
+    """An image backbone as a video backbone; its image weights, and their keys below ``backbone.``, stay.
+
+    Frames become one batch of images. What the backbone returns for them is put together again: maps (C, H, W) as a
+    map (N, C, T, H, W); vectors (C,) as their mean over time, (N, C). A linear head on that mean equals the mean of
+    the scores of all frames, the consensus of TSN.
+
+    * ``tsn``: every frame by itself. Wang et al., "Temporal Segment Networks", ECCV 2016.
+    * ``tsm``: some channels are moved to neighbouring frames in front of the first convolution of each block, or in
+      front of the first norm of each transformer block. Lin et al., "TSM", ICCV 2019.
+    * ``tada``: the weights of every spatial convolution but the first are calibrated per frame. Starts as ``tsn``.
+      Huang et al., "TAda!", ICLR 2022.
+    * ``inflate``: every spatial convolution becomes a 3D one. Starts as ``tsn`` on clips whose frames are equal, and
+      with ``inflation: centre`` on all clips. Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017.
+
+    Args:
+        backbone: any image backbone, e.g. ``timm/resnet50``.
+        mode: how frames learn of each other.
+        num_frames: frames of the clips, others are then refused; None takes clips of any length. Gradient
+            checkpointing needs a number, except for ``tsn``.
+        shift_div: for ``tsm``: channels over those that move either way.
+        shift_every: for ``tsm``: shift the first of so many blocks of each stage; by default every block, and every
+            other one where a stage has 23 blocks or more, as the authors do for ResNet-101 and deeper.
+        route_ratio: for ``tada``: channels over hidden channels of a calibration.
+        route_kernels: for ``tada``: frames that the two convolutions of a calibration see, odd.
+        temporal_kernel: for ``inflate``: frames that a 3D convolution sees, odd.
+        inflation: for ``inflate``: ``average`` repeats 2D weights over time and divides by their number, ``centre``
+            puts them on the middle frame among zeros.
+
+    Attributes:
+        feature_info: that of the image backbone.
+
+    Raises:
+        ConfigError: not an image backbone, an even kernel, or a mode that the backbone has no layers for.
+    """
+
+    layout = "NCTHW"
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        mode: Literal["tsn", "tsm", "tada", "inflate"] = "tsn",
+        num_frames: int | None = None,
+        shift_div: int = 8,
+        shift_every: int | None = None,
+        route_ratio: int = 4,
+        route_kernels: Sequence[int] = (3, 3),
+        temporal_kernel: int = 3,
+        inflation: Literal["average", "centre"] = "average",
+    ) -> None:
+        super().__init__()
+        self.backbone: nn.Module = BACKBONES.build(backbone)
+        _check_backbone(self.backbone)
+        _check_arguments(mode, num_frames, shift_div, shift_every, temporal_kernel, route_kernels, inflation)
+        self.mode = mode
+        self.num_frames = num_frames
+        self.in_chans: int = self.backbone.in_chans  # type: ignore[assignment]
+        self.out_channels: int = self.backbone.out_channels  # type: ignore[assignment]
+        self.num_features: int = self.backbone.num_features  # type: ignore[assignment]
+        self.feature_rank = 3 if self.backbone.feature_rank == 2 else 0
+        self._clip = ClipLength(num_frames or 1)
+        if mode == "tsm":
+            add_shifts(self.backbone, self._clip, shift_div, shift_every)
+        elif mode == "tada":
+            add_calibrations(self.backbone, self._clip, route_ratio, route_kernels)
+        elif mode == "inflate":
+            inflate_convolutions(self.backbone, self._clip, temporal_kernel, inflation)
+
+    @property
+    def feature_info(self) -> list[FeatureInfo]:
+        """The intermediate features of the image backbone."""
+        # Backbones may find them by a run of their own, on single images.
+        with self._clip.during(1):
+            found: Sequence[FeatureInfo] = self.backbone.feature_info  # type: ignore[assignment]
+            return [dataclasses.replace(one, name=f"backbone.{one.name}") for one in found]
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Returns what the image backbone returns, as maps with time, or averaged over time.
+
+        Args:
+            video: normalised clips (N, C, T, H, W).
+
+        Returns:
+            (N, out_channels, T, H', W') where the image backbone returns maps, (N, out_channels) where vectors.
+
+        Raises:
+            InputError: another rank, other channels, another number type, or another number of frames.
+        """
+        length = self._check(video)
+        with self._clip.during(length):
+            features: Tensor = self.backbone(_frames(video))
+        return _clips(features, length) if features.ndim == 4 else features.unflatten(0, (-1, length)).mean(dim=1)
+
+    def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
+        """Returns the last map as (N, C, T, H', W'), or a list of those at ``out_indices``.
+
+        Raises:
+            InputError: as `forward`.
+            IndexError: there is no feature of that index.
+        """
+        length = self._check(x)
+        if out_indices is not None:
+            # Lets the backbone find its features before clips come by.
+            _ = self.feature_info
+        with self._clip.during(length):
+            found: Tensor | list[Tensor] = self.backbone.forward_features(_frames(x), out_indices)  # type: ignore[operator]
+        return _clips(found, length) if isinstance(found, Tensor) else [_clips(one, length) for one in found]
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Computes activations of the image backbone again in the backward pass instead of keeping them.
+
+        Raises:
+            ConfigError: frames learn of each other, and the number of frames is not fixed; a layer that runs again
+                could then not know where clips end.
+        """
+        if enable and self.mode != "tsn" and self.num_frames is None:
+            raise ConfigError(
+                f"gradient checkpointing in mode {self.mode} needs to know the number of frames",
+                hint="build the backbone with num_frames",
+            )
+        self.backbone.set_grad_checkpointing(enable)  # type: ignore[operator]
+
+    def _check(self, video: Tensor) -> int:
+        """Returns the number of frames of clips that are fit to take."""
+        check_clip(video, self.in_chans)
+        weights = next(self.parameters()).dtype
+        if video.dtype != weights and not torch.is_autocast_enabled(video.device.type):
+            raise InputError(
+                f"the backbone computes in {weights} and got clips of {video.dtype}",
+                hint=f"give it video.to({weights})",
+            )
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        if tracing and self.num_frames is not None:
+            return self.num_frames
+        # While a model is traced sizes are not numbers; this one becomes part of the trace.
+        length = int(video.shape[2])
+        if self.num_frames not in (None, length):
+            raise InputError(
+                f"the backbone was built for clips of {self.num_frames} frames, got {length}",
+                hint=f"build it with num_frames={length}: no weights depend on it",
+            )
+        return length
+
+    def extra_repr(self) -> str:
+        """Returns the mode."""
+        return f"mode={self.mode}, num_frames={self.num_frames}"
+
+
+def _frames(video: Tensor) -> Tensor:
+    """Returns clips (N, C, T, H, W) as frames (N * T, C, H, W)."""
+    return video.transpose(1, 2).flatten(0, 1)
+
+
+def _clips(frames: Tensor, length: int) -> Tensor:
+    """Returns maps (N * T, C, H, W) as (N, C, T, H, W)."""
+    return frames.unflatten(0, (-1, length)).transpose(1, 2)
+
+
+def _check_backbone(backbone: nn.Module) -> None:
+    # Looks at the class first: to read a property may cost a run.
+    missing = [name for name in NEEDED if not (hasattr(type(backbone), name) or hasattr(backbone, name))]
+    if missing:
+        raise ConfigError(
+            f"{type(backbone).__name__} is not a backbone with the uniform interface: it lacks {', '.join(missing)}",
+            hint="see essmc_core.features.BackboneInterface",
+        )
+    if backbone.layout != "NCHW":
+        raise ConfigError(
+            f"a lift takes an image backbone, and {type(backbone).__name__} takes {backbone.layout}",
+            hint="use that backbone by itself",
+        )
+
+
+def _check_arguments(
+    mode: str,
+    num_frames: int | None,
+    shift_div: int,
+    shift_every: int | None,
+    temporal_kernel: int,
+    route_kernels: Sequence[int],
+    inflation: str,
+) -> None:
+    if mode not in MODES:
+        raise ConfigError(f"mode is one of {', '.join(MODES)}, got {mode!r}")
+    if inflation not in ("average", "centre"):
+        raise ConfigError(f"inflation is 'average' or 'centre', got {inflation!r}")
+    if num_frames is not None and num_frames < 1:
+        raise ConfigError(f"clips have at least one frame, got num_frames={num_frames}")
+    if shift_div < 2 or (shift_every is not None and shift_every < 1):
+        raise ConfigError(f"shift_div is 2 or more and shift_every 1 or more, got {shift_div} and {shift_every}")
+    if len(route_kernels) != 2 or any(size % 2 == 0 for size in (temporal_kernel, *route_kernels)):
+        raise ConfigError(
+            f"kernels over time are odd, and a calibration has two; "
+            f"got temporal_kernel={temporal_kernel} and route_kernels={tuple(route_kernels)}"
+        )

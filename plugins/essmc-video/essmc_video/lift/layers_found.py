@@ -1,0 +1,85 @@
+"""Finds, in any image backbone, the layers that a lift changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+SHORTCUTS = frozenset({"downsample", "shortcut", "short_cut", "skip", "skip_connection", "proj", "identity"})
+ATTENTIONS = frozenset({"attn", "attention", "self_attention"})
+
+
+@dataclass(frozen=True)
+class BlockEntry:
+    """Where the residual branch of a block begins.
+
+    Attributes:
+        stage: path of the module that holds the block.
+        layer: first layer of the branch.
+        channels: channels of the layer's input.
+        channels_last: whether they are its last dimension rather than dimension 1.
+    """
+
+    stage: str
+    layer: nn.Module
+    channels: int
+    channels_last: bool
+
+
+def spatial_convolutions(backbone: nn.Module) -> list[tuple[str, nn.Conv2d]]:
+    """Returns all 2D convolutions that see more than one pixel, by path, in the order they are defined."""
+    return [
+        (path, module)
+        for path, module in backbone.named_modules()
+        if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
+    ]
+
+
+def block_entries(backbone: nn.Module) -> list[BlockEntry]:
+    """Returns the entry of each block of a backbone, in the order they are defined.
+
+    Blocks of a convolutional network are the innermost modules within a stage, containers apart, that hold a spatial
+    convolution and one more layer with weights; they are entered by the first convolution that is not on their
+    shortcut. Without any, blocks are modules with an attention; they are entered by their first layer norm.
+    """
+    blocks = _innermost(backbone, _is_convolutional_block)
+    if blocks:
+        return [_convolutional_entry(path, block) for path, block in blocks]
+    return [_attention_entry(path, block) for path, block in _innermost(backbone, _is_attention_block)]
+
+
+def _innermost(backbone: nn.Module, is_block: Callable[[nn.Module], bool]) -> list[tuple[str, nn.Module]]:
+    # What hangs on the backbone itself is a stem, a stage or a head.
+    found = [(path, module) for path, module in backbone.named_modules() if "." in path and is_block(module)]
+    outer = {other for path, _ in found for other, _ in found if path.startswith(f"{other}.")}
+    return [(path, module) for path, module in found if path not in outer]
+
+
+def _is_convolutional_block(module: nn.Module) -> bool:
+    if isinstance(module, CONTAINERS):
+        return False
+    weighted = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    return len(weighted) > 1 and any(not _on_shortcut(path) for path, _ in spatial_convolutions(module))
+
+
+def _is_attention_block(module: nn.Module) -> bool:
+    names = {name for name, _ in module.named_children()}
+    return bool(names & ATTENTIONS) and any(isinstance(child, nn.LayerNorm) for child in module.children())
+
+
+def _convolutional_entry(path: str, block: nn.Module) -> BlockEntry:
+    layers = [(name, layer) for name, layer in block.named_modules() if isinstance(layer, nn.Conv2d)]
+    first = next(layer for name, layer in layers if not _on_shortcut(name))
+    return BlockEntry(path.rpartition(".")[0], first, first.in_channels, channels_last=False)
+
+
+def _attention_entry(path: str, block: nn.Module) -> BlockEntry:
+    first = next(child for child in block.children() if isinstance(child, nn.LayerNorm))
+    return BlockEntry(path.rpartition(".")[0], first, first.normalized_shape[-1], channels_last=True)
+
+
+def _on_shortcut(path: str) -> bool:
+    return path.partition(".")[0] in SHORTCUTS

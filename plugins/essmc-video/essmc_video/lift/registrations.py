@@ -1,0 +1,14 @@
+"""Registers the lift."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone."""
+    registries.backbones.register(
+        "Lift2D",
+        "essmc_video.lift.backbone:Lift2D",
+        summary="Any image backbone on clips: TSN, TSM, TAda or inflated",
+    )

@@ -1,0 +1,96 @@
+"""A stage of bottlenecks, each with a temporal kernel of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from essmc_core.errors import ConfigError
+from essmc_video.residual_stage import Base3DBlock
+
+BLOCKS_PER_STAGE: Mapping[int, tuple[int, int, int, int]] = {
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+
+
+class BottleneckStage(nn.Sequential):
+    """Blocks ``res_1`` to ``res_n``, of which the first may change shape and width.
+
+    Args:
+        num_blocks: number of blocks.
+        dim_in: channels of the input.
+        dim_out: channels of the output.
+        temporal_kernels: length in time of the kernel of each block; repeated until there are enough.
+        spatial_stride: 1, or 2 to halve height and width in the first block.
+        temporal_stride: 1, or 2 to halve time there as well.
+        branch_name: name of the branch in ``BRICKS``.
+        expansion_ratio: output channels over inner channels.
+        bn_params: arguments of every batch norm; torch's defaults without.
+
+    Raises:
+        ConfigError: a stride is neither 1 nor 2, time is strided without space, or there are no temporal kernels.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        dim_in: int,
+        dim_out: int,
+        temporal_kernels: Sequence[int],
+        spatial_stride: int = 1,
+        temporal_stride: int = 1,
+        branch_name: str = "TemporalBottleneckBranch",
+        expansion_ratio: int = 4,
+        bn_params: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if (temporal_stride, spatial_stride) not in {(1, 1), (1, 2), (2, 2)}:
+            raise ConfigError(
+                f"a stage cannot stride by {temporal_stride} in time and {spatial_stride} in space",
+                hint="strides are 1 or 2, and time is halved only together with space",
+            )
+        if not temporal_kernels or any(length < 1 or length % 2 == 0 for length in temporal_kernels):
+            raise ConfigError(f"temporal kernels have odd lengths, got {temporal_kernels}")
+        for index in range(num_blocks):
+            first = index == 0
+            block = Base3DBlock(
+                branch_name,
+                dim_in=dim_in if first else dim_out,
+                num_filters=dim_out,
+                kernel_size=(temporal_kernels[index % len(temporal_kernels)], 3, 3),
+                downsampling=first and spatial_stride == 2,
+                downsampling_temporal=temporal_stride == 2,
+                expansion_ratio=expansion_ratio,
+                branch_style="bottleneck",
+                bn_params=bn_params,
+            )
+            self.add_module(f"res_{index + 1}", block)
+
+
+def blocks_of(depth: int) -> tuple[int, int, int, int]:
+    """Returns the number of blocks per stage.
+
+    Raises:
+        ConfigError: bottleneck networks have no such depth.
+    """
+    if depth not in BLOCKS_PER_STAGE:
+        raise ConfigError(
+            f"no bottleneck network of depth {depth} is defined",
+            hint=f"depths: {', '.join(map(str, BLOCKS_PER_STAGE))}",
+        )
+    return BLOCKS_PER_STAGE[depth]
+
+
+def check_four(**arguments: Sequence[Any]) -> None:
+    """Refuses arguments that do not have an entry per stage.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    for name, entries in arguments.items():
+        if len(entries) != 4:
+            raise ConfigError(f"{name} has {len(entries)} entries", hint="give four, one per stage")

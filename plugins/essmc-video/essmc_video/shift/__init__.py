@@ -1,0 +1,1 @@
+"""Temporal shift: channels that look one frame ahead or back."""

@@ -1,0 +1,17 @@
+"""What this family registers, by name; no component is imported here."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone and its head."""
+    registries.backbones.register(
+        "SlowFast", "essmc_video.slowfast.backbone:SlowFast", summary="Slow and fast path with lateral connections"
+    )
+    registries.heads.register(
+        "SlowFastHead",
+        "essmc_video.slowfast.head:SlowFastHead",
+        summary="Pools both paths and classifies them together",
+    )

@@ -1,0 +1,1 @@
+"""TAdaConvNeXtV2: ConvNeXt whose depthwise convolutions adapt to every frame."""

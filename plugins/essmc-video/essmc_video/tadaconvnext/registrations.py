@@ -1,0 +1,14 @@
+"""Registers TAdaConvNeXtV2."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone."""
+    registries.backbones.register(
+        "TAdaConvNeXtV2",
+        "essmc_video.tadaconvnext.backbone:TAdaConvNeXtV2",
+        summary="ConvNeXt with temporally adaptive depthwise convolutions",
+    )

@@ -1,0 +1,1 @@
+"""TAdaFormer: CLIP's image transformer with adaptive convolutions over time in every layer."""

@@ -1,0 +1,14 @@
+"""Registers TAdaFormer."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone."""
+    registries.backbones.register(
+        "TAdaFormer",
+        "essmc_video.tadaformer.backbone:TAdaFormer",
+        summary="CLIP's image transformer with adaptive convolutions over time",
+    )

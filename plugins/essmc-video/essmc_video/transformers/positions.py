@@ -1,0 +1,42 @@
+"""Learned positions for grids of other sizes than they were learned on."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from essmc_video.transformers.stems import Grid
+
+
+def resize_positions(positions: Tensor, learned: Grid, wanted: Grid, prefix: int = 1) -> Tensor:
+    """Interpolates positions linearly along time, height and width.
+
+    Args:
+        positions: (1, prefix + learned tokens, D) in the order time, height, width.
+        learned: tokens along each dimension that the positions are for.
+        wanted: tokens along each dimension that positions are needed for.
+        prefix: positions of class tokens, which are kept as they are.
+
+    Returns:
+        (1, prefix + wanted tokens, D); the same tensor where the sizes agree.
+    """
+    if learned == wanted:
+        return positions
+    table = positions[:, prefix:].unflatten(1, learned).permute(0, 4, 1, 2, 3)
+    resized = functional.interpolate(table, size=wanted, mode="trilinear", align_corners=False)
+    return torch.cat([positions[:, :prefix], resized.flatten(2).transpose(1, 2)], dim=1)
+
+
+def clip_sizes(video: Tensor) -> Grid:
+    """Returns frames, height and width of clips (N, C, T, H, W) as numbers.
+
+    A trace by `torch.jit.trace` is for the size of its example, so that PyTorch's warning about it is no news.
+    """
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            return int(video.shape[2]), int(video.shape[3]), int(video.shape[4])
+    return video.shape[2], video.shape[3], video.shape[4]

@@ -1,0 +1,44 @@
+"""What the video transformers bring, by name; none is imported here."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+PACKAGE = "essmc_video.transformers"
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbones, then their bricks."""
+    add = registries.backbones.register
+    add("Transformer", f"{PACKAGE}.transformer:Transformer", summary="One encoder over all tokens of a clip")
+    add(
+        "FactorizedTransformer",
+        f"{PACKAGE}.factorized:FactorizedTransformer",
+        summary="An encoder over space, then one over time",
+    )
+    add("ViVit", f"{PACKAGE}.presets:ViVit", summary="ViViT model 1: joint attention")
+    add("ViVit_Fac_Enc", f"{PACKAGE}.presets:ViVit_Fac_Enc", summary="ViViT model 2: factorised encoder")
+    add("ViVit_Fac_Attn", f"{PACKAGE}.presets:ViVit_Fac_Attn", summary="ViViT model 3: factorised self-attention")
+    add("ViVit_Fac_Dot", f"{PACKAGE}.presets:ViVit_Fac_Dot", summary="ViViT model 4: factorised dot-product attention")
+    add("Timesformer", f"{PACKAGE}.presets:Timesformer", summary="TimeSformer with divided attention")
+    add("Timesformer_Joint", f"{PACKAGE}.presets:Timesformer_Joint", summary="TimeSformer with joint attention")
+    add("Timesformer_Space", f"{PACKAGE}.presets:Timesformer_Space", summary="TimeSformer over space only")
+    _register_bricks(registries)
+
+
+def _register_bricks(registries: Registries) -> None:
+    add = registries.bricks.register
+    add("BaseTransformerLayer", f"{PACKAGE}.layers:BaseTransformerLayer", summary="Attention among all tokens")
+    add("TimesformerLayer", f"{PACKAGE}.layers:TimesformerLayer", summary="Attention over time, then over space")
+    add(
+        "FactorizedAttentionLayer",
+        f"{PACKAGE}.layers:FactorizedAttentionLayer",
+        summary="Attention over space, then over time, without a class token",
+    )
+    add(
+        "FactorizedDotProductLayer",
+        f"{PACKAGE}.layers:FactorizedDotProductLayer",
+        summary="Half of the heads over space, half over time",
+    )
+    add("PatchEmbedStem", f"{PACKAGE}.stems:PatchEmbedStem", summary="One token per patch of a frame")
+    add("TubeletEmbeddingStem", f"{PACKAGE}.stems:TubeletEmbeddingStem", summary="One token per tubelet")

@@ -1,0 +1,125 @@
+"""Stems of video transformers: a clip cut into patches or tubelets, each of which becomes a token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError, InputError
+
+Grid: TypeAlias = tuple[int, int, int]
+"""Tokens along time, height and width."""
+
+
+class PatchEmbedStem(nn.Module):
+    """One token per patch of a frame: (N, C, T, H, W) → (N, T · H/patch_size · W/patch_size, dim).
+
+    Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021. Tokens lie in the order time, height, width.
+
+    Args:
+        image_size: height and width it is built for, one number or two.
+        num_input_channels: channels of the video.
+        num_frames: frames it is built for.
+        patch_size: height and width of a patch.
+        dim: width of the tokens.
+
+    Attributes:
+        patch_shape: frames, height and width of what becomes a token.
+        grid: tokens along time, height and width, for the size it is built for.
+        num_patches: number of tokens for that size.
+
+    Raises:
+        ConfigError: frames or size cannot be cut into whole patches.
+    """
+
+    def __init__(
+        self,
+        image_size: int | Sequence[int] = 224,
+        num_input_channels: int = 3,
+        num_frames: int = 16,
+        patch_size: int = 16,
+        dim: int = 768,
+    ) -> None:
+        super().__init__()
+        self._build((1, patch_size, patch_size), image_size, num_input_channels, num_frames, dim)
+
+    def _build(
+        self, patch_shape: Grid, image_size: int | Sequence[int], num_input_channels: int, num_frames: int, dim: int
+    ) -> None:
+        self.patch_shape = patch_shape
+        sizes = (num_frames, *_pair(image_size))
+        if any(size < 1 or size % patch for size, patch in zip(sizes, patch_shape, strict=True)):
+            raise ConfigError(
+                f"num_frames {num_frames} and image_size {image_size} cannot be cut into {_times(patch_shape)} patches",
+                hint=_sizes_that_work(patch_shape),
+            )
+        self.grid = self.grid_of(*sizes)
+        self.num_patches = self.grid[0] * self.grid[1] * self.grid[2]
+        self.conv1 = nn.Conv3d(num_input_channels, dim, kernel_size=patch_shape, stride=patch_shape)
+
+    def grid_of(self, num_frames: int, height: int, width: int) -> Grid:
+        """Returns the tokens along time, height and width of a clip.
+
+        Raises:
+            InputError: the clip cannot be cut into whole patches; names sizes that work.
+        """
+        sizes, patch = (num_frames, height, width), self.patch_shape
+        if any(size < 1 or size % part for size, part in zip(sizes, patch, strict=True)):
+            raise InputError(
+                f"a clip of {_times(sizes)} (frames, height, width) cannot be cut into {_times(patch)} patches",
+                hint=_sizes_that_work(patch),
+            )
+        return num_frames // patch[0], height // patch[1], width // patch[2]
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Returns tokens (N, L, dim) of clips (N, C, T, H, W); what does not fill a patch is left out."""
+        tokens: Tensor = self.conv1(video).flatten(2).transpose(1, 2)
+        return tokens
+
+
+class TubeletEmbeddingStem(PatchEmbedStem):
+    """One token per tubelet: (N, C, T, H, W) → (N, T/tubelet_size · H/patch_size · W/patch_size, dim).
+
+    Arnab et al., "ViViT: A Video Vision Transformer", ICCV 2021, section 3.2.
+
+    Args:
+        image_size: height and width it is built for, one number or two.
+        num_input_channels: channels of the video.
+        num_frames: frames it is built for.
+        patch_size: height and width of a tubelet.
+        dim: width of the tokens.
+        tubelet_size: frames of a tubelet.
+
+    Raises:
+        ConfigError: frames or size cannot be cut into whole tubelets.
+    """
+
+    def __init__(
+        self,
+        image_size: int | Sequence[int] = 224,
+        num_input_channels: int = 3,
+        num_frames: int = 16,
+        patch_size: int = 16,
+        dim: int = 768,
+        tubelet_size: int = 2,
+    ) -> None:
+        nn.Module.__init__(self)
+        self._build((tubelet_size, patch_size, patch_size), image_size, num_input_channels, num_frames, dim)
+
+
+def _pair(image_size: int | Sequence[int]) -> tuple[int, int]:
+    if isinstance(image_size, int):
+        return image_size, image_size
+    if len(image_size) != 2:
+        raise ConfigError(f"image_size {image_size} is neither one number nor height and width")
+    return image_size[0], image_size[1]
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _sizes_that_work(patch: Grid) -> str:
+    return f"give multiples of {patch[0]} frames, height {patch[1]} and width {patch[2]}"

@@ -1,0 +1,15 @@
+"""What this family registers, by name; no component is imported here."""
+
+from __future__ import annotations
+
+from essmc_core.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone and its head."""
+    registries.backbones.register(
+        "X3D", "essmc_video.x3d.backbone:X3D", summary="Inverted bottlenecks, depthwise in 3D"
+    )
+    registries.heads.register(
+        "X3DHead", "essmc_video.x3d.head:X3DHead", summary="Widening, pooling of windows, hidden and linear layer"
+    )

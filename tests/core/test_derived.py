@@ -1,0 +1,71 @@
+"""Necks and heads take their numbers from the backbone when they are not written; a disagreement names both lines."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import essmc_core
+from essmc_core.errors import SchemaError
+from essmc_core.factory import resolved_parts
+from essmc_core.recipe import read_recipe
+
+VIDEO = """\
+model:
+  type: VideoClassifier
+  backbone: {type: ResNetR2D3D, depth: 10, num_filters: [8, 8, 16, 24, 40]}
+  neck: GlobalAveragePooling
+  head: {type: VideoClassifierHead, num_classes: 4}
+"""
+
+
+def test_head_and_neck_are_filled_from_the_backbone(tmp_path):
+    path = tmp_path / "model.yaml"
+    path.write_text(VIDEO)
+    assert len(resolved_parts(read_recipe(path))) == 4, "the check from source accepts it too"
+    model = essmc_core.build_model(path)
+    assert (model.neck.dim, model.head.dim) == (3, 40)
+    assert model.eval()(torch.zeros(1, 3, 4, 32, 32)).shape == (1, 4)
+    wider = essmc_core.build_model(path, overrides=["model.backbone.num_filters=[8, 8, 16, 24, 48]"])
+    assert wider.head.dim == 48
+
+
+def test_order_in_the_file_does_not_matter(tmp_path):
+    lines = VIDEO.splitlines()
+    path = tmp_path / "model.yaml"
+    path.write_text("\n".join([lines[0], lines[1], lines[4], lines[3], lines[2]]) + "\n")
+    assert essmc_core.build_model(path).head.dim == 40
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("num_classes: 4", "num_classes: 4, dim: 41", r"model\.yaml:5:58: model\.head\.dim: VideoClassifierHead has dim=41"),
+        ("GlobalAveragePooling", "{type: GlobalAveragePooling, dim: 2}", r"model\.yaml:4:43: model\.neck\.dim: .*dim=2"),
+    ],
+)
+def test_a_disagreement_names_both_lines(tmp_path, old, new, message):
+    path = tmp_path / "model.yaml"
+    path.write_text(VIDEO.replace(old, new))
+    with pytest.raises(SchemaError, match=message) as caught:
+        essmc_core.build_model(path)
+    assert "model.yaml:3:13 has" in str(caught.value)
+
+
+def test_a_head_on_its_own_still_needs_its_dim():
+    with pytest.raises(SchemaError, match="ClassifierHead needs the argument 'dim'"):
+        essmc_core.HEADS.build({"type": "ClassifierHead", "num_classes": 3})
+
+
+def test_a_built_backbone_fills_them_too():
+    backbone = essmc_core.BACKBONES.build({"type": "ResNetR2D3D", "depth": 10})
+    head = {"type": "VideoClassifierHead", "num_classes": 3}
+    model = essmc_core.MODELS.build(
+        {"type": "VideoClassifier", "backbone": backbone, "neck": "GlobalAveragePooling", "head": head}
+    )
+    assert model.head.dim == 256 and "dim" not in head
+
+
+def test_image_models_of_timm_fill_them_too():
+    cfg = {"type": "Classifier", "backbone": "timm/resnet18", "head": {"type": "ClassifierHead", "num_classes": 3}}
+    assert essmc_core.MODELS.build(cfg).eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 3)

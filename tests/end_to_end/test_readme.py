@@ -1,0 +1,97 @@
+"""Every command and snippet of the README runs and shows what the README says it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def _blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCKS if found == language]
+
+
+def _commands() -> list[tuple[str, list[str]]]:
+    """Returns each shown command with the lines shown below it."""
+    found: list[tuple[str, list[str]]] = []
+    for block in _blocks("console"):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+@pytest.fixture(scope="module")
+def example_pack(tmp_path_factory) -> Path:
+    """The README's pack, installed by pip into a folder of its own."""
+    source = tmp_path_factory.mktemp("source")
+    lines = 0
+    for language in ("toml", "python"):
+        for text in _blocks(language):
+            name = re.match(r"# (\S+\.\w+)\n", text)
+            if name:
+                path = source / name[1]
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+                lines += len(text.splitlines()) - 1
+    assert 20 < lines < 30, "the README says under 30 lines"
+    target = tmp_path_factory.mktemp("target")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", target]
+    subprocess.run([*map(str, command), str(source)], check=True, timeout=120)
+    return target
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("command", "shown"), _commands(), ids=[command for command, _ in _commands()])
+def test_command_runs_and_shows_what_the_readme_shows(command, shown, example_pack, tmp_path):
+    import skimage.data
+
+    photo = Path(skimage.data.__file__).with_name("chelsea.png")
+    (tmp_path / "chelsea.png").write_bytes(photo.read_bytes())
+    bin_folder = os.path.dirname(sys.executable)
+    environment = {
+        **os.environ, "PYTHONPATH": str(example_pack), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+    }  # fmt: skip
+    done = subprocess.run(
+        shlex.split(command), capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300
+    )
+    is_refused = any(line.startswith("Error:") for line in shown)
+    assert done.returncode == (2 if is_refused else 0), done.stderr
+    printed = _fold(done.stderr if is_refused else done.stdout)
+    for line in shown:
+        assert _fold(line) in printed
+
+
+def test_python_snippet_runs(tmp_path):
+    snippets = [text for text in _blocks("python") if not text.startswith("# essmc_")]
+    assert snippets
+    for text in snippets:
+        subprocess.run([sys.executable, "-c", text], check=True, cwd=tmp_path, timeout=300)
+
+
+def test_the_set_up_commands_are_exactly_two():
+    assert [text.strip() for text in _blocks("bash")] == [
+        "pip install . ./plugins/* && essmc demo",
+        "pip install '.[test]' ./plugins/* && pytest",
+    ]
+
+
+def test_every_variable_of_the_table_is_read_by_the_code():
+    root = README.parent
+    sources = "".join(path.read_text() for folder in ("essmc_core", "plugins") for path in (root / folder).rglob("*.py"))
+    variables = re.findall(r"^\| `(ESSMC_\w+)=", README.read_text(), re.MULTILINE)
+    assert len(variables) == 8
+    assert set(variables) == set(re.findall(r'"(ESSMC_[A-Z_]+)"', sources))

@@ -1,0 +1,294 @@
+"""Any image backbone runs on clips: per frame, shifted, calibrated or inflated, with its image weights as they were."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from essmc_core import BACKBONES
+from essmc_core.errors import ConfigError, InputError
+from essmc_core.features import BackboneInterface
+from essmc_video.lift.backbone import Lift2D
+from essmc_video.lift.layers_found import block_entries
+from essmc_video.lift.shifting import ShiftInput
+from essmc_video.shift.temporal_shift import temporal_shift
+
+CONVNETS = [
+    "torchvision/resnet18",
+    "torchvision/convnext_tiny",
+    "torchvision/mobilenet_v2",
+    "timm/resnet50",
+    "timm/convnext_atto",
+    "timm/efficientnet_b0",
+]
+TRANSFORMERS = ["timm/vit_tiny_patch16_224", "torchvision/swin_t"]
+MODES = ["tsn", "tsm", "tada", "inflate"]
+
+
+def image_backbone(name: str, **arguments: Any) -> nn.Module:
+    """Returns a backbone in eval mode whose norms fit its input, so that nothing cancels, saturates or dies out."""
+    torch.manual_seed(0)
+    if name == "timm/vit_tiny_patch16_224":
+        arguments["img_size"] = 64
+    backbone: nn.Module = BACKBONES.build({"type": name, **arguments})
+    for path, parameter in backbone.named_parameters():
+        if parameter.ndim == 1 or "gamma" in path or "layer_scale" in path:
+            nn.init.uniform_(parameter, 0.1, 0.5)
+    norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    backbone.train()(clips().transpose(1, 2).flatten(0, 1))
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    return backbone.eval()
+
+
+def lift(backbone: nn.Module | str, mode: str, **arguments: Any) -> Lift2D:
+    lifted: Lift2D = BACKBONES.build({"type": "Lift2D", "backbone": copy.deepcopy(backbone), "mode": mode, **arguments})
+    return lifted.eval()
+
+
+def clips(frames: int = 4, batch: int = 2, size: int = 64) -> Tensor:
+    return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def per_frame(backbone: nn.Module, video: Tensor) -> Tensor:
+    """Returns the mean over frames of what the image backbone says of each, one frame at a time."""
+    return torch.stack([backbone(video[:, :, frame]) for frame in range(video.shape[2])]).mean(dim=0)
+
+
+def assert_same(found: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * expected.std().item())
+
+
+def assert_different(found: Tensor, other: Tensor) -> None:
+    assert (found - other).abs().max() > 1e-2 * other.std().item()
+
+
+@pytest.fixture(autouse=True)
+def without_gradients():
+    with torch.no_grad():
+        yield
+
+
+@pytest.mark.parametrize("name", [*CONVNETS, *TRANSFORMERS])
+def test_tsn_is_the_mean_over_frames(name: str) -> None:
+    backbone, video = image_backbone(name), clips()
+    assert_same(lift(backbone, "tsn")(video), per_frame(backbone, video))
+
+
+@pytest.mark.parametrize("name", CONVNETS)
+def test_a_new_tada_lift_is_the_per_frame_network(name: str) -> None:
+    backbone, video = image_backbone(name), clips()
+    lifted = lift(backbone, "tada")
+    assert_same(lifted(video), per_frame(backbone, video))
+    for path, parameter in lifted.named_parameters():
+        if path.endswith("calibration.b.weight"):
+            nn.init.normal_(parameter, std=0.1)
+    assert_different(lifted(video), per_frame(backbone, video))
+
+
+@pytest.mark.parametrize("name", CONVNETS)
+def test_an_inflated_network_says_of_equal_frames_what_the_image_network_says_of_one(name: str) -> None:
+    backbone = image_backbone(name)
+    frame = clips(1)
+    still = frame.expand(-1, -1, 5, -1, -1)
+    lifted = lift(backbone, "inflate")
+    assert_same(lifted(still), backbone(frame[:, :, 0]))
+    maps, image_map = lifted.forward_features(still), backbone.forward_features(frame[:, :, 0])  # type: ignore[operator]
+    assert_same(maps, image_map.unsqueeze(2).expand_as(maps))  # at the ends of the clip too
+    assert_different(lifted(clips()), per_frame(backbone, clips()))
+
+
+@pytest.mark.parametrize("name", CONVNETS[:2])
+def test_a_network_inflated_around_the_centre_is_the_per_frame_network(name: str) -> None:
+    backbone, video = image_backbone(name), clips()
+    lifted = lift(backbone, "inflate", inflation="centre", temporal_kernel=5)
+    assert_same(lifted(video), per_frame(backbone, video))
+    weights = dict(lifted.named_parameters())
+    assert weights[next(path for path in weights if path.endswith("weight"))].shape[2] == 5
+
+
+@pytest.mark.parametrize("name", [*CONVNETS, *TRANSFORMERS])
+def test_shifts_mix_neighbouring_frames_only_and_one_frame_with_none(name: str) -> None:
+    backbone, video = image_backbone(name), clips()
+    lifted = lift(backbone, "tsm")
+    assert_same(lifted(video[:, :, :1]), backbone(video[:, :, 0]))
+    assert_different(lifted(video), per_frame(backbone, video))
+    one, other = lifted(video[:1]), lifted(video[1:])
+    assert_same(lifted(video), torch.cat([one, other]))  # clips of a batch do not see each other
+
+
+def test_the_shift_takes_the_next_the_previous_and_the_same_frame() -> None:
+    frames = torch.arange(1.0, 25.0).reshape(3, 8, 1, 1)  # one clip of three frames with eight channels
+    shifted = temporal_shift(frames, 3, 4)[:, :, 0, 0]
+    frames = frames[:, :, 0, 0]
+    assert torch.equal(shifted[:, :2], torch.stack([frames[1, :2], frames[2, :2], torch.zeros(2)]))
+    assert torch.equal(shifted[:, 2:4], torch.stack([torch.zeros(2), frames[0, 2:4], frames[1, 2:4]]))
+    assert torch.equal(shifted[:, 4:], frames[:, 4:])
+
+
+def shifted_layers(lifted: Lift2D) -> list[str]:
+    return [
+        path
+        for path, module in lifted.backbone.named_modules()
+        if any(isinstance(hook, ShiftInput) for hook in module._forward_pre_hooks.values())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "first", "last"),
+    [
+        ("torchvision/resnet18", 8, "layer1.0.conv1", "layer4.1.conv1"),
+        ("torchvision/resnet50", 16, "layer1.0.conv1", "layer4.2.conv1"),
+        # Blocks 0, 2, 4, ... of 3, 4, 23 and 3.
+        ("torchvision/resnet101", 2 + 2 + 12 + 2, "layer1.0.conv1", "layer4.2.conv1"),
+        ("torchvision/mobilenet_v2", 17, "features.1.conv.0.0", "features.17.conv.0.0"),
+        ("torchvision/convnext_tiny", 18, "features.1.0.block.0", "features.7.2.block.0"),
+        ("torchvision/vit_b_16", 12, "encoder.layers.encoder_layer_0.ln_1", "encoder.layers.encoder_layer_11.ln_1"),
+    ],
+)
+def test_where_shifts_are(name: str, count: int, first: str, last: str) -> None:
+    with torch.device("meta"):
+        found = shifted_layers(Lift2D({"type": name}, mode="tsm"))
+    assert (len(found), found[0], found[-1]) == (count, first, last)
+
+
+def test_every_other_block_can_be_asked_for() -> None:
+    with torch.device("meta"):
+        found = shifted_layers(Lift2D({"type": "torchvision/resnet50"}, mode="tsm", shift_every=2))
+    assert [path for path in found if path.startswith("layer2")] == ["layer2.0.conv1", "layer2.2.conv1"]
+
+
+def test_entries_of_blocks_are_never_on_the_shortcut() -> None:
+    regnet: nn.Module = BACKBONES.build("torchvision/regnet_y_400mf")
+    entries = {id(entry.layer) for entry in block_entries(regnet)}
+    names = [path for path, module in regnet.named_modules() if id(module) in entries]
+    assert names and all(".f.a." in path for path in names)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_image_weights_and_their_keys_stay(mode: str) -> None:
+    backbone = image_backbone("torchvision/resnet18")
+    before, after = backbone.state_dict(), lift(backbone, mode).state_dict()
+    assert {f"backbone.{key}" for key in before} <= after.keys()
+    added = after.keys() - {f"backbone.{key}" for key in before}
+    assert bool(added) == (mode == "tada") and all(".calibration." in key for key in added)
+    for key, value in before.items():
+        lifted = after[f"backbone.{key}"]
+        assert torch.equal(lifted, value) if lifted.ndim == value.ndim else torch.allclose(lifted.sum(2), value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_uniform_interface(mode: str) -> None:
+    lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
+    assert isinstance(lifted, BackboneInterface)
+    assert (lifted.layout, lifted.in_chans, lifted.num_frames) == ("NCTHW", 3, 4)
+    assert lifted(clips()).shape == (2, lifted.out_channels) and lifted.feature_rank == 0
+    maps = lifted.forward_features(clips(), [0, -1])
+    for info, one in zip([lifted.feature_info[0], lifted.feature_info[-1]], maps, strict=True):
+        assert one.shape == (2, info.channels, 4, 64 // info.reduction, 64 // info.reduction)
+        lifted.get_submodule(info.name)
+    assert torch.equal(lifted.forward_features(clips()), maps[-1])
+    with pytest.raises(IndexError):
+        lifted.forward_features(clips(), [99])
+
+
+def test_backbones_that_return_maps_give_maps_with_time() -> None:
+    backbone = image_backbone("ResNet", depth=18)
+    lifted = lift(backbone, "tsn")
+    assert lifted.feature_rank == 3
+    found = lifted(clips())
+    assert found.shape == (2, 512, 4, 2, 2)
+    assert_same(found[:, :, 3], backbone(clips()[:, :, 3]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradient_checkpointing_changes_no_gradient(mode: str) -> None:
+    video = clips()
+    gradients = []
+    for enable in (False, True):
+        lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
+        # Batch norms in eval mode: in train mode they move their statistics twice.
+        lifted.train().apply(lambda module: module.eval() if isinstance(module, nn.BatchNorm2d) else None)
+        lifted.set_grad_checkpointing(enable)
+        with torch.enable_grad():
+            loss = lifted(video).square().sum()
+            lifted(video.flip(2))  # what comes in between does not matter
+            gradients.append(torch.autograd.grad(loss, list(lifted.parameters())))
+    for plain, checkpointed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, checkpointed)
+
+
+def test_gradient_checkpointing_needs_a_fixed_number_of_frames() -> None:
+    lifted = lift(image_backbone("torchvision/resnet18"), "tsm")
+    with pytest.raises(ConfigError, match="num_frames"):
+        lifted.set_grad_checkpointing()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_copies_pickles_traces_and_exports_compute_the_same(mode: str) -> None:
+    lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
+    expected = lifted(clips())
+    torch.testing.assert_close(copy.deepcopy(lifted)(clips()), expected)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(lifted))(clips()), expected)
+    traced = torch.jit.trace(lifted, clips(batch=1), check_trace=False)
+    torch.testing.assert_close(traced(clips()), expected, rtol=1e-4, atol=1e-5)
+    batch = torch.export.Dim("batch", min=1, max=8)
+    exported = torch.export.export(lifted, (clips(batch=3),), dynamic_shapes=({0: batch},)).module()
+    torch.testing.assert_close(exported(clips()), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["torchvision/vit_b_16", "torchvision/swin_t"])
+@pytest.mark.parametrize("mode", ["tada", "inflate"])
+def test_transformers_can_be_neither_calibrated_nor_inflated(name: str, mode: str) -> None:
+    with torch.device("meta"), pytest.raises(ConfigError, match="mode: tsn"):
+        Lift2D({"type": name}, mode=mode)
+
+
+def test_what_has_no_blocks_cannot_be_shifted() -> None:
+    with torch.device("meta"), pytest.raises(ConfigError, match="no residual blocks"):
+        Lift2D({"type": "torchvision/vgg11"}, mode="tsm")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "tsx"}, "mode is one of"),
+        ({"mode": "tsm", "shift_div": 128}, "none to shift"),
+        ({"mode": "inflate", "temporal_kernel": 2}, "odd"),
+        ({"mode": "inflate", "inflation": "center"}, "'centre'"),
+        ({"num_frames": 0}, "at least one frame"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Lift2D(image_backbone("torchvision/resnet18"), **arguments)
+
+
+def test_video_backbones_and_modules_without_the_interface_are_refused() -> None:
+    with pytest.raises(ConfigError, match="NCTHW"):
+        Lift2D(BACKBONES.build("S3D"))
+    with pytest.raises(ConfigError, match="uniform interface"):
+        Lift2D(nn.Conv2d(3, 8, 3))
+
+
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        (torch.zeros(2, 3, 64, 64), "expected floating-point clips"),
+        (torch.zeros(2, 4, 3, 64, 64), "expected floating-point clips"),
+        (torch.zeros(2, 3, 4, 64, 64, dtype=torch.uint8), "expected floating-point clips"),
+        (torch.zeros(2, 3, 4, 64, 64, dtype=torch.float64), "float64"),
+        (torch.zeros(2, 3, 8, 64, 64), "built for clips of 4 frames, got 8"),
+    ],
+)
+def test_what_is_no_such_clip_is_refused(video: Tensor, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        lift(image_backbone("torchvision/resnet18"), "tsm", num_frames=4)(video)

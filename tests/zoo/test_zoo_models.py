@@ -1,0 +1,168 @@
+"""Every zoo model keeps the contract, copies, pickles, traces and exports; slow ones in a narrow form of themselves.
+
+``tests/zoo/narrow/*.yaml`` says how each is made small. Models whose small forms are the same are run once.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import pickle
+import warnings
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import essmc_core
+from essmc_core.build import construct
+from essmc_core.module import check_train_output
+from essmc_core.recipe import Recipe, read_recipe
+
+HERE = Path(__file__).parent
+SNAPSHOTS = HERE / "state_dicts.json"
+NARROW: dict[str, dict[str, Any]] = {
+    pattern: how for path in sorted((HERE / "narrow").glob("*.yaml")) for pattern, how in yaml.safe_load(path.read_text()).items()
+}
+CLASSES = 5
+
+
+def _how(name: str) -> dict[str, Any]:
+    matching = [pattern for pattern in NARROW if fnmatchcase(name, pattern)]
+    # The longest pattern is the most particular one.
+    return NARROW[max(matching, key=len)] if matching else {}
+
+
+def _narrow(name: str) -> tuple[Recipe, tuple[int, ...]]:
+    how = _how(name)
+    recipe = read_recipe(name, how.get("overrides", {}))
+    classes = recipe.model["head"]["num_classes"]
+    several = isinstance(classes, tuple)
+    recipe = read_recipe(
+        name, {**how.get("overrides", {}), "model.head.num_classes": [CLASSES] * len(classes) if several else CLASSES}
+    )
+    return recipe, tuple(how["input"])
+
+
+def _groups() -> dict[str, list[str]]:
+    """Returns the names of the models that are the same once made small, by the first of them."""
+    by_recipe: dict[str, list[str]] = {}
+    for name in essmc_core.list_models():
+        if _how(name):
+            recipe, shape = _narrow(name)
+            key = json.dumps([recipe.model.to_dict(), shape], sort_keys=True, default=str)
+            by_recipe.setdefault(key, []).append(name)
+    return {names[0]: names for names in by_recipe.values()}
+
+
+GROUPS = _groups()
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
+
+
+@pytest.fixture(scope="module", params=list(GROUPS), ids=["+".join(names) for names in GROUPS.values()])
+def small(request) -> tuple[Any, tuple[int, ...]]:
+    """A narrow model in eval mode and the shape of one input."""
+    torch.manual_seed(0)
+    recipe, shape = _narrow(request.param)
+    return construct("models", recipe.model).eval(), shape
+
+
+def _inputs(shape: tuple[int, ...], batch: int) -> torch.Tensor:
+    return torch.randn(batch, *shape, generator=torch.Generator().manual_seed(batch))
+
+
+def _labels(model: Any, batch: int) -> torch.Tensor:
+    classes = getattr(model.head, "num_classes", CLASSES)
+    several = isinstance(classes, (tuple, list))
+    return torch.zeros((batch, len(classes)) if several else (batch,), dtype=torch.long)
+
+
+def _tensors(outputs: Any) -> dict[str, torch.Tensor]:
+    return outputs if isinstance(outputs, dict) else {"": outputs}
+
+
+def _assert_equal(found: Any, expected: Any) -> None:
+    found, expected = _tensors(found), _tensors(expected)
+    assert list(found) == list(expected)
+    for key in expected:
+        torch.testing.assert_close(found[key], expected[key], rtol=1e-4, atol=1e-5)
+
+
+def test_every_model_has_a_small_form():
+    assert [name for name in essmc_core.list_models() if not _how(name)] == []
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_eval_gives_probabilities_and_metrics(small, batch):
+    model, shape = small
+    inputs, labels = _inputs(shape, batch), _labels(model, batch)
+    with torch.no_grad():
+        outputs, with_labels = _tensors(model(inputs)), model(inputs, labels)
+    for probabilities in outputs.values():
+        assert probabilities.shape == (batch, CLASSES)
+        torch.testing.assert_close(probabilities.sum(1), torch.ones(batch))
+    assert with_labels["batch_size"] == batch
+    assert any(key.startswith("acc") for key in with_labels)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_train_gives_a_loss_that_reaches_every_parameter(small, batch):
+    model = copy.deepcopy(small[0]).train()
+    inputs, labels = _inputs(small[1], batch), _labels(model, batch)
+    outputs = check_train_output(model(inputs, labels))
+    outputs["loss"].backward()
+    assert outputs["batch_size"] == batch and torch.isfinite(outputs["loss"])
+    without = [name for name, value in model.named_parameters() if value.requires_grad and value.grad is None]
+    assert without == []
+    model.zero_grad()
+    for probabilities in _tensors(model(inputs)).values():
+        torch.testing.assert_close(probabilities.sum(1), torch.ones(batch))
+
+
+def test_copies_and_pickles_give_the_same(small):
+    model, shape = small
+    inputs = _inputs(shape, 1)
+    with torch.no_grad():
+        expected = model(inputs)
+        _assert_equal(copy.deepcopy(model)(inputs), expected)
+        _assert_equal(pickle.loads(pickle.dumps(model))(inputs), expected)
+
+
+def test_trace_gives_the_same_on_other_inputs(small):
+    model, shape = small
+    with torch.no_grad():
+        strict = not isinstance(model(_inputs(shape, 1)), dict)
+        traced = torch.jit.trace(model, _inputs(shape, 1), strict=strict, check_trace=False)
+        _assert_equal(traced(_inputs(shape, 1) * 0.5), model(_inputs(shape, 1) * 0.5))
+
+
+def test_export_takes_any_batch(small):
+    model, shape = small
+    batch = torch.export.Dim("batch", min=1, max=64)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(model, (_inputs(shape, 2),), dynamic_shapes=({0: batch},))
+        exported = program.module()
+        for size in (1, 3):
+            _assert_equal(exported(_inputs(shape, size)), model(_inputs(shape, size)))
+
+
+def _digest(name: str) -> str:
+    """Returns a digest of the keys and shapes of the model as it is published, built without memory."""
+    with torch.device("meta"):
+        model = construct("models", read_recipe(name).model)
+    text = "\n".join(f"{key} {tuple(value.shape)}" for key, value in model.state_dict().items())
+    return f"{len(model.state_dict())} tensors, {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def test_keys_of_published_models_have_not_changed():
+    """A change here breaks checkpoints; ``ESSMC_WRITE_SNAPSHOTS=1`` writes them anew."""
+    found = {name: _digest(name) for name in essmc_core.list_models()}
+    if os.environ.get("ESSMC_WRITE_SNAPSHOTS") == "1":
+        SNAPSHOTS.write_text(json.dumps(found, indent=1) + "\n")
+    assert json.loads(SNAPSHOTS.read_text()) == found
