@@ -54,6 +54,7 @@ from essmc_core.kinds import DEFAULT as REGISTRIES
 
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
+    from essmc_core.exporting import Export, export_model
     from essmc_core.module import TrainModule
     from essmc_core.prediction import Prediction, predict
     from essmc_core.weights import LoadReport, load_pretrained
@@ -81,6 +82,7 @@ __all__ = [
     "Config",
     "Dataset",
     "EssmcError",
+    "Export",
     "FeatureDim",
     "FeatureRank",
     "FrameSampler",
@@ -100,6 +102,7 @@ __all__ = [
     "Transform",
     "__version__",
     "build_model",
+    "export_model",
     "hookimpl",
     "list_models",
     "load_config",
@@ -112,6 +115,8 @@ __all__ = [
 _LAZY = {
     "Config": "essmc_core.config",
     "load_config": "essmc_core.config",
+    "Export": "essmc_core.exporting",
+    "export_model": "essmc_core.exporting",
     "TrainModule": "essmc_core.module",
     "LoadReport": "essmc_core.weights",
     "load_pretrained": "essmc_core.weights",

@@ -87,7 +87,8 @@ def _require_equal(
     if not actual or config[name] == actual:
         return
     there = f" at {beside.where}" if beside.where else ""
-    message = f"{component.name} has {name}={config[name]!r}, and {type(beside.source).__name__}{there} has {attribute}={actual}"
+    source = type(beside.source).__name__
+    message = f"{component.name} has {name}={config[name]!r}, and {source}{there} has {attribute}={actual}"
     where = config.where(name) if hasattr(config, "where") else None
     dotted = ".".join(map(str, (*path, name)))
     raise SchemaError([Issue(dotted, message, where, f"leave {name} out to take it from the backbone")])

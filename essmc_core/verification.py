@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +44,17 @@ class Verdict:
         if abs(float(self.stated.get("gmacs", -1.0)) - self.measured["gmacs"]) > GMACS_TOLERANCE:
             found.append(f"states {self.stated.get('gmacs')} GMACs, has {self.measured['gmacs']}")
         if list(self.stated.get("at", ())) != list(self.measured["at"]):
-            found.append(f"states the cost at {list(self.stated.get('at', ()))}, takes {list(self.measured['at'])}")
+            found.append("does not state the shape of the input that its cost is for")
         return found
 
 
-def measure(recipe: Recipe, model: nn.Module | None = None) -> Cost | None:
+def measure(recipe: Recipe, model: nn.Module | None = None, at: Sequence[int] | None = None) -> Cost | None:
     """Measures a model on one view of its input, None where the recipe does not say what goes in.
 
     Args:
         recipe: what to measure.
         model: the built model, where there is one; else it is built without memory for its values.
+        at: shape of the input without the batch, where it is not that of one view.
     """
     from essmc_core.build import build_config
     from essmc_core.cost import measure_cost
@@ -61,7 +62,7 @@ def measure(recipe: Recipe, model: nn.Module | None = None) -> Cost | None:
 
     if not recipe.section("input"):
         return None
-    shape = InputSpec.from_mapping(recipe.section("input")).shape
+    shape = tuple(at) if at else InputSpec.from_mapping(recipe.section("input")).shape
     if model is not None:
         return measure_cost(model, shape)
     return measure_cost(lambda: build_config("models", recipe.model, prefix=recipe.prefix), shape)
@@ -78,11 +79,11 @@ def measure_recipe(recipe: Recipe, model: nn.Module) -> dict[str, object]:
 
 
 def verify_entry(entry: ZooEntry) -> Verdict | None:
-    """Measures an entry and compares; None where it does not say what goes in."""
-    cost = measure(read_recipe(entry.qualified))
+    """Measures an entry at the shape it states, else at one view, and compares; None where it states no input."""
+    stated = entry.section("cost")
+    cost = measure(read_recipe(entry.qualified), at=stated.get("at"))
     if cost is None:
         return None
-    stated = entry.section("cost")
     return Verdict(entry.name, cost.to_dict(), stated or None)
 
 

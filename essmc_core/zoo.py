@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes",
+    "notes", "data", "solver",
 )  # fmt: skip
 
 

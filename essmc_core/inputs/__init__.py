@@ -6,11 +6,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from essmc_core.inputs.clip import Views as Views
     from essmc_core.inputs.clip import load_clip as load_clip
+    from essmc_core.inputs.clip import load_segments as load_segments
+    from essmc_core.inputs.clip import load_views as load_views
     from essmc_core.inputs.image import load_image as load_image
     from essmc_core.inputs.spec import InputSpec as InputSpec
 
-_HOMES = {"InputSpec": "spec", "load_clip": "clip", "load_image": "image"}
+_HOMES = {
+    "InputSpec": "spec",
+    "Views": "clip",
+    "load_clip": "clip",
+    "load_image": "image",
+    "load_segments": "clip",
+    "load_views": "clip",
+}
 
 
 def __getattr__(name: str) -> object:

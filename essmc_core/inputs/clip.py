@@ -1,25 +1,38 @@
-"""Video files to tensors."""
+"""Video files to tensors: the central clip, several views, or one segment after another."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from essmc_core.errors import InputError, MissingDependency
-from essmc_core.inputs.files import check_file
-from essmc_core.inputs.frames import clip_indices
-from essmc_core.inputs.picture import picture_to_tensor
+from essmc_core.errors import InputError
+from essmc_core.inputs.frames import view_indices
+from essmc_core.inputs.picture import picture_to_views
 from essmc_core.inputs.spec import InputSpec
+from essmc_core.inputs.video_file import Frames, open_video_file, read_groups
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+_ORDER = {"NCTHW": (0, 2, 1, 3, 4), "NTCHW": (0, 1, 2, 3, 4), "NTHWC": (0, 1, 3, 4, 2)}
 
-_ORDER = {"NCTHW": (1, 0, 2, 3), "NTCHW": (0, 1, 2, 3), "NTHWC": (0, 2, 3, 1)}
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How many clips of a video, and how many parts of each picture.
+
+    Attributes:
+        temporal: clips, spread over the video.
+        spatial: parts, spread over the longer side.
+    """
+
+    temporal: int = 1
+    spatial: int = 1
 
 
 def load_clip(path: str | os.PathLike[str], spec: InputSpec) -> Tensor:
@@ -39,71 +52,73 @@ def load_clip(path: str | os.PathLike[str], spec: InputSpec) -> Tensor:
         InputError: the file is missing, damaged or no video, or the model takes images.
         MissingDependency: PyAV is not installed.
     """
-    file = check_file(Path(path), spec)
-    if spec.modality != "video":
-        raise InputError(f"{file} was to be read as a video, but the model takes {spec}.")
-    try:
-        import av
-    except ImportError as error:
-        raise MissingDependency("Videos are read with PyAV, which is not installed.", hint="pip install av") from error
-    try:
-        frames = _read_frames(file, spec)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file} cannot be read as a video: {error}.", hint=f"The model takes {spec}.") from error
-    clip = torch.stack([picture_to_tensor(frame, spec) for frame in frames])
-    return clip.permute(_ORDER[spec.layout]).contiguous()[None]
+    return load_views(path, spec, Views())
 
 
-def _read_frames(file: Path, spec: InputSpec) -> list[Image]:
-    total = _announced_frames(file, spec)
-    wanted = clip_indices(total, spec)
-    kept, decoded = _decode(file, set(wanted))
-    if decoded <= wanted[-1]:
-        # Fewer frames came than the file announces: the centre is elsewhere.
-        if not decoded:
-            raise InputError(f"No frame of {file} can be decoded.", hint=f"The model takes {spec}.")
-        wanted = clip_indices(decoded, spec)
-        if not set(wanted) <= kept.keys():
-            kept, _ = _decode(file, set(wanted))
-    return [kept[index] for index in wanted]
+def load_views(path: str | os.PathLike[str], spec: InputSpec, views: Views) -> Tensor:
+    """Reads several views of a video, as `load_clip` reads one; each frame is decoded once.
+
+    Returns:
+        A float32 tensor (views.temporal * views.spatial, 3, T, H, W), or in the layout of ``spec``; the spatial views
+        of a clip follow each other.
+
+    Raises:
+        InputError: as for `load_clip`.
+        MissingDependency: PyAV is not installed.
+    """
+    video = open_video_file(Path(path), spec)
+    groups = read_groups(video, lambda total: [_flat(view_indices(total, spec, views.temporal))], spec)
+    _, total, frames = next(groups)
+    return _views_of(frames, view_indices(total, spec, views.temporal), spec, views)
 
 
-def _announced_frames(file: Path, spec: InputSpec) -> int:
-    """Returns the number of frames by the header, or by counting packets, which takes no decoding."""
-    import av
+def load_segments(
+    path: str | os.PathLike[str], spec: InputSpec, seconds: float, views: Views
+) -> Iterator[tuple[float, float, Tensor]]:
+    """Reads a video in segments, each as `load_views` reads a whole video; every frame is decoded once.
 
-    with av.open(str(file)) as container:
-        if not container.streams.video:
-            raise InputError(f"{file} has no video in it.", hint=f"The model takes {spec}.")
-        # FFmpeg reads a picture as a video of one frame.
-        if container.format.name == "image2" or container.format.name.endswith("_pipe"):
-            raise InputError(f"{file} is an image.", hint=f"The model takes {spec}.")
-        stream = container.streams.video[0]
-        return int(stream.frames) or max(1, sum(packet.size > 0 for packet in container.demux(stream)))
+    The last segment ends with the video, however short it is; a video shorter than a segment is one.
+
+    Args:
+        path: a file of any format that FFmpeg reads.
+        spec: what the model takes.
+        seconds: length of a segment.
+        views: of each segment.
+
+    Yields:
+        Start and end in seconds, and the views.
+
+    Raises:
+        InputError: as for `load_clip`, or a segment would be shorter than a frame.
+        MissingDependency: PyAV is not installed.
+    """
+    video = open_video_file(Path(path), spec)
+    # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
+    length = Fraction(str(seconds))
+    if length * video.fps < 1:
+        shortest = f"{float(1 / video.fps):.3g} s"
+        raise InputError(f"Segments of {seconds} s are shorter than a frame of {video.path}, which lasts {shortest}.")
+
+    def clips(total: int) -> list[list[tuple[int, ...]]]:
+        starts = (math.ceil(number * length * video.fps) for number in itertools.count())
+        edges = list(itertools.takewhile(lambda start: start < total, starts))
+        return [
+            [tuple(begin + index for index in clip) for clip in view_indices(end - begin, spec, views.temporal)]
+            for begin, end in zip(edges, [*edges[1:], total], strict=True)
+        ]
+
+    for number, total, frames in read_groups(video, lambda total: [_flat(group) for group in clips(total)], spec):
+        start, end = number * length, min((number + 1) * length, total / video.fps)
+        yield float(start), float(end), _views_of(frames, clips(total)[number], spec, views)
 
 
-def _decode(file: Path, wanted: Collection[int]) -> tuple[dict[int, Image], int]:
-    """Returns the wanted frames by index, and how many frames were decoded."""
-    import av
-
-    kept: dict[int, Image] = {}
-    decoded, last = 0, max(wanted)
-    with av.open(str(file)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for frame in container.decode(stream):
-            if decoded in wanted:
-                kept[decoded] = _upright(frame)
-            decoded += 1
-            if decoded > last:
-                break
-    return kept, decoded
+def _flat(clips: Sequence[Sequence[int]]) -> list[int]:
+    return [index for clip in clips for index in clip]
 
 
-def _upright(frame: Any) -> Image:
-    image: Image = frame.to_image()
-    # Counter-clockwise degrees by which a player turns the picture; phones film sideways. Old PyAV does not tell.
-    turn = getattr(frame, "rotation", 0)
-    return image.rotate(turn, expand=True) if turn else image
+def _views_of(frames: Frames, clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
+    pictures = {index: picture_to_views(image, spec, views.spatial) for index, image in frames.items()}
+    # (T, spatial, 3, H, W) each.
+    stacked = [torch.stack([pictures[index] for index in clip]) for clip in clips]
+    batch = torch.cat([clip.transpose(0, 1) for clip in stacked])
+    return batch.permute(_ORDER[spec.layout]).contiguous()

@@ -36,11 +36,17 @@ def to_rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def scale_and_crop(image: Image, spec: InputSpec) -> Image:
+def scale_and_crop(image: Image, spec: InputSpec, views: int = 1) -> list[Image]:
     """Scales a picture until it covers ``size / crop_pct``, keeping its ratio, and cuts out the centre.
 
     Sizes are rounded as torchvision's ``Resize`` and ``CenterCrop`` do on PIL images, so that published
     accuracies hold.
+
+    Args:
+        image: the picture.
+        spec: what the model takes.
+        views: how many parts to cut out: one is the centre, more are spread along the side that is cut most, from one
+            end to the other; three are left, centre and right of a wide picture.
     """
     from PIL.Image import Resampling
 
@@ -53,8 +59,13 @@ def scale_and_crop(image: Image, spec: InputSpec) -> Image:
         scaled = (cover_width, max(cover_height, int(cover_width * old_height / old_width)))
     if scaled != image.size:
         image = image.resize(scaled, Resampling[spec.interpolation.upper()])
-    left, top = round((scaled[0] - width) / 2), round((scaled[1] - height) / 2)
-    return image.crop((left, top, left + width, top + height))
+    spare_width, spare_height = scaled[0] - width, scaled[1] - height
+    crops = []
+    for place in [0.5] if views == 1 else [view / (views - 1) for view in range(views)]:
+        across, down = (place, 0.5) if spare_width >= spare_height else (0.5, place)
+        left, top = round(spare_width * across), round(spare_height * down)
+        crops.append(image.crop((left, top, left + width, top + height)))
+    return crops
 
 
 def normalize(image: Image, spec: InputSpec) -> Tensor:
@@ -68,7 +79,12 @@ def normalize(image: Image, spec: InputSpec) -> Tensor:
 
 def picture_to_tensor(image: Image, spec: InputSpec) -> Tensor:
     """Applies all steps to a picture of any mode; returns (3, H, W)."""
-    return normalize(scale_and_crop(to_rgb(image), spec), spec)
+    return picture_to_views(image, spec, 1)[0]
+
+
+def picture_to_views(image: Image, spec: InputSpec, views: int) -> Tensor:
+    """Applies all steps to a picture of any mode; returns (views, 3, H, W), see `scale_and_crop`."""
+    return torch.stack([normalize(crop, spec) for crop in scale_and_crop(to_rgb(image), spec, views)])
 
 
 def _from_16_bits(image: Image) -> Image:

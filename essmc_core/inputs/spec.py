@@ -37,8 +37,7 @@ class InputSpec:
         interpolation: one of `INTERPOLATIONS`, as PIL defines them.
         sampling: ``"stride"``: ``frames`` frames, ``stride`` apart, in the middle of the video; ``"segment"``: the
             middle frame of each of ``frames`` equal segments.
-        views: number of ``temporal`` and ``spatial`` views that a full evaluation averages over. Loading one file
-            gives one central view.
+        views: number of ``temporal`` and ``spatial`` views that a full evaluation averages over.
     """
 
     modality: Modality

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from essmc_core.weights.source import Inflation
+from essmc_core.weights.positions import Grid, resized_positions
+from essmc_core.weights.source import Inflation, TimePositions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,16 @@ class AdaptOptions:
     Attributes:
         inflate: how 2D kernels become 3D ones; None: they do not.
         input_key: the convolution whose number of input channels may change; None: no one's may.
+        grids: the module's tables of positions: key -> tokens along time, height and width.
+        position_grid: the same for the tables of the weights; None: to be found out.
+        positions: how positions in time are made more or fewer.
     """
 
     inflate: Inflation | None = None
     input_key: str | None = None
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+    position_grid: Sequence[int] | None = None
+    positions: TimePositions = "interpolate"
 
 
 # Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a few words
@@ -88,7 +95,7 @@ def point_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions)
     return given.reshape(wanted.shape), note
 
 
-DEFAULT_RULES: tuple[Rule, ...] = (calibrated_kernel, inflated_kernel, input_channels, point_kernel)
+DEFAULT_RULES: tuple[Rule, ...] = (calibrated_kernel, inflated_kernel, input_channels, point_kernel, resized_positions)
 
 
 def fit(

@@ -16,7 +16,7 @@ from essmc_core.weights.fetching import locate
 from essmc_core.weights.plan import LoadPlan, plan_load, tied_groups
 from essmc_core.weights.read import read_weights
 from essmc_core.weights.report import LoadReport
-from essmc_core.weights.source import Inflation, WeightsSource
+from essmc_core.weights.source import Inflation, TimePositions, WeightsSource
 from essmc_core.weights.state_dict import extract_state_dict, top_level_names
 
 # Weights of the same architecture fill everything but the head, which is not counted. Below nine tenths something is
@@ -38,6 +38,8 @@ def load_pretrained(
     prefix: str | None = None,
     inflate: Inflation | None = None,
     in_chans: bool | None = None,
+    positions: TimePositions | None = None,
+    position_grid: Sequence[int] | None = None,
     ema: bool | None = None,
     min_coverage: float | None = None,
     min_usage: float | None = None,
@@ -60,6 +62,10 @@ def load_pretrained(
         prefix: put in front of every key.
         inflate: ``"centre"`` or ``"average"`` to turn 2D kernels into 3D ones.
         in_chans: let the first convolution be adapted to another number of input channels.
+        positions: how learned positions in time are made more or fewer: ``"interpolate"`` (default), ``"repeat"``,
+            ``"average"`` or ``"centre"``; see `essmc_core.weights.positions`.
+        position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
+            tell.
         ema: choose the averaged (True) or plain (False) weights; None prefers the plain ones.
         min_coverage: share of the module, in [0, 1], that must be loaded, 0.9 by default. The head is not counted if it
             was dropped.
@@ -79,7 +85,9 @@ def load_pretrained(
     """
     parsed = WeightsSource.parse(
         source, sha256=sha256, key_map=tuple(key_map), sub_level=sub_level, prefix=prefix, inflate=inflate,
-        in_chans=in_chans, ema=ema, min_coverage=min_coverage, min_usage=min_usage, strict=strict,
+        in_chans=in_chans, positions=positions,
+        position_grid=tuple(position_grid) if position_grid else None,
+        ema=ema, min_coverage=min_coverage, min_usage=min_usage, strict=strict,
         head_prefixes=tuple(head_prefixes) if head_prefixes is not None else None,
     )  # fmt: skip
     weights = open_weights(parsed, mmap=mmap if mmap is not None else (None if assign else True))
@@ -126,7 +134,8 @@ def check_plan(plan: LoadPlan, source: WeightsSource, weights: Mapping[str, Tens
         raise _mismatch(
             f"The weights in {source.uri} do not fit the module: {key}: {reason}{more}.", report,
             "Is it another variant of the model? inflate turns 2D kernels into 3D ones, in_chans adapts the first "
-            "convolution, and tensors below head_prefixes may be dropped.",
+            "convolution, position_grid says how learned positions are laid out, and tensors below head_prefixes may "
+            "be dropped.",
         )  # fmt: skip
     if report.coverage < least:
         raise _mismatch(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
 from essmc_core.weights.coverage import coverage, is_counter, usage
+from essmc_core.weights.positions import position_grids
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
 from essmc_core.weights.state_dict import strip_key
@@ -52,7 +53,13 @@ def plan_load(
     """
     expected = {key: value for key, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
     names = _match_names(expected, weights)
-    options = AdaptOptions(source.inflate, _first_convolution(expected) if source.in_chans else None)
+    options = AdaptOptions(
+        source.inflate,
+        _first_convolution(expected) if source.in_chans else None,
+        position_grids(module),
+        source.position_grid,
+        source.positions,
+    )
     heads = (source.head_prefixes or DEFAULT_HEAD_PREFIXES) if allow_head_mismatch else ()
     tensors: dict[str, Tensor] = {}
     adapted: dict[str, str] = {}

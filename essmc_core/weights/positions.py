@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from essmc_core.weights.source import TimePositions
 
 if TYPE_CHECKING:
     from essmc_core.weights.adapt import AdaptOptions
 
 Grid = tuple[int, int, int]
 """Tokens along time, height and width; 1 where a table has no such dimension."""
-TimePositions = Literal["interpolate", "repeat", "average", "centre"]
 
 NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
 MAX_PREFIX = 2
@@ -53,7 +54,7 @@ def resized_positions(key: str, given: Tensor, wanted: Tensor, options: AdaptOpt
     learned = _learned_grid(tables.shape[1] - prefix, grid, options.position_grid)
     if learned is None:
         return None
-    table = tables[:, prefix:].unflatten(1, learned)
+    table = torch.unflatten(tables[:, prefix:], 1, learned)
     table = _resize_space(_resize_time(table, grid[0], options.positions), grid)
     resized = torch.cat([tables[:, :prefix], table.flatten(1, 3).to(given.dtype)], dim=1)
     return resized.reshape(wanted.shape), f"positions of {_times(learned)} tokens resized to {_times(grid)}"
@@ -105,7 +106,7 @@ def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
         return table[:, [step * learned // frames for step in range(frames)]]
     steps = table.float().flatten(2).transpose(1, 2)
     resized = functional.interpolate(steps, size=frames, mode="linear", align_corners=False)
-    return resized.transpose(1, 2).unflatten(2, table.shape[2:])
+    return torch.unflatten(resized.transpose(1, 2), 2, table.shape[2:])
 
 
 def _resize_space(table: Tensor, grid: Grid) -> Tensor:
@@ -114,7 +115,7 @@ def _resize_space(table: Tensor, grid: Grid) -> Tensor:
         return table
     pictures = table.float().flatten(0, 1).permute(0, 3, 1, 2)
     resized = functional.interpolate(pictures, size=grid[1:], mode="bilinear", align_corners=False)
-    return resized.permute(0, 2, 3, 1).unflatten(0, (1, -1))
+    return torch.unflatten(resized.permute(0, 2, 3, 1), 0, (1, -1))
 
 
 def _times(grid: Grid) -> str:

@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from essmc_core.errors import ConfigError
 
 Inflation = Literal["centre", "average"]
+TimePositions = Literal["interpolate", "repeat", "average", "centre"]
 KeyMap = tuple[tuple[str, str], ...]
 
 # `map_location` is EssentialMC2's: tensors are always read on the CPU and end where the module is, so it has no effect.
@@ -36,6 +37,10 @@ class WeightsSource:
         key_map: (regular expression, replacement) pairs, applied in order to each key with `re.sub`.
         inflate: how to turn 2D kernels into 3D ones, see `essmc_core.weights.adapt`; None: do not.
         in_chans: whether the first convolution may be adapted to another number of input channels.
+        positions: how learned positions in time are made more or fewer: ``interpolate``, ``repeat`` each one, their
+            ``average`` or the one in the ``centre`` for all.
+        position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
+            tell.
         ema: True: the averaged weights, which must be there; False: the plain ones; None: the plain ones where the
             file has both.
         min_coverage: share of the module below which loading is refused; None: the default.
@@ -52,6 +57,8 @@ class WeightsSource:
     key_map: KeyMap = ()
     inflate: Inflation | None = None
     in_chans: bool = False
+    positions: TimePositions = "interpolate"
+    position_grid: tuple[int, int, int] | None = None
     ema: bool | None = None
     min_coverage: float | None = None
     min_usage: float | None = None
@@ -67,6 +74,10 @@ class WeightsSource:
             raise ConfigError(f"sha256_prefix {self.sha256_prefix!r} is not 8 to 64 lower-case hexadecimal digits.")
         if self.inflate not in (None, "centre", "average"):
             raise ConfigError(f"inflate is {self.inflate!r}; choose 'centre', 'average' or None.")
+        if self.positions not in get_args(TimePositions):
+            raise ConfigError(f"positions is {self.positions!r}; choose one of {', '.join(get_args(TimePositions))}.")
+        if self.position_grid is not None and len(self.position_grid) != 3:
+            raise ConfigError(f"position_grid is {list(self.position_grid)}, not time, height and width.")
 
     @property
     def digest(self) -> str | None:
@@ -120,6 +131,8 @@ def _normalize(values: dict[str, Any]) -> dict[str, Any]:
         if normal.get(key) is not None:
             normal[key] = str(normal[key]).lower()
     normal["key_map"] = parse_key_map(normal.get("key_map") or ())
+    if normal.get("position_grid") is not None:
+        normal["position_grid"] = tuple(normal["position_grid"])
     if normal.get("head_prefixes") is not None:
         given = normal["head_prefixes"]
         normal["head_prefixes"] = (given,) if isinstance(given, str) else tuple(given)

@@ -44,7 +44,7 @@ def test_list_that_matches_nothing_says_so_and_succeeds(python):
     ("arguments", "message"),
     [
         (("list", "bakbones"), "no kind of component is called 'bakbones'; did you mean 'backbones'"),
-        (("show", "ResNet3D_TAd"), "no component and no zoo model is called 'ResNet3D_TAd'; did you mean 'ResNet3D_TAda'"),
+        (("show", "ResNet3D_TAd"), "no component and no zoo model is called 'ResNet3D_TAd'; did you mean 'ResNet3D_TAd"),
         (("build", "tada2d_r50_k40"), "no zoo model is called 'tada2d_r50_k40'; did you mean 'tada2d_r50_k400'"),
         (("build", "tada2d_r50_k400", "num_clases=3"), "has no argument 'num_clases'; did you mean 'num_classes'"),
         (("build", "tada2d_r50_k400", "num_classes=x"), "model.head.num_classes: expected int, got 'x' (str)"),

@@ -40,8 +40,8 @@ def test_order_in_the_file_does_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("num_classes: 4", "num_classes: 4, dim: 41", r"model\.yaml:5:58: model\.head\.dim: VideoClassifierHead has dim=41"),
-        ("GlobalAveragePooling", "{type: GlobalAveragePooling, dim: 2}", r"model\.yaml:4:43: model\.neck\.dim: .*dim=2"),
+        ("num_classes: 4", "num_classes: 4, dim: 41", r"yaml:5:58: model\.head\.dim: VideoClassifierHead has dim=41"),
+        ("GlobalAveragePooling", "{type: GlobalAveragePooling, dim: 2}", r"yaml:4:43: model\.neck\.dim: .*dim=2"),
     ],
 )
 def test_a_disagreement_names_both_lines(tmp_path, old, new, message):

@@ -91,7 +91,17 @@ def test_the_set_up_commands_are_exactly_two():
 
 def test_every_variable_of_the_table_is_read_by_the_code():
     root = README.parent
-    sources = "".join(path.read_text() for folder in ("essmc_core", "plugins") for path in (root / folder).rglob("*.py"))
+    files = [path for folder in ("essmc_core", "plugins") for path in (root / folder).rglob("*.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in files)
     variables = re.findall(r"^\| `(ESSMC_\w+)=", README.read_text(), re.MULTILINE)
     assert len(variables) == 8
     assert set(variables) == set(re.findall(r'"(ESSMC_[A-Z_]+)"', sources))
+
+
+DOCS = sorted((README.parent / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=[page.name for page in DOCS])
+def test_snippets_of_the_docs_run(page, tmp_path):
+    for text in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        subprocess.run([sys.executable, "-c", text], check=True, cwd=tmp_path, timeout=300)

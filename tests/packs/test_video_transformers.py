@@ -133,7 +133,7 @@ def test_a_network_can_be_built_for_frames_that_are_not_square() -> None:
 @every_preset
 @pytest.mark.parametrize("size", [(4, 40, 32), (4, 32, 8)])
 def test_sizes_that_are_no_whole_patches_are_refused_with_those_that_work(name: str, size: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="multiples of [12] frames, height 16 and width 16"):
+    with pytest.raises(InputError, match=r"multiples of [12] frames, height 16 and width 16"):
         build(name)(clips(1, *size))
 
 
@@ -324,7 +324,7 @@ def test_drop_path_drops_whole_items_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     branch = torch.ones(4000, 2, 3)
     dropped = DropPath(0.25)(branch)
-    assert set(dropped.flatten(1).amax(1).tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert sorted(set(dropped.flatten(1).amax(1).tolist())) == pytest.approx([0.0, 1 / 0.75])
     assert torch.equal(dropped.amin((1, 2)), dropped.amax((1, 2)))
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.05)
     assert torch.equal(DropPath(0.25).eval()(branch), branch)

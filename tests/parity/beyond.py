@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from essmc_core.weights.source import KeyMap
 from essmc_core.weights.state_dict import map_keys
 from tests.parity.fill import RULE_VERSION, fill_array, make_input, probe
 from tests.parity.golden import FOLDER, Outputs, as_outputs, assert_close, described_state, read_case
 
-KeyMap = Sequence[Sequence[str]]
 # In a whole network some ReLU opens or closes by rounding alone: 1.6e-4 between one thread and several was seen.
 GRADIENT_TOLERANCE = 3e-4
 

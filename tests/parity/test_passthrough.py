@@ -11,6 +11,7 @@ from essmc_core import BACKBONES, MODELS
 from essmc_torchvision.key_maps import from_torchvision, to_torchvision
 from tests.parity.beyond import Parity, Port, scores
 
+
 def classifier(name: str, num_classes: int = 400) -> Callable[[], nn.Module]:
     """Returns what builds a torchvision video model as one of our classifiers."""
 
@@ -24,14 +25,17 @@ def classifier(name: str, num_classes: int = 400) -> Callable[[], nn.Module]:
 
     return build
 
+
 def torchvision_port(name: str, num_classes: int = 400) -> Port:
     """Returns the port of a torchvision video model."""
     maps = (from_torchvision(name, "head.out"), to_torchvision(name, "head.out"))
     return Port(classifier(name, num_classes), *maps, outputs=scores)
 
+
 def timm_port(name: str) -> Port:
     """Returns the port of a timm model without classifier."""
     return Port(lambda: BACKBONES.build(f"timm/{name}"))
+
 
 class TestPassThrough(Parity):
     ports: ClassVar[Mapping[str, Port]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -41,7 +42,7 @@ def former(**arguments: object) -> Port:
 
 
 class TestTAdaConvNeXtV2(Parity):
-    ports = {
+    ports: ClassVar = {
         "tadaconvnextv2_mini": convnext(depths=[1, 1, 2, 1]),
         "tadaconvnextv2_mini_stride1": convnext(
             depths=[1, 2, 1, 1],
@@ -60,7 +61,7 @@ class TestTAdaConvNeXtV2(Parity):
 
 
 class TestTAdaFormer(Parity):
-    ports = {
+    ports: ClassVar = {
         "tadaformer_b16_i64_f8": former(input_size=64),
         "tadaformer_b16_ssv2_d3": former(input_size=64, depth=3, temporally_enhanced=True, double_tada=True),
         "tadaformer_b16_d2_k400_model": Port(

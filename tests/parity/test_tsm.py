@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import pytest
 from torch import nn
@@ -26,7 +27,12 @@ def classifier(resnet: str, num_frames: int, num_classes: int) -> nn.Module:
                 "backbone": {"type": resnet},
             },
             "neck": {"type": "GlobalAveragePooling", "dim": 3},
-            "head": {"type": "VideoClassifierHead", "dim": 2048 if resnet.endswith("50") else 512, "num_classes": num_classes, "dropout_rate": 0.0},
+            "head": {
+                "type": "VideoClassifierHead",
+                "dim": 2048 if resnet.endswith("50") else 512,
+                "num_classes": num_classes,
+                "dropout_rate": 0.0,
+            },
         }
     )
     return model
@@ -38,7 +44,7 @@ def port(resnet: str, num_frames: int, num_classes: int) -> Port:
 
 
 class TestTSM(Parity):
-    ports = {
+    ports: ClassVar = {
         "tsm_r18_16f": port("torchvision/resnet18", 16, 27),
         "tsm_r50_8f": port("torchvision/resnet50", 8, 400),
     }

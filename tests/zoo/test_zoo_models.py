@@ -27,7 +27,9 @@ from essmc_core.recipe import Recipe, read_recipe
 HERE = Path(__file__).parent
 SNAPSHOTS = HERE / "state_dicts.json"
 NARROW: dict[str, dict[str, Any]] = {
-    pattern: how for path in sorted((HERE / "narrow").glob("*.yaml")) for pattern, how in yaml.safe_load(path.read_text()).items()
+    pattern: how
+    for path in sorted((HERE / "narrow").glob("*.yaml"))
+    for pattern, how in yaml.safe_load(path.read_text()).items()
 }
 CLASSES = 5
 
@@ -50,7 +52,7 @@ def _narrow(name: str) -> tuple[Recipe, tuple[int, ...]]:
 
 
 def _groups() -> dict[str, list[str]]:
-    """Returns the names of the models that are the same once made small, by the first of them."""
+    """Returns, by its first name, each set of models that are the same once made small."""
     by_recipe: dict[str, list[str]] = {}
     for name in essmc_core.list_models():
         if _how(name):
@@ -146,9 +148,9 @@ def test_export_takes_any_batch(small):
     batch = torch.export.Dim("batch", min=1, max=64)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(model, (_inputs(shape, 2),), dynamic_shapes=({0: batch},))
+        program = torch.export.export(model, (_inputs(shape, 3),), dynamic_shapes=({0: batch},))
         exported = program.module()
-        for size in (1, 3):
+        for size in (1, 2):
             _assert_equal(exported(_inputs(shape, size)), model(_inputs(shape, size)))
 
 

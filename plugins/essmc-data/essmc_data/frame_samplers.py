@@ -75,9 +75,7 @@ class IntervalSampler:
 class SegmentSampler:
     """One frame of each of ``num_frames`` equal segments (temporal segment networks, Wang et al., ECCV 2016)."""
 
-    def __call__(
-        self, vid_len: int, vid_fps: float, num_frames: int, clip_id: int = 0, num_clips: int = 1
-    ) -> Tensor:
+    def __call__(self, vid_len: int, vid_fps: float, num_frames: int, clip_id: int = 0, num_clips: int = 1) -> Tensor:
         """Returns one frame of each segment.
 
         Args:

@@ -50,7 +50,8 @@ def _forward(conv: nn.Conv3d, input: Tensor) -> Tensor:
         if lowered and torch.is_grad_enabled():
             with torch.autocast("cpu", enabled=False):
                 bias = None if conv.bias is None else conv.bias.float()
-                return conv._conv_forward(input.float(), conv.weight.float(), bias).to(torch.bfloat16)
+                exact: Tensor = conv._conv_forward(input.float(), conv.weight.float(), bias)
+                return exact.to(torch.bfloat16)
     return nn.Conv3d.forward(conv, input)
 
 

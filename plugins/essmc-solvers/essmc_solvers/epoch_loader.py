@@ -31,14 +31,26 @@ class Batch:
     """A batch as the loader gave it.
 
     Attributes:
-        data: inputs by name, tensors on the CPU.
+        index: its place in the pass.
+        data: inputs by name, tensors on the CPU; None where the loader could read none of its items.
         share: this process's part; None where nothing was divided.
         is_last: whether the pass over the data ends with it.
     """
 
+    index: int
     data: Any
     share: Share | None
     is_last: bool
+
+    def count(self, size: int) -> tuple[int, int]:
+        """Returns how many items count here, and in all processes.
+
+        Args:
+            size: how many the model saw; fewer than planned, where some could not be read.
+        """
+        if self.share is None:
+            return size, size
+        return (size, self.share.total) if self.share.own else (0, self.share.total)
 
 
 class _Planned:
@@ -113,11 +125,12 @@ class EpochLoader:
         """Yields the batches of a pass.
 
         Args:
-            epoch: which pass; datasets with ``set_epoch`` are told.
+            epoch: which pass; datasets and samplers with ``set_epoch`` are told.
             start: batches to leave out.
         """
-        if hasattr(self.dataset, "set_epoch"):
-            self.dataset.set_epoch(epoch)
+        set_epoch = getattr(self.dataset, "set_epoch", None)
+        if set_epoch is not None:
+            set_epoch(epoch)
         return self._read_indexed(epoch, start) if self._indexed is not None else self._read_stream(epoch, start)
 
     def fetch(self, epoch: int, index: int) -> Any:
@@ -133,8 +146,13 @@ class EpochLoader:
         self._plan.batches = [indices for indices, _ in planned]
         with seeded(mixed_seed(self.seed, epoch, start)):  # workers take their seeds from here
             loaded = iter(self._indexed)
-        for number, (_, share) in enumerate(planned, start=1):
-            yield Batch(next(loaded), share, number == len(planned))
+        readable = not planned
+        for index, (_, share) in enumerate(planned, start=start):
+            data = next(loaded)
+            readable |= data is not None
+            yield Batch(index, data, share, index + 1 == start + len(planned))
+        if not readable:
+            raise DataError("no batch of this pass could be read", hint="The warnings above name the files.")
 
     def _read_stream(self, epoch: int, start: int) -> Iterator[Batch]:
         with seeded(mixed_seed(self.seed, epoch)):
@@ -144,18 +162,21 @@ class EpochLoader:
         whole = (group[self.rank] for group in groups if len(group) == self.world)
         following = itertools.islice(whole, start, None)
         held = next(following, None)
-        while held is not None:
+        for index in itertools.count(start):
+            if held is None:
+                return
             current, held = held, next(following, None)
-            yield Batch(current, None, held is None)
+            yield Batch(index, current, None, held is None)
 
     def _divided(self, epoch: int) -> list[tuple[Sequence[Any], Share | None]]:
         """Returns this process's part of each batch of a pass."""
         assert self._indexed is not None
         seed = mixed_seed(self.seed, epoch)
         for sampler in self.samplers():
-            generator = getattr(sampler, "generator", None)
-            if generator is not None:
-                generator.manual_seed(seed)
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
+            if getattr(sampler, "generator", None) is not None:
+                sampler.generator.manual_seed(seed)
         with seeded(seed):
             batches = [list(batch) for batch in self.loader.batch_sampler]  # type: ignore[attr-defined]
         if self.world == 1:
@@ -171,14 +192,15 @@ class EpochLoader:
 
     def _with_planned_batches(self, loader: Iterable[Any]) -> DataLoader[Any] | None:
         """Returns a loader of the same kind whose batches are planned, None where batches are not made of indices."""
-        if not isinstance(loader, DataLoader) or type(loader).__iter__ is not DataLoader.__iter__:
+        if not isinstance(loader, DataLoader):
             return None
         if isinstance(loader.dataset, IterableDataset) or loader.batch_sampler is None:
             return None
         workers: dict[str, Any] = {}
         if loader.num_workers:
-            # Workers that outlive an epoch would keep the dataset as it was in the epoch before.
-            persistent = loader.persistent_workers and not hasattr(loader.dataset, "set_epoch")
+            # Workers that outlive an epoch keep the dataset as it was, unless it shares its epoch with them.
+            follows = hasattr(loader.dataset, "share") or not hasattr(loader.dataset, "set_epoch")
+            persistent = loader.persistent_workers and follows
             workers = {
                 "prefetch_factor": loader.prefetch_factor,
                 "persistent_workers": persistent,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from essmc_core import Hook as HookConfig
-from essmc_core import Model
+from essmc_core import Hook, Model
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
-from essmc_solvers.engine import Precision
 from essmc_solvers.evaluation_pass import EvaluationPass
-from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.log import LogHook
 from essmc_solvers.solver import BaseSolver
 
@@ -41,7 +39,7 @@ class EvaluationSolver(BaseSolver):
         model: Model,
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
-        hooks: list[HookConfig] | dict[str, HookConfig] | None = None,
+        hooks: list[Hook] | dict[str, Hook] | None = None,
         default_hooks: bool = True,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
@@ -49,7 +47,7 @@ class EvaluationSolver(BaseSolver):
         extra_keys: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
-        mixed_precision: Precision = "no",
+        mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
     ) -> None:
         super().__init__(
@@ -68,7 +66,7 @@ class EvaluationSolver(BaseSolver):
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
         self.model = self.module.to(self.accelerator.device)
 
-    def default_hooks(self) -> list[Hook]:
+    def default_hooks(self) -> list[BaseHook]:
         """Returns the hooks of every evaluation."""
         return [LogHook()]
 

@@ -13,7 +13,7 @@ from essmc_core import METRICS
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
-from essmc_solvers.engine import gather_objects
+from essmc_solvers.engine import autocast, gather_objects
 from essmc_solvers.epoch_loader import Batch
 
 if TYPE_CHECKING:
@@ -68,9 +68,12 @@ class EvaluationPass:
         collected: list[dict[str, list[Any]]] = []
         solver.call("before_all_iter")
         for batch in solver._timed(solver.loaders["eval"].batches(0)):
+            if batch.data is None:
+                continue
+            solver.iter = batch.index
             solver._take_batch(batch)
             solver.call("before_iter")
-            with solver.accelerator.autocast():
+            with autocast(solver.accelerator):
                 solver.iter_outputs = _named(model(**solver._inputs()))
             collected.append(self._take(solver, batch))
             solver.iter += 1
@@ -83,8 +86,7 @@ class EvaluationPass:
 
     def _take(self, solver: BaseSolver, batch: Batch) -> dict[str, list[Any]]:
         outputs = solver.iter_outputs
-        size = _batch_size(outputs, solver.batch)
-        own = size if batch.share is None else batch.share.own
+        own, solver.iter_items = batch.count(_batch_size(outputs, solver.batch))
         solver.means.add({key: value for key, value in outputs.items() if key != "batch_size"}, own)
         merged = {**solver.batch, **outputs}
         return {key: _rows(_look_up(merged, key), own) for key in self._keys}

@@ -81,7 +81,8 @@ class LabelCheck:
             wrong &= labels != self._ignored
         if wrong.any():
             row = int(wrong.nonzero()[0])
+            found = f"item {row} of {describe} has the label {int(labels[row])}"
             raise LabelError(
-                f"item {row} of {describe} has the label {int(labels[row])}, but the model's classes are 0 to {count - 1}",
+                f"{found}, but the model's classes are 0 to {count - 1}",
                 hint="Labels count from 0; num_classes of the model must be above the largest.",
             )

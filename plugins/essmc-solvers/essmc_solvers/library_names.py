@@ -8,7 +8,7 @@ from essmc_core.sources import source_text
 
 _ALL = re.compile(r"^__all__(?::[^=]*)? = \[(.*?)\]", re.DOTALL | re.MULTILINE)
 _QUOTED = re.compile(r"""["'](\w+)["']""")
-_TIMM_OPTIMIZER = re.compile(r"""OptimInfo\(\s*name=["'](\w+)["']""")
+_TIMM_OPTIMIZER = re.compile(r"""(?:OptimInfo\(\s*(?:name=)?|register_alias\()["'](\w+)["']""")
 _TIMM_SCHEDULER = re.compile(r"^from \.\w+ import (\w+)Scheduler\b", re.MULTILINE)
 _BASES = ("Optimizer", "LRScheduler")
 

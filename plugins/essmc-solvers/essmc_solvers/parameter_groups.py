@@ -147,7 +147,7 @@ def _norm_parameters(model: nn.Module) -> set[str]:
 
 def _own_no_decay(model: nn.Module) -> list[str]:
     """Returns what modules themselves, as timm's do, want to have no weight decay."""
-    names = []
+    names: list[str] = []
     for prefix, module in model.named_modules():
         listed = getattr(module, "no_weight_decay", None)
         if callable(listed):

@@ -37,7 +37,8 @@ class RunningMeans:
             return
         for name, value in values.items():
             if isinstance(value, torch.Tensor):
-                if value.numel() == 1 and not value.is_complex():
+                # A model may give its loss as (1,); one row of scores is no scalar.
+                if value.ndim == 0 or (name == "loss" and value.numel() == 1):
                     self._pending.append((name, value.detach(), weight))
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
                 self._pending.append((name, value, weight))

@@ -49,6 +49,7 @@ class BaseSolver(ABC):
         mode: ``train`` or ``eval``, and empty before either.
         batch: inputs of this iteration by name, on the device, ``meta`` included.
         iter_outputs: what the model gave for them.
+        iter_items: items of this iteration, in all processes.
         epoch_outputs: means over the last pass, by mode and name.
         data_seconds: time spent waiting for data in this pass.
     """
@@ -89,6 +90,7 @@ class BaseSolver(ABC):
         self.mode = ""
         self.batch: Mapping[str, Any] = {}
         self.iter_outputs: Any = None
+        self.iter_items = 0
         self.epoch_outputs: dict[str, dict[str, float]] = {}
         self.data_seconds = 0.0
         self._labels = LabelCheck(self.module)

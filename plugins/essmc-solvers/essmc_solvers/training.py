@@ -11,17 +11,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from essmc_core import Hook as HookConfig
-from essmc_core import Model
+from essmc_core import Hook, Model
 from essmc_core.errors import ConfigError
 from essmc_core.module import check_train_output
 from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
-from essmc_solvers.engine import Precision, synchronize_batch_norms
+from essmc_solvers.engine import autocast, steps_plainly, synchronize_batch_norms
 from essmc_solvers.epoch_loader import Batch
+from essmc_solvers.errors import DataError
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.backward import BackwardHook
-from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.checkpoint import CheckpointHook
 from essmc_solvers.hooks.dist_sampler import DistSamplerHook
 from essmc_solvers.hooks.log import LogHook
@@ -84,7 +84,7 @@ class TrainValSolver(BaseSolver):
         logger: logging.Logger | None = None,
         max_epochs: int = 1,
         num_folds: int = 1,
-        hooks: list[HookConfig] | dict[str, HookConfig] | None = None,
+        hooks: list[Hook] | dict[str, Hook] | None = None,
         default_hooks: bool = True,
         eval_interval: int = 1,
         do_final_eval: bool | None = None,
@@ -101,7 +101,7 @@ class TrainValSolver(BaseSolver):
         on_nan: Literal["stop", "skip"] = "stop",
         seed: int = 0,
         device: str = "auto",
-        mixed_precision: Precision = "no",
+        mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
     ) -> None:
         super().__init__(
@@ -135,7 +135,7 @@ class TrainValSolver(BaseSolver):
             self.module = synchronize_batch_norms(self.module, self.accelerator)
         self._prepare_training(optimizer, lr_scheduler, GroupRules(param_groups, bn_weight_decay, no_decay))
 
-    def default_hooks(self) -> list[Hook]:
+    def default_hooks(self) -> list[BaseHook]:
         """Returns the hooks of every training."""
         return [BackwardHook(), LogHook(), LrHook(), CheckpointHook(), DistSamplerHook()]
 
@@ -170,25 +170,33 @@ class TrainValSolver(BaseSolver):
 
     def forward_train(self) -> Mapping[str, Any]:
         """Runs the model on this iteration's batch in train mode and checks what it returns."""
-        with self.accelerator.autocast():
+        with autocast(self.accelerator):
             return check_train_output(self.model(**self._inputs()))
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds the gradients of a loss."""
+        if self.steps_plainly:
+            loss.backward(create_graph=self._second_order)  # type: ignore[no-untyped-call,unused-ignore]
+        else:
+            self.accelerator.backward(loss, create_graph=self._second_order)
 
     @property
     def trained_parameters(self) -> list[nn.Parameter]:
         """The parameters of all optimizers."""
-        optimizers = self.optimizers.values()
-        return [parameter for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]]
-
-    @property
-    def second_order(self) -> bool:
-        """Whether an optimizer differentiates the gradients again."""
-        raw = (getattr(optimizer, "optimizer", optimizer) for optimizer in self.optimizers.values())
-        return any(getattr(optimizer, "is_second_order", False) for optimizer in raw)
+        groups = (group for optimizer in self.optimizers.values() for group in optimizer.param_groups)
+        return [parameter for group in groups for parameter in group["params"]]
 
     def _prepare_training(self, optimizer: Any, lr_scheduler: Any, rules: GroupRules) -> None:
         raw = build_optimizers(self.module, optimizer, rules)
         self.model, *prepared = self.accelerator.prepare(self.module, *raw.values())
-        self.optimizers: dict[str, Any] = dict(zip(raw, prepared, strict=True))
+        self.steps_plainly = steps_plainly(self.accelerator)
+        self.optimizers: dict[str, Any] = raw if self.steps_plainly else dict(zip(raw, prepared, strict=True))
+        if not self.is_fsdp:
+            # Accelerate wraps `forward` for mixed precision; autocast is entered here instead, so that the model stays
+            # as it was for whoever uses it after the run.
+            for name in ("forward", "_original_forward"):
+                self.module.__dict__.pop(name, None)
+        self._second_order = any(getattr(optimizer, "is_second_order", False) for optimizer in raw.values())
         # Schedules hold on to the optimizer itself, which accelerate wraps.
         self.lr_schedulers = build_schedulers(raw, lr_scheduler)
         self._eval_model = self.model if self.is_fsdp else self.accelerator.unwrap_model(self.model)
@@ -233,17 +241,24 @@ class TrainValSolver(BaseSolver):
             start -= skipped
             for batch in loader.batches(self.epoch + fold, skipped):
                 batch.is_last = batch.is_last and fold + 1 == self.num_folds
-                yield batch
+                batch.index += fold * length
+                if batch.data is not None:
+                    yield batch
+                elif loader.world > 1:
+                    raise DataError(
+                        f"no item of batch {batch.index} could be read, and the other processes wait for this one",
+                        hint="Let the dataset replace what it cannot read (on_error: replace), or stop.",
+                    )
 
     def _iterate(self, batch: Batch) -> None:
+        self.iter = batch.index
         self._take_batch(batch)
         self.is_step_end = (self.iter + 1) % self.accumulate_steps == 0 or batch.is_last
         self.call("before_iter")
         with contextlib.nullcontext() if self.is_step_end else self.accelerator.no_sync(self.model):
             with self._nan_guard.watching(self):
                 self.iter_outputs = self.forward_train()
-                share = batch.share
-                weight = int(self.iter_outputs["batch_size"]) if share is None else share.own
+                weight, self.iter_items = batch.count(int(self.iter_outputs["batch_size"]))
                 self.scaled_loss = self._scale(self.iter_outputs["loss"], batch)
                 self.iter_skipped = self._nan_guard.is_bad(self, batch)
             if not self.iter_skipped:

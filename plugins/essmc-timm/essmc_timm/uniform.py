@@ -38,7 +38,7 @@ def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
 
 
 def _features(stated: Sequence[Any], width: int) -> list[FeatureInfo]:
-    """timm's features, the last one being the final map: after a last convolution or norm where there is one."""
+    """Returns timm's features, the final map, after a last convolution or norm, as the last one."""
     found = [FeatureInfo(one["module"], one["num_chs"], int(one["reduction"])) for one in stated]
     if found[-1].channels != width:
         found.append(FeatureInfo("features", width, found[-1].reduction))

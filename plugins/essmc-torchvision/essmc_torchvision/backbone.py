@@ -75,7 +75,7 @@ def _as_trunk(model: nn.Module, model_name: str, in_chans: int, pool: bool) -> n
     family = _FAMILIES.get(type(model))
     if family is None:
         raise ConfigError(
-            f"torchvision/{model_name} is of the family {type(model).__name__}, which this essmc-torchvision does not know",
+            f"torchvision/{model_name} is of a family that this version does not know, {type(model).__name__}",
             hint="a newer essmc-torchvision may",
         )
     # The class is exchanged rather than the module wrapped, so that its keys stay torchvision's.

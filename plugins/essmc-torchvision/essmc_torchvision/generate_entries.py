@@ -55,7 +55,10 @@ def entry(model_name: str, weights: WeightsEnum) -> dict[str, Any]:
     (dataset, _), *_ = _datasets(meta)
     head_path = "head.out" if video else "head.fc"
     licence = "CC-BY-NC-4.0" if "SWAG" in weights.name else "BSD-3-Clause"
+    # torchvision counts operations on 16 frames whatever it evaluates on; `essmc verify --write` fills in the rest.
+    cost = {"cost": {"at": [3, 16, *weights.transforms().crop_size]}} if video else {}
     return {
+        **cost,
         "summary": f"{model_name} of torchvision, {dataset} ({weights.name})",
         "model": _model(model_name, weights, video),
         "input": _video_input(weights) if video else _image_input(weights),
@@ -67,7 +70,13 @@ def entry(model_name: str, weights: WeightsEnum) -> dict[str, Any]:
             "key_map": [list(pair) for pair in from_torchvision(model_name, head_path)],
         },
         "results": [
-            {"dataset": name, "metric": metric, "value": value, "protocol": _protocol(weights), "source": meta["recipe"]}
+            {
+                "dataset": name,
+                "metric": metric,
+                "value": value,
+                "protocol": _protocol(weights),
+                "source": meta["recipe"],
+            }
             for name, metrics in ((_datasets(meta)[0][0], next(iter(meta["_metrics"].values()))),)
             for metric, value in metrics.items()
         ],
@@ -94,7 +103,6 @@ def _model(model_name: str, weights: WeightsEnum, video: bool) -> dict[str, Any]
         backbone["model_args"] = arguments
     head = {
         "type": "VideoClassifierHead" if video else "ClassifierHead",
-        "dim": layer.weight.shape[1],
         "num_classes": layer.weight.shape[0],
         "dropout_rate": _dropout(original, model_name),
     }
@@ -162,7 +170,8 @@ def _protocol(weights: WeightsEnum) -> str:
     transform = weights.transforms()
     if isinstance(transform, VideoClassification):
         frames, stride, clips = _sampling(weights)
-        return f"{clips} clips of {frames} frames, {stride} apart, centre crop, as torchvision states"
+        counted = "1 clip" if clips == 1 else f"{clips} clips"
+        return f"{counted} of {frames} frames, {stride} apart, centre crop, as torchvision states"
     return f"one centre crop of {transform.crop_size[0]} from {transform.resize_size[0]}, as torchvision states"
 
 

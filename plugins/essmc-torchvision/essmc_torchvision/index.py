@@ -12,7 +12,7 @@ from typing import Literal
 from essmc_core.errors import MissingDependency
 
 _STAR_IMPORT = re.compile(r"^from \.(\w+) import \*", re.MULTILINE)
-# The decorator may carry a name of its own; other decorators, over several lines, may stand between it and the function.
+# The decorator may carry a name of its own; others, over several lines, may stand between it and the function.
 _MODEL = re.compile(
     r"^@register_model\((?:name=)?(?:[\"'](\w+)[\"'])?\)\n(?:(?:@|[ \t]|\)).*\n)*def (\w+)\(", re.MULTILINE
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,10 @@ class Trunk(nn.Module):
     feature_rank: int
     pooled: bool
 
+    if TYPE_CHECKING:
+        # The modules are torchvision's, which has no type information.
+        def __getattr__(self, name: str) -> Any: ...
+
     def adopt(self, pool: bool, in_chans: int) -> None:
         """Drops the last layer, or with ``pool=False`` the whole head, and states the widths."""
         self.in_chans, self.pooled = in_chans, pool
@@ -72,9 +76,9 @@ class Trunk(nn.Module):
         owner_path, _, name = (self.LAST or self.HEAD).rpartition(".")
         owner = self.get_submodule(owner_path)
         layer: Any = getattr(owner, name)
-        if isinstance(owner, nn.Sequential) and name.isdigit() and int(name) > 0:
-            if isinstance(owner[int(name) - 1], nn.Dropout):
-                owner[int(name) - 1] = nn.Identity()
+        for holder, place in ((owner, str(int(name) - 1) if name.isdigit() else ""), (self, "dropout")):
+            if isinstance(getattr(holder, place, None), nn.Dropout):
+                setattr(holder, place, nn.Identity())
         setattr(owner, name, nn.Identity())
         return int(layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels)
 

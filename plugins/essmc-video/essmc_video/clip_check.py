@@ -38,7 +38,7 @@ def _hint(video: Tensor, in_chans: int) -> str:
             return "time comes after channels: video.transpose(1, 2)"
         if video.shape[4] == in_chans:
             return "channels come second: video.permute(0, 4, 1, 2, 3)"
-        return "build the backbone with num_input_channels equal to the clips' channels"
+        return "build the backbone for as many input channels as the clips have"
     if not video.is_floating_point():
         return "scale pixels to floats first: video.float() / 255"
     return "layout is batch, channels, time, height, width"

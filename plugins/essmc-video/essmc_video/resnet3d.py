@@ -13,7 +13,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv_chain import Triple, strides
 from essmc_video.residual_stage import Base3DResStage
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.weight_init import initialize
 
 BLOCKS_PER_STAGE = {

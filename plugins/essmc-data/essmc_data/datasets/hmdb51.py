@@ -11,11 +11,58 @@ from essmc_data.errors import DatasetNotFound
 from essmc_data.sources import join, read_annotation
 
 # The numbering of published checkpoints, which is nearly alphabetical.
-HMDB51_CLASSES = tuple(
-    """brush_hair cartwheel catch chew clap climb_stairs climb dive draw_sword dribble drink eat fall_floor fencing
-    flic_flac golf handstand hit hug jump kick_ball kick kiss laugh pick pour pullup punch push pushup ride_bike
-    ride_horse run shake_hands shoot_ball shoot_bow shoot_gun sit situp smile smoke somersault stand swing_baseball
-    sword_exercise sword talk throw turn walk wave""".split()
+HMDB51_CLASSES = (
+    "brush_hair",
+    "cartwheel",
+    "catch",
+    "chew",
+    "clap",
+    "climb_stairs",
+    "climb",
+    "dive",
+    "draw_sword",
+    "dribble",
+    "drink",
+    "eat",
+    "fall_floor",
+    "fencing",
+    "flic_flac",
+    "golf",
+    "handstand",
+    "hit",
+    "hug",
+    "jump",
+    "kick_ball",
+    "kick",
+    "kiss",
+    "laugh",
+    "pick",
+    "pour",
+    "pullup",
+    "punch",
+    "push",
+    "pushup",
+    "ride_bike",
+    "ride_horse",
+    "run",
+    "shake_hands",
+    "shoot_ball",
+    "shoot_bow",
+    "shoot_gun",
+    "sit",
+    "situp",
+    "smile",
+    "smoke",
+    "somersault",
+    "stand",
+    "swing_baseball",
+    "sword_exercise",
+    "sword",
+    "talk",
+    "throw",
+    "turn",
+    "walk",
+    "wave",
 )
 _SPLIT_OF = {"1": "train", "2": "test"}
 

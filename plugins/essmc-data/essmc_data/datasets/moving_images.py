@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core import Transform
@@ -28,7 +29,7 @@ class MovingImages(MapDataset):
 
     The pseudo motion of MoSI (Huang et al., CVPR 2021) in its simplest form. No single frame tells the class, so that
     a network without temporal kernels stays at chance. Clips are made on the fly, fresh in every epoch of training and
-    the same in every evaluation, each from (seed, epoch, index) alone. Pictures of evaluation are not those of training.
+    the same in every evaluation, each from (seed, epoch, index) alone; the two share no picture.
 
     Args:
         pictures: ``digits`` (scikit-learn's), or a folder or URL of images.
@@ -77,8 +78,14 @@ class MovingImages(MapDataset):
         self.velocities = np.array([(0, 0), *((y * v, x * v) for y, x in _DIRECTIONS.values() for v in speeds)])
         self.classes = ("static", *(f"{name} {speed}" for name in _DIRECTIONS for speed in speeds))
         self._margin = max(speeds) * (num_frames - 1)
-        self.fields = self._normalised(self._fields(pictures), channels, mean, std)
-        self.picture_ids = self._split(len(self.fields), test_share)
+        self.channels = channels
+        fields = self._fields(pictures)
+        if fields.shape[1] > channels:
+            fields = fields.mean(1, keepdim=True)
+        self._side = fields.shape[-1]
+        # Constants, since statistics of a clip would tell standing pictures from moving ones.
+        self._planes = [plane.flatten() for plane in fields.sub_(mean).div_(std).unbind(1)]
+        self.picture_ids = self._split(len(fields), test_share)
         self.clips = clips or len(self.classes) * len(self.picture_ids)
         self._has_pipeline = pipeline is not None
         self.pipeline = as_transform(pipeline)
@@ -86,7 +93,7 @@ class MovingImages(MapDataset):
 
     def _fields(self, pictures: str) -> Tensor:
         """Returns the fields (N, C, H, W) that clips are cut from."""
-        side = self.size if self.motion == "torus" else self.size + 2 * self._margin
+        side = self.size if self.motion == "torus" else self.size + 2 * self._margin + self.size // 2
         if pictures != DIGITS:
             return load_pictures(pictures, side)
         if self.motion == "window":
@@ -95,14 +102,7 @@ class MovingImages(MapDataset):
         rest = side - digits.shape[-1]
         return torch.nn.functional.pad(digits, (0, rest, 0, rest))
 
-    @staticmethod
-    def _normalised(fields: Tensor, channels: int, mean: float, std: float) -> Tensor:
-        # Constants, since statistics of a clip would tell standing pictures from moving ones.
-        if fields.shape[1] > channels:
-            fields = fields.mean(1, keepdim=True)
-        return fields.sub(mean).div(std).expand(-1, channels, -1, -1).contiguous()
-
-    def _split(self, pictures: int, test_share: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _split(self, pictures: int, test_share: float) -> NDArray[np.int64]:
         order = np.argsort(mix(_SPLIT_SALT, np.arange(pictures)))
         held_out = max(1, round(pictures * test_share))
         if held_out >= pictures:
@@ -143,12 +143,12 @@ class MovingImages(MapDataset):
 
     def _render(
         self,
-        pictures: np.ndarray[tuple[int], np.dtype[np.int64]],
-        velocities: np.ndarray[tuple[int, int], np.dtype[np.int64]],
-        starts: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
+        pictures: NDArray[np.int64],
+        velocities: NDArray[np.int64],
+        starts: NDArray[np.uint64],
     ) -> Tensor:
         """Returns clips (B, C, T, H, W): one look-up of all pixels."""
-        side = self.fields.shape[-1]
+        side = self._side
         travelled = velocities[:, :, None] * np.arange(self.num_frames)
         if self.motion == "torus":
             begin = (starts % np.uint64(side)).astype(np.int64)
@@ -160,15 +160,8 @@ class MovingImages(MapDataset):
         places = (offsets[..., None] + torch.arange(self.size)) % side
         rows, columns = places[:, 0, :, :, None], places[:, 1, :, None, :]
         flat = torch.from_numpy(pictures)[:, None, None, None] * side**2 + rows * side + columns
-        channels = self.fields.shape[1]
-        if channels == 3 and self.fields.stride(1) and self._is_grey:
-            return self.fields[:, 0].reshape(-1)[flat][:, None].expand(-1, channels, -1, -1, -1)
-        planes = [self.fields[:, channel].reshape(-1)[flat] for channel in range(channels)]
-        return torch.stack(planes, 1)
-
-    @property
-    def _is_grey(self) -> bool:
-        return False
+        planes = [plane[flat] for plane in self._planes]
+        return torch.stack(planes, 1).expand(-1, self.channels, -1, -1, -1)
 
     def _through_pipeline(self, item: Item, key: int, epoch: int) -> Item:
         item["meta"]["mode"] = self.mode

@@ -17,6 +17,7 @@ from essmc_data.sources import join, list_files
 from essmc_data.transforms.load_image import read_picture
 
 DIGITS = "digits"
+_DIGITS_FILE = "datasets/data/digits.csv.gz"
 
 
 def load_digits(side: int) -> Tensor:
@@ -27,17 +28,16 @@ def load_digits(side: int) -> Tensor:
     """
     # Importing scikit-learn takes a second, for a table that numpy reads.
     spec = find_spec("sklearn")
-    file = Path(spec.submodule_search_locations[0], "datasets/data/digits.csv.gz") if _is_package(spec) else None
-    if file is None or not file.is_file():
-        raise MissingDependency("The digits come with scikit-learn, which is not installed.", hint="pip install scikit-learn")
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    file = next((path for folder in folders if (path := Path(folder, _DIGITS_FILE)).is_file()), None)
+    if file is None:
+        raise MissingDependency(
+            "The digits come with scikit-learn, which is not installed.", hint="pip install scikit-learn"
+        )
     table = np.loadtxt(file, delimiter=",", dtype=np.float32)
     digits = torch.from_numpy(table[:, :-1]).view(-1, 1, 8, 8) / 16
     scaled: Tensor = functional.resize(digits, [side, side], antialias=True)
     return scaled.clamp_(0, 1)
-
-
-def _is_package(spec: object) -> bool:
-    return bool(getattr(spec, "submodule_search_locations", None))
 
 
 def load_pictures(folder: str, side: int) -> Tensor:

@@ -24,7 +24,7 @@ class SharedState:
 
     def share(self) -> None:
         """Moves the values to shared memory; to be called before workers start."""
-        self._values.share_memory_()
+        self._values.share_memory_()  # type: ignore[no-untyped-call,unused-ignore]
 
     @property
     def seed(self) -> int:

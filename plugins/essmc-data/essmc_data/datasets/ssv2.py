@@ -62,7 +62,7 @@ class SSV2(AnnotatedVideoDataset):
         if "template" in entry:
             template = entry["template"].replace("[", "").replace("]", "")
             if template not in labels:
-                raise DatasetNotFound(f"The labels of Something-Something V2 have no {template!r} (video {entry['id']}).")
+                raise DatasetNotFound(f"Video {entry['id']} has a template that is not among the labels: {template!r}.")
             label = labels[template]
         return Sample(f"{entry['id']}.{self.video_format}", label, {"id": entry["id"]})
 

@@ -18,7 +18,7 @@ _LABELS = ("label", "gt_label", "class", "target")
 
 
 class VideoCsv(VideoDataset):
-    """Videos of a list file. Three forms are told apart by its first line:
+    """Videos of a list file, of three forms that are told apart by its first line.
 
     - ``path label`` with a space, a tab, a comma or a semicolon between, without a header (PySlowFast, MMAction);
     - a header with the columns ``path`` and ``label``;

@@ -57,6 +57,11 @@ def read_table(container: Any, stream: Any, path: str | None) -> tuple[FrameTabl
     return table, True
 
 
+def forget() -> None:
+    """Drops all tables that were kept."""
+    _cache.clear()
+
+
 def _scan(container: Any, stream: Any) -> FrameTable:
     times: list[int | None] = []
     keys: list[int | None] = []

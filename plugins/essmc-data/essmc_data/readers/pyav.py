@@ -39,25 +39,35 @@ class PyAVReader(VideoReader):
         if threads is None:
             threads = 1 if get_worker_info() is not None else (os.cpu_count() or 1)
         self._threads = threads
-        source = locate(path)
+        self._source = locate(path)
+        self._open()
         try:
-            self._container: Any = av.open(source)
-        except _DECODING_ERRORS as error:
-            raise UnreadableInput(f"{path} is not a video that can be read: {error}.") from error
-        try:
-            self._stream = self._video_stream()
-            self._table, self._moved = read_table(
-                self._container, self._stream, source if isinstance(source, str) else None
-            )
+            known = self._source if isinstance(self._source, str) else None
+            self._table, self._moved = read_table(self._container, self._stream, known)
         except _DECODING_ERRORS as error:
             self._container.close()
-            if isinstance(error, UnreadableInput):
-                raise
             raise UnreadableInput(f"{path} cannot be read as a video: {error}.") from error
+        # Frames are counted from the beginning where the container has no times, or seeking in it went astray.
+        self._counts = self._table.pts is None
         if not len(self):
             self._container.close()
             raise UnreadableInput(f"{path} has no frame that can be decoded.")
         self._reformatter = VideoReformatter()
+
+    def _open(self) -> None:
+        """Opens the file at its beginning."""
+        if not isinstance(self._source, str):
+            self._source.seek(0)
+        try:
+            self._container: Any = av.open(self._source)
+        except _DECODING_ERRORS as error:
+            raise UnreadableInput(f"{self.path} is not a video that can be read: {error}.") from error
+        try:
+            self._stream = self._video_stream()
+        except UnreadableInput:
+            self._container.close()
+            raise
+        self._moved = False
 
     def _video_stream(self) -> Any:
         if not self._container.streams.video:
@@ -94,11 +104,13 @@ class PyAVReader(VideoReader):
             UnreadableInput: a frame cannot be decoded.
         """
         try:
-            if self._table.pts is None:
-                yield from self._counted(indices)
-            else:
-                for run in self._runs(indices):
-                    yield from self._run(run)
+            done = 0
+            for frame in self._sought(indices):
+                yield frame
+                done += 1
+            if done < len(indices):
+                self._counts = True
+                yield from self._counted(indices[done:])
         except _DECODING_ERRORS as error:
             if isinstance(error, UnreadableInput):
                 raise
@@ -115,19 +127,18 @@ class PyAVReader(VideoReader):
         if run:
             yield run
 
-    def _run(self, run: list[int]) -> Iterator[Frame]:
-        """Yields frames that follow one seek; from the beginning where seeking or skipping did not lead to them."""
-        done = 0
-        start = self._table.keyframe_of(run[0])
-        for frame in self._decode(run, start, skip=self._stream.codec_context.name in _SKIPS_EXACTLY):
-            yield frame
-            done += 1
-        if done < len(run):
-            for frame in self._decode(run[done:], 0, skip=False):
+    def _sought(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Yields frames by seeking, and stops at the first that is not found where it should be."""
+        if self._counts:
+            return
+        skip = self._stream.codec_context.name in _SKIPS_EXACTLY
+        for run in self._runs(indices):
+            done = 0
+            for frame in self._decode(run, self._table.keyframe_of(run[0]), skip=skip):
                 yield frame
                 done += 1
-        if done < len(run):
-            raise UnreadableInput(f"Frame {run[done]} of {self.path} cannot be decoded.")
+            if done < len(run):
+                return
 
     def _decode(self, run: list[int], keyframe: int, *, skip: bool) -> Iterator[Frame]:
         """Yields the frames of ``run`` from its first on, and stops at the first that does not come."""
@@ -135,7 +146,8 @@ class PyAVReader(VideoReader):
         assert pts is not None
         times = [int(pts[index]) for index in run]
         wanted, due = set(times), 0
-        self._seek(int(pts[keyframe]) if keyframe else None)
+        if keyframe or self._moved:
+            self._seek(int(pts[keyframe]))
         codec = self._stream.codec_context
         skipping = False
         try:
@@ -158,7 +170,7 @@ class PyAVReader(VideoReader):
     def _counted(self, indices: Sequence[int]) -> Iterator[Frame]:
         """Yields frames of a stream without times, counting from its beginning."""
         remaining, due = list(indices), 0
-        self._seek(None)
+        self._restart()
         self._moved = True
         for number, frame in enumerate(self._container.decode(self._stream)):
             if number == remaining[due]:
@@ -168,19 +180,23 @@ class PyAVReader(VideoReader):
                     return
         raise UnreadableInput(f"Frame {remaining[due]} of {self.path} cannot be decoded.")
 
-    def _seek(self, pts: int | None) -> None:
-        if pts is not None:
+    def _seek(self, pts: int) -> None:
+        try:
             self._container.seek(pts, stream=self._stream, backward=True)
-        elif self._moved:
-            start = self._stream.start_time or 0
-            # Packets of the first frames may be stamped before the time at which the stream starts.
-            self._container.seek(min(0, start), stream=self._stream, backward=True, any_frame=False)
+        except _DECODING_ERRORS:
+            # Some containers cannot seek; decoding from the beginning leads there, too.
+            self._restart()
+
+    def _restart(self) -> None:
+        if self._moved:
+            self._container.close()
+            self._open()
 
     def _picture(self, frame: Any) -> Frame:
         if frame.is_corrupt:
             raise UnreadableInput(f"{self.path} is damaged.")
         plane = self._reformatter.reformat(frame, format="rgb24").planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         picture = rows[:, : plane.width * 3].reshape(plane.height, plane.width, 3)
         # Counter-clockwise degrees by which a player turns the picture; phones film sideways. Old PyAV does not tell.
         turn = getattr(frame, "rotation", 0)

@@ -67,7 +67,8 @@ class VideoReader(ABC):
             if frames is None:
                 frames = torch.empty((len(distinct), *frame.shape), dtype=torch.uint8)
             if frames.shape[1:] != frame.shape:
-                raise UnreadableInput(f"{self.path} changes its size from {tuple(frames.shape[1:3])} to {frame.shape[:2]}.")
+                sizes = f"{tuple(frames.shape[1:3])} to {frame.shape[:2]}"
+                raise UnreadableInput(f"{self.path} changes its size from {sizes}.")
             frames.numpy()[position] = frame
         if frames is None:
             raise UnreadableInput(f"No frame of {self.path} was asked for.")
@@ -84,7 +85,7 @@ class VideoReader(ABC):
         places = {index: place for place, index in enumerate(distinct)}
         return torch.tensor([places[index] for index in wanted]), distinct
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not every reader holds a file open
         """Closes the file."""
 
     def __enter__(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Backend, Item, VideoTransform, per_frame
+from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
 
 CROP_MODES = ("cc", "ll", "rr", "tl", "tr", "bl", "br", "cl", "cr")
@@ -57,7 +57,7 @@ class AutoResizedCropVideo(VideoTransform):
         size: int | Sequence[int],
         scale: tuple[float, float] = (0.08, 1.0),
         interpolation_mode: Interpolation = "bilinear",
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:

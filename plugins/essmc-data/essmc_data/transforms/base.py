@@ -14,7 +14,6 @@ from essmc_core.errors import InputError
 
 Item = dict[str, Any]
 """``meta`` (dict), ``img`` or ``video``, ``gt_label``, and whatever transforms add."""
-Backend = Literal["pillow", "cv2", "torchvision"]
 
 
 class ItemTransform(ABC):
@@ -30,6 +29,7 @@ class ItemTransform(ABC):
         self.output_key = output_key or input_key
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         if self.input_key not in item:
             raise InputError(
                 f"{type(self).__name__} reads {self.input_key!r}, and the item has {', '.join(item) or 'nothing'}.",
@@ -57,7 +57,10 @@ class ImageTransform(ItemTransform):
     """
 
     def __init__(
-        self, backend: Backend = "pillow", input_key: str | None = None, output_key: str | None = None
+        self,
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
+        input_key: str | None = None,
+        output_key: str | None = None,
     ) -> None:
         super().__init__(input_key or "img", output_key)
         self.backend = backend
@@ -82,7 +85,10 @@ class VideoTransform(ItemTransform):
     """
 
     def __init__(
-        self, backend: Backend = "torchvision", input_key: str | None = None, output_key: str | None = None
+        self,
+        backend: Literal["torchvision"] = "torchvision",
+        input_key: str | None = None,
+        output_key: str | None = None,
     ) -> None:
         super().__init__(input_key or "video", output_key)
         self.backend = backend

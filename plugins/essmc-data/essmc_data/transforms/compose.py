@@ -20,6 +20,7 @@ class Compose:
         self.transforms: list[Callable[[Item], Item]] = [as_transform(transform) for transform in transforms]
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         for transform in self.transforms:
             item = transform(item)
         return item
@@ -32,6 +33,7 @@ class Identity:
     """Returns the item as it is."""
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         return item
 
 

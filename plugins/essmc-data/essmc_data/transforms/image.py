@@ -12,7 +12,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Backend, ImageTransform, Item
+from essmc_data.transforms.base import ImageTransform, Item
 
 Interpolation = Literal["nearest", "nearest-exact", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
@@ -43,7 +43,7 @@ class RandomCrop(ImageTransform):
         pad_if_needed: bool = False,
         fill: float = 0,
         padding_mode: Literal["constant", "edge", "reflect", "symmetric"] = "constant",
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -75,7 +75,7 @@ class RandomResizedCrop(ImageTransform):
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
         interpolation: Interpolation = "bilinear",
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -102,7 +102,7 @@ class Resize(ImageTransform):
         self,
         size: int | Sequence[int],
         interpolation: Interpolation = "bilinear",
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -128,7 +128,7 @@ class CenterCrop(ImageTransform):
     def __init__(
         self,
         size: int | Sequence[int],
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -153,7 +153,7 @@ class RandomHorizontalFlip(ImageTransform):
     def __init__(
         self,
         p: float = 0.5,
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -180,7 +180,7 @@ class Normalize(ImageTransform):
         self,
         mean: Sequence[float],
         std: Sequence[float],
-        backend: Backend = "pillow",
+        backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:

@@ -12,9 +12,7 @@ from essmc_core.errors import InputError
 from essmc_core.inputs.picture import to_rgb
 from essmc_data.errors import UnreadableInput
 from essmc_data.sources import join, read_bytes
-from essmc_data.transforms.base import Backend, Item
-
-RgbOrder = Literal["RGB", "BGR"]
+from essmc_data.transforms.base import Item
 
 
 def read_picture(path: str) -> Any:
@@ -59,13 +57,16 @@ class LoadImageFromFile:
         UnreadableInput: the file is missing, damaged or no picture.
     """
 
-    def __init__(self, rgb_order: RgbOrder = "RGB", backend: Backend = "pillow") -> None:
+    def __init__(
+        self, rgb_order: Literal["RGB", "BGR"] = "RGB", backend: Literal["pillow", "cv2", "torchvision"] = "pillow"
+    ) -> None:
         if rgb_order == "BGR" and backend == "pillow":
             raise InputError("PIL images are RGB.", hint="Set backend to cv2 or torchvision for BGR.")
         self.rgb_order = rgb_order
         self.backend = backend
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         picture = read_picture(path_of(item, "img_path"))
         if self.backend == "pillow":
             return {**item, "img": picture}
@@ -84,7 +85,7 @@ class LoadPILImageFromFile(LoadImageFromFile):
         rgb_order: only RGB.
     """
 
-    def __init__(self, rgb_order: RgbOrder = "RGB") -> None:
+    def __init__(self, rgb_order: Literal["RGB", "BGR"] = "RGB") -> None:
         super().__init__(rgb_order, "pillow")
 
 
@@ -95,5 +96,5 @@ class LoadCvImageFromFile(LoadImageFromFile):
         rgb_order: order of the channels.
     """
 
-    def __init__(self, rgb_order: RgbOrder = "RGB") -> None:
+    def __init__(self, rgb_order: Literal["RGB", "BGR"] = "RGB") -> None:
         super().__init__(rgb_order, "cv2")

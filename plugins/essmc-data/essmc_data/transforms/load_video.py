@@ -13,8 +13,6 @@ from essmc_data.readers.opening import check_decoder
 from essmc_data.transforms.base import Item
 from essmc_data.transforms.load_image import path_of
 
-SampleType = Literal["interval", "uniform", "segment"]
-
 
 def _clip_of(meta: dict[str, Any]) -> tuple[int, int]:
     return int(meta.get("clip_id") or 0), int(meta.get("num_clips") or 1)
@@ -40,7 +38,7 @@ class LoadVideoFromFile:
     def __init__(
         self,
         num_frames: int,
-        sample_type: SampleType = "interval",
+        sample_type: Literal["interval", "uniform", "segment"] = "interval",
         clip_duration: float | None = None,
         decoder: str = "auto",
     ) -> None:
@@ -66,6 +64,7 @@ class LoadVideoFromFile:
         return IntervalSampler()(vid_len, vid_fps, self.num_frames, self.clip_duration, clip_id, num_clips)
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         with open_video(path_of(item, "video_path"), self.decoder) as reader:
             return {**item, "video": reader.sample_frames(self.indices(len(reader), reader.fps, item["meta"]))}
 
@@ -118,6 +117,7 @@ class DecodeVideoToTensor:
         return IntervalSampler()(vid_len, vid_fps, self.num_frames, length / vid_fps, clip_id, num_clips)
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         with open_video(path_of(item, "video_path"), self.decoder) as reader:
             chosen = [self.indices(len(reader), reader.fps, item["meta"]) for _ in range(self.repeat)]
             # One pass over the file, so that clips that overlap are decoded once.

@@ -99,6 +99,7 @@ class MoSIGenerator(ItemTransform):
         return {"move_x": numbered[:, 0], "move_y": numbered[:, 1]}
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         return {**super().__call__(item), self.out_label_key: self.labels()}
 
     def apply(self, value: Any, item: Item) -> Tensor:

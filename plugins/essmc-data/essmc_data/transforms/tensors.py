@@ -28,6 +28,7 @@ class ToTensor:
         self.keys = tuple(keys)
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         _need(item, self.keys, "ToTensor")
         return {**item, **{key: _tensor(item[key]) for key in self.keys}}
 
@@ -53,6 +54,7 @@ class Select:
         self.meta_keys = tuple(meta_keys)
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         _need(item, self.keys, "Select")
         kept = {key: item[key] for key in self.keys}
         if self.meta_keys:
@@ -75,6 +77,7 @@ class TensorToGPU:
         self.device_id = device_id
 
     def __call__(self, item: Item) -> Item:
+        """Returns a new item."""
         _need(item, self.keys, "TensorToGPU")
         if not torch.cuda.is_available():
             return item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Backend, Item, VideoTransform, per_frame
+from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
 
 
@@ -28,7 +28,7 @@ class VideoToTensor(VideoTransform):
 
     def __init__(
         self,
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
         rescale: bool = True,
@@ -66,7 +66,7 @@ class NormalizeVideo(VideoTransform):
         self,
         mean: Sequence[float],
         std: Sequence[float],
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -108,7 +108,7 @@ class RandomResizedCropVideo(VideoTransform):
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
         interpolation: Interpolation = "bilinear",
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -133,7 +133,7 @@ class CenterCropVideo(VideoTransform):
     def __init__(
         self,
         size: int | Sequence[int],
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -159,7 +159,7 @@ class RandomHorizontalFlipVideo(VideoTransform):
     def __init__(
         self,
         p: float = 0.5,
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:
@@ -187,7 +187,7 @@ class ResizeVideo(VideoTransform):
         self,
         size: int | Sequence[int],
         interpolation_mode: Interpolation = "bilinear",
-        backend: Backend = "torchvision",
+        backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,
     ) -> None:

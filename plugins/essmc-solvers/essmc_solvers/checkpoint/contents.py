@@ -79,7 +79,9 @@ def plain_content(value: Any, path: str = "") -> Any:
 
 def _exact(value: Any) -> Any:
     """Returns plain values as their plain type: an enum that is an int, say, as that int."""
-    for kind in (int, float, str, bytes):
-        if isinstance(value, kind) and type(value) not in (bool, kind):
-            return kind(value)
-    return value
+    if isinstance(value, int) and type(value) not in (bool, int):
+        return int(value)
+    if isinstance(value, float) and type(value) is not float:
+        return float(value)
+    # str() of an enum that is a str would be its name.
+    return str.__str__(value) if isinstance(value, str) and type(value) is not str else value

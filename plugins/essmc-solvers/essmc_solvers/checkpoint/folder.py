@@ -110,17 +110,37 @@ def remove_old(folder: Path, keep_last: int | None) -> None:
 
     Args:
         folder: the work dir.
-        keep_last: how many to keep; None keeps all.
+        keep_last: how many to keep; None keeps all of epochs' ends, and two within epochs.
     """
+    listed = list_checkpoints(folder)
     if keep_last is None:
-        return
+        within = [path for position, path in listed if position.iteration]
+        old = within[:-2]
+    else:
+        old = [path for _, path in listed[:-keep_last]]
     best = (folder / BEST).resolve()
-    for _, path in list_checkpoints(folder)[:-keep_last]:
+    for path in old:
         if path.resolve() != best:
             path.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what writers that were killed left behind."""
-    for path in folder.glob(".*.pth.*.tmp"):
+    for path in folder.glob(".epoch-*.pth.*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def best_or_newest(source: Path) -> Path | None:
+    """Returns the checkpoint that a path stands for: itself, or the best of a folder, else its newest.
+
+    Returns:
+        None where the path is no checkpoint of this program by its name, such as a URI or other weights.
+
+    Raises:
+        CheckpointNotFound: there is none.
+    """
+    if source.is_dir():
+        return source / BEST if (source / BEST).exists() else _candidates(source)[0]
+    if source.name != BEST and not _NAME.fullmatch(source.name):
+        return None
+    return _candidates(source)[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -52,10 +51,9 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Raises:
         CheckpointNotWritten: the disk is full, or the folder cannot be written to.
     """
-    temporary: str | None = None
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("wb") as file:
             sealed = _HashingFile(file)
             write(sealed)  # type: ignore[arg-type]
             file.write(_SEAL_SIZE.to_bytes(2, "little") + _SEAL + sealed.hash.hexdigest().encode())
@@ -64,8 +62,7 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], None]) -> None:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except BaseException as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         # torch.save wraps what the disk says in a RuntimeError.
         cause = error if isinstance(error, OSError) else error.__context__
         if isinstance(cause, OSError):

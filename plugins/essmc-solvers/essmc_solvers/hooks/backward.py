@@ -44,7 +44,7 @@ class BackwardHook(Hook):
         # With a loss that is no number, the gradients of the whole step are dropped.
         self._spoilt |= solver.iter_skipped
         if not solver.iter_skipped:
-            solver.accelerator.backward(solver.scaled_loss, create_graph=solver.second_order)
+            solver.backward(solver.scaled_loss)
         if not solver.is_step_end:
             return
         if not self._spoilt:
@@ -72,8 +72,8 @@ def _needs_closure(optimizer: Any) -> bool:
 
 def _evaluate_again(solver: TrainValSolver) -> torch.Tensor:
     _clear(solver)
-    loss = solver.forward_train()["loss"]
-    solver.accelerator.backward(loss)
+    loss: torch.Tensor = solver.forward_train()["loss"]
+    solver.backward(loss)
     return loss.detach()
 
 

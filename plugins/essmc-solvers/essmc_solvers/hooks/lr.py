@@ -157,7 +157,8 @@ def _step_within_epoch(schedule: Any, epoch: float) -> None:
 
 def _lambda_rates(schedule: LambdaLR, epoch: float) -> list[Any]:
     # The functions take epochs as int by their annotation, and any number in fact.
-    return [base * factor(epoch) for base, factor in zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)]  # type: ignore[arg-type]
+    factors: list[Any] = schedule.lr_lambdas
+    return [base * factor(epoch) for base, factor in zip(schedule.base_lrs, factors, strict=True)]
 
 
 def _groups(solver: TrainValSolver) -> list[list[dict[str, Any]]]:

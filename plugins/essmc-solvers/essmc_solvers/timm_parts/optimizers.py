@@ -35,7 +35,7 @@ def timm_optimizer(
         TypeError: the optimizer has no such argument.
     """
     try:
-        from timm.optim import create_optimizer_v2
+        from timm.optim import create_optimizer_v2  # type: ignore[attr-defined,unused-ignore]
     except ImportError as error:
         raise MissingDependency(f"the optimizer timm_{opt} needs timm", hint="pip install timm") from error
     made: Optimizer = create_optimizer_v2(

@@ -27,7 +27,12 @@ BLOCKS = (
 # Layers below a block; the separable pairs first, since plain ones are the tails of their names.
 SEPARABLE = (("0.0", "conv1"), ("0.1", "bn1"), ("1.0", "conv2"), ("1.1", "bn2"))
 PLAIN = (("0", "conv"), ("1", "bn"))
-IN_MIXED = (("branch0", "branch0.0"), ("branch1.0", "branch1.0"), ("branch2.0", "branch2.0"), ("branch3.1", "branch3.1"))
+IN_MIXED = (
+    ("branch0", "branch0.0"),
+    ("branch1.0", "branch1.0"),
+    ("branch2.0", "branch2.0"),
+    ("branch3.1", "branch3.1"),
+)
 
 
 def _layers() -> list[tuple[str, str]]:

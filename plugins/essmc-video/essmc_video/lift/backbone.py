@@ -78,9 +78,9 @@ class Lift2D(nn.Module):
         _check_arguments(mode, num_frames, shift_div, shift_every, temporal_kernel, route_kernels, inflation)
         self.mode = mode
         self.num_frames = num_frames
-        self.in_chans: int = self.backbone.in_chans  # type: ignore[assignment]
-        self.out_channels: int = self.backbone.out_channels  # type: ignore[assignment]
-        self.num_features: int = self.backbone.num_features  # type: ignore[assignment]
+        self.in_chans: int = self.backbone.in_chans
+        self.out_channels: int = self.backbone.out_channels
+        self.num_features: int = self.backbone.num_features
         self.feature_rank = 3 if self.backbone.feature_rank == 2 else 0
         self._clip = ClipLength(num_frames or 1)
         if mode == "tsm":
@@ -113,7 +113,9 @@ class Lift2D(nn.Module):
         length = self._check(video)
         with self._clip.during(length):
             features: Tensor = self.backbone(_frames(video))
-        return _clips(features, length) if features.ndim == 4 else features.unflatten(0, (-1, length)).mean(dim=1)
+        return (
+            _clips(features, length) if features.ndim == 4 else torch.unflatten(features, 0, (-1, length)).mean(dim=1)
+        )
 
     def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
         """Returns the last map as (N, C, T, H', W'), or a list of those at ``out_indices``.
@@ -177,7 +179,7 @@ def _frames(video: Tensor) -> Tensor:
 
 def _clips(frames: Tensor, length: int) -> Tensor:
     """Returns maps (N * T, C, H, W) as (N, C, T, H, W)."""
-    return frames.unflatten(0, (-1, length)).transpose(1, 2)
+    return torch.unflatten(frames, 0, (-1, length)).transpose(1, 2)
 
 
 def _check_backbone(backbone: nn.Module) -> None:

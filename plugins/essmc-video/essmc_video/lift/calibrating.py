@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError
@@ -28,7 +29,7 @@ class CalibrateInput:
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the convolution's arguments, the first one scaled."""
         frames: Tensor = args[0]
-        clips = frames.unflatten(0, (-1, self.clip.frames)).transpose(1, 2)
+        clips = torch.unflatten(frames, 0, (-1, self.clip.frames)).transpose(1, 2)
         scale: Tensor = module.get_submodule(ROUTE)(clips)
         return (frames * scale.transpose(1, 2).flatten(0, 1), *args[1:])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -35,10 +36,10 @@ class InflatedConv2d(nn.Conv3d):
         super().__init__(
             convolution.in_channels,
             convolution.out_channels,
-            (temporal_kernel, *convolution.kernel_size),
-            stride=(1, *convolution.stride),
-            padding=(0, *(int(size) for size in convolution.padding)),
-            dilation=(1, *convolution.dilation),
+            _triple(temporal_kernel, convolution.kernel_size),
+            stride=_triple(1, convolution.stride),
+            padding=_triple(0, [int(size) for size in convolution.padding]),
+            dilation=_triple(1, convolution.dilation),
             groups=convolution.groups,
             bias=convolution.bias is not None,
             device=weight.device,
@@ -57,7 +58,7 @@ class InflatedConv2d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps frames (N * T, C, H, W) to (N * T, C', H', W')."""
-        clips = input.unflatten(0, (-1, self.clip.frames)).transpose(1, 2)
+        clips = torch.unflatten(input, 0, (-1, self.clip.frames)).transpose(1, 2)
         half = self.kernel_size[0] // 2
         before, after = (clips[:, :, end : end + 1].expand(-1, -1, half, -1, -1) for end in (0, clips.shape[2] - 1))
         padded = torch.cat([before, clips, after], dim=2)
@@ -98,3 +99,8 @@ def inflate_convolutions(backbone: nn.Module, clip: ClipLength, temporal_kernel:
         parent, _, name = path.rpartition(".")
         inflated = InflatedConv2d(convolution, temporal_kernel, inflation, clip)
         setattr(backbone.get_submodule(parent), name, inflated)
+
+
+def _triple(time: int, space: Sequence[int]) -> tuple[int, int, int]:
+    height, width = space
+    return (time, height, width)

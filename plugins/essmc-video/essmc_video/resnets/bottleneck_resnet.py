@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import Base3DStem, DownSampleStem
 from essmc_video.weight_init import initialize
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.s3d.mixed import Mixed
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
 

@@ -24,7 +24,7 @@ def temporal_shift(frames: Tensor, length: int, shift_div: int) -> Tensor:
     """
     if length == 1:
         return frames
-    clips = frames.unflatten(0, (-1, length))
+    clips = torch.unflatten(frames, 0, (-1, length))
     fold = clips.shape[2] // shift_div
     no_padding = [0, 0] * (clips.ndim - 2)
     ahead = functional.pad(clips[:, 1:, :fold], [*no_padding, 0, 1])

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_video.conv3d import Conv3d
+
 
 class LateralFusion(nn.Module):
     """Strided temporal convolution of the fast features, concatenated behind the slow ones.
@@ -25,7 +27,7 @@ class LateralFusion(nn.Module):
         self, fast_width: int, alpha: int, kernel_size: int, bn_params: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.conv_fast_to_slow = nn.Conv3d(
+        self.conv_fast_to_slow = Conv3d(
             fast_width, 2 * fast_width, (kernel_size, 1, 1), (alpha, 1, 1), (kernel_size // 2, 0, 0), bias=False
         )
         self.bn = nn.BatchNorm3d(2 * fast_width, **(bn_params or {}))

@@ -12,7 +12,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
 from essmc_video.minimum_clip import check_least_size
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.tadaconvnext.block import TAdaConvNeXtV2Block
 from essmc_video.tadaconvnext.channel_norm import ChannelNorm
 from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
@@ -24,9 +24,9 @@ class TAdaConvNeXtV2(StagedBackbone):
     """Four stages of temporally adaptive ConvNeXt blocks: (N, in_chans, T, H, W) → (N, widths[3]).
 
     Huang et al., "Temporally-Adaptive Models for Efficient Video Understanding", 2023. Defaults are those of Tiny;
-    Small has depths (3, 3, 27, 3), Base also widths (128, 256, 512, 1024) and head_dim 64. A new network is its
-    2D ConvNeXt run frame by frame on the middle frames of its stem. Sizes that are no multiples of 32 are floored, as
-    convolutions without padding do. Any number of frames will do.
+    Small has depths (3, 3, 27, 3), Base also widths (128, 256, 512, 1024) and head_dim 64. A new network looks at
+    frames one by one behind its stem, as a 2D ConvNeXt with quick GELU does. Sizes that are no multiples of 32 are
+    floored, as convolutions without padding do. Any number of frames will do.
 
     Args:
         depths: blocks per stage.
@@ -126,7 +126,7 @@ class TAdaConvNeXtV2(StagedBackbone):
         """Yields what each stage returns."""
         for downsample, stage in zip(self.downsample_layers, self.stages, strict=True):
             video = downsample(video)
-            for block in stage:
+            for block in stage.children():
                 video = self.run(block, video)
             yield video
 

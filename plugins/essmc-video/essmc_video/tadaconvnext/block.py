@@ -54,4 +54,5 @@ class TAdaConvNeXtV2Block(nn.Module):
         averaged = self.avgpool(convolved)
         hidden = self.norm(convolved.movedim(1, -1)) + self.norm_avgpool(averaged.movedim(1, -1))
         hidden = self.pwconv2(quick_gelu(self.pwconv1(hidden))) * self.gamma
-        return x + self.drop_path(hidden.movedim(-1, 1))
+        out: Tensor = x + self.drop_path(hidden.movedim(-1, 1))
+        return out

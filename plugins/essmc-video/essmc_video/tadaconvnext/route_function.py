@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,6 +106,6 @@ class RouteFunction(nn.Module):
     def _attend(self, qkv: Tensor) -> Tensor:
         """Maps (N, T, 3 · inner) to (N, T, inner)."""
         # Within a third, the head is the index that runs fastest.
-        query, key, value = qkv.unflatten(2, (3, self.head_dim, self.heads)).permute(2, 0, 4, 1, 3).unbind(0)
+        query, key, value = torch.unflatten(qkv, 2, (3, self.head_dim, self.heads)).permute(2, 0, 4, 1, 3).unbind(0)
         attended = functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
         return attended.transpose(1, 2).flatten(2)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.tadaconvnext.drop_rates import linear_rates
 from essmc_video.tadaformer.layer import TAdaFormerLayer
 from essmc_video.tadaformer.tada_block import TAdaBlock
@@ -163,7 +163,7 @@ class TAdaFormer(StagedBackbone):
     def feature_maps(self, video: Tensor) -> Iterator[Tensor]:
         """Yields the patch tokens behind each layer as maps (N, D, T', h, w)."""
         for tokens in self._layers(video):
-            yield tokens[:, :, 1:].unflatten(2, self.grid).movedim(-1, 1)
+            yield torch.unflatten(tokens[:, :, 1:], 2, self.grid).movedim(-1, 1)
 
     def _layers(self, video: Tensor) -> Iterator[Tensor]:
         tokens = self._tokens(video)

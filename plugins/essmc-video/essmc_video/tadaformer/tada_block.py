@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError
@@ -90,10 +91,11 @@ class TAdaBlock(nn.Module):
             tokens: row after row.
             grid: (h, w).
         """
-        clips = tokens.unflatten(2, grid)
+        clips = torch.unflatten(tokens, 2, grid)
         if self.temporally_enhanced:
             hidden = quick_gelu(self.tadaconv(self.tada_pre_proj(clips.movedim(-1, 1))))
-            return self.tada_proj(hidden).movedim(1, -1).flatten(2, 3)
+            enhanced: Tensor = self.tada_proj(hidden).movedim(1, -1)
+            return enhanced.flatten(2, 3)
         hidden = self.tadaconv(self.tada_pre_proj(clips).movedim(-1, 1))
         out: Tensor = self.tada_proj(quick_gelu(hidden).movedim(1, -1))
         return out.flatten(2, 3)

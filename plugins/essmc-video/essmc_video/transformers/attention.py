@@ -5,6 +5,7 @@ Vaswani et al., "Attention Is All You Need", NeurIPS 2017.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -49,7 +50,8 @@ class Attention(nn.Module):
 
     def heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns queries, keys and values, each (N, L, heads, head width)."""
-        return self.to_qkv(tokens).unflatten(-1, (3, self.num_heads, -1)).unbind(2)  # type: ignore[return-value]
+        query, key, value = torch.unflatten(self.to_qkv(tokens), -1, (3, self.num_heads, -1)).unbind(2)
+        return query, key, value
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Returns what queries (N, L, heads, width) gather from keys and values (N, M, heads, width)."""
@@ -98,12 +100,15 @@ class AxialAttention(Attention):
             tokens: (N, num_frames · places, dim).
             num_frames: time steps.
         """
-        return self.project(self.attend_along(self.axis, *self.heads(tokens), num_frames))
+        return self.project(self.attend_along(self.axis, num_frames, self.heads(tokens)))
 
-    def attend_along(self, axis: Axis, query: Tensor, key: Tensor, value: Tensor, num_frames: int) -> Tensor:
-        """Returns what each token gathers along an axis; all are (N, num_frames · places, heads, width)."""
-        groups = (grouped(part, axis, num_frames) for part in (query, key, value))
-        return ungrouped(self.attend(*groups), axis, num_frames, query.shape[1] // num_frames)
+    def attend_along(self, axis: Axis, num_frames: int, parts: Sequence[Tensor]) -> Tensor:
+        """Returns what queries gather from keys and values along an axis.
+
+        All three are (N, num_frames · places, heads, width).
+        """
+        query, key, value = (grouped(part, axis, num_frames) for part in parts)
+        return ungrouped(self.attend(query, key, value), axis, num_frames, parts[0].shape[1] // num_frames)
 
 
 class DividedAttention(AxialAttention):
@@ -126,13 +131,16 @@ class DividedAttention(AxialAttention):
         """
         query, key, value = self.heads(tokens)
         places = (query.shape[1] - 1) // num_frames
-        class_gathered = self.attend(query[:, :1], key, value)
         groups = num_frames if self.axis == "space" else places
-        keys, values = (
-            torch.cat([_for_each(part[:, :1], groups), grouped(part[:, 1:], self.axis, num_frames)], dim=1)
-            for part in (key, value)
+        (class_query, queries), *both = (
+            torch.split(part, [1, num_frames * places], dim=1) for part in (query, key, value)
         )
-        gathered = self.attend(grouped(query[:, 1:], self.axis, num_frames), keys, values)
+        keys, values = (
+            torch.cat([_for_each(first, groups), grouped(others, self.axis, num_frames)], dim=1)
+            for first, others in both
+        )
+        class_gathered = self.attend(class_query, key, value)
+        gathered = self.attend(grouped(queries, self.axis, num_frames), keys, values)
         return self.project(torch.cat([class_gathered, ungrouped(gathered, self.axis, num_frames, places)], dim=1))
 
 
@@ -157,8 +165,8 @@ class SplitHeadAttention(AxialAttention):
     def forward(self, tokens: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
         """Returns a tensor of the same shape; arguments as in `AxialAttention`."""
         halves = [part.chunk(2, dim=2) for part in self.heads(tokens)]
-        over_space = self.attend_along("space", *(half[0] for half in halves), num_frames)
-        over_time = self.attend_along("time", *(half[1] for half in halves), num_frames)
+        over_space = self.attend_along("space", num_frames, [half[0] for half in halves])
+        over_time = self.attend_along("time", num_frames, [half[1] for half in halves])
         return self.project(torch.cat([over_space, over_time], dim=2))
 
 
@@ -168,15 +176,15 @@ def grouped(tokens: Tensor, axis: Axis, num_frames: int) -> Tensor:
     (N, frames · places, heads, width) → (N · frames, places, heads, width) for space, and
     (N · places, frames, heads, width) for time.
     """
-    steps = tokens.unflatten(1, (num_frames, -1))
+    steps = torch.unflatten(tokens, 1, (num_frames, -1))
     return (steps if axis == "space" else steps.transpose(1, 2)).flatten(0, 1)
 
 
 def ungrouped(groups: Tensor, axis: Axis, num_frames: int, places: int) -> Tensor:
     """Undoes `grouped`."""
     if axis == "space":
-        return groups.unflatten(0, (-1, num_frames)).flatten(1, 2)
-    return groups.unflatten(0, (-1, places)).transpose(1, 2).flatten(1, 2)
+        return torch.unflatten(groups, 0, (-1, num_frames)).flatten(1, 2)
+    return torch.unflatten(groups, 0, (-1, places)).transpose(1, 2).flatten(1, 2)
 
 
 def _for_each(class_token: Tensor, groups: int) -> Tensor:

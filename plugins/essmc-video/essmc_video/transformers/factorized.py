@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from torch import Tensor, cat
+from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
@@ -84,7 +84,7 @@ class FactorizedTransformer(VideoTransformer):
             InputError: another rank, other channels, integers, or a size that cannot be cut into whole patches.
         """
         tokens, grid, _ = self.encode(video)
-        steps = tokens[:, 0].unflatten(0, (-1, grid[0]))
+        steps = unflatten(tokens[:, 0], 0, (-1, grid[0]))
         return self._over_time(steps, grid[0]) if self.depth_temp else steps.mean(1)
 
     def _over_time(self, steps: Tensor, frames: int) -> Tensor:
@@ -99,7 +99,7 @@ class FactorizedTransformer(VideoTransformer):
         Tokens are (N · T', 1 + H' · W', D).
         """
         tokens, grid = self.embed(video)
-        tokens = tokens.unflatten(1, (grid[0], -1)).flatten(0, 1)
+        tokens = unflatten(tokens, 1, (grid[0], -1)).flatten(0, 1)
         tokens = cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         tokens = tokens + self.positions(self.pos_embd, (1, *self.grid[1:]), (1, *grid[1:]))
         tokens, kept = self.run_layers(self.layers, tokens, wanted=wanted)
@@ -107,5 +107,5 @@ class FactorizedTransformer(VideoTransformer):
 
     def to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Returns tokens, without class tokens, as a map (N, D, T', H', W')."""
-        steps = tokens[:, 1:].transpose(1, 2).unflatten(2, grid[1:])
-        return steps.unflatten(0, (-1, grid[0])).transpose(1, 2)
+        steps = unflatten(tokens[:, 1:].transpose(1, 2), 2, grid[1:])
+        return unflatten(steps, 0, (-1, grid[0])).transpose(1, 2)

@@ -25,7 +25,7 @@ def resize_positions(positions: Tensor, learned: Grid, wanted: Grid, prefix: int
     """
     if learned == wanted:
         return positions
-    table = positions[:, prefix:].unflatten(1, learned).permute(0, 4, 1, 2, 3)
+    table = torch.unflatten(positions[:, prefix:], 1, learned).permute(0, 4, 1, 2, 3)
     resized = functional.interpolate(table, size=wanted, mode="trilinear", align_corners=False)
     return torch.cat([positions[:, :prefix], resized.flatten(2).transpose(1, 2)], dim=1)
 
@@ -37,6 +37,6 @@ def clip_sizes(video: Tensor) -> Grid:
     """
     if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined,unused-ignore]
             return int(video.shape[2]), int(video.shape[3]), int(video.shape[4])
     return video.shape[2], video.shape[3], video.shape[4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from torch import Tensor, cat
+from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
@@ -90,4 +90,4 @@ class Transformer(VideoTransformer):
 
     def to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Returns tokens, without the class token, as a map (N, D, T', H', W')."""
-        return tokens[:, self.prefix :].transpose(1, 2).unflatten(2, grid)
+        return unflatten(tokens[:, self.prefix :].transpose(1, 2), 2, grid)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv_chain import Triple, triple
 from essmc_video.resnets.bottleneck_stage import check_four
-from essmc_video.resnets.staged_backbone import StagedBackbone
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.x3d.block import X3DBlock, X3DStem
 from essmc_video.x3d.initialization import initialize
 from essmc_video.x3d.widths import round_depth, round_width
@@ -37,12 +38,14 @@ class X3D(StagedBackbone):
         spatial_strides: of the stages' first blocks.
         temporal_strides: likewise.
         bn_params: arguments of every batch norm; without, eps is 1e-5 and momentum 0.1.
+        shortcut_norm: which convolutional shortcuts have a batch norm: those that widen (pytorchvideo), or always
+            (PySlowFast), which differs in the first stage.
 
     Attributes:
         dim_inner: channels inside the last block, which is also how much the head widens its input.
 
     Raises:
-        ConfigError: a sequence that has not an entry per stage.
+        ConfigError: a sequence that has not an entry per stage, or unknown ``shortcut_norm``.
     """
 
     in_chans: int = 3
@@ -56,9 +59,12 @@ class X3D(StagedBackbone):
     spatial_strides: Sequence[int] = (2, 2, 2, 2)
     temporal_strides: Sequence[int] = (1, 1, 1, 1)
     bn_params: Mapping[str, Any] | None = None
+    shortcut_norm: Literal["widening", "always"] = "widening"
 
     def __post_init__(self) -> None:
         super().__init__()
+        if self.shortcut_norm not in ("widening", "always"):
+            raise ConfigError(f"shortcut_norm is 'widening' or 'always', got {self.shortcut_norm!r}")
         check_four(
             stage_kernel_sizes=self.stage_kernel_sizes,
             spatial_strides=self.spatial_strides,
@@ -102,6 +108,7 @@ class X3D(StagedBackbone):
                 stride,
                 squeezed if block % 2 == 0 else 0,
                 self.bn_params,
+                self.shortcut_norm,
             )
             stage.add_module(f"res_{block + 1}", branch)
         return stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import Triple, same_padding
 from essmc_video.x3d.squeeze_excite import SqueezeExcite3d
+
+ShortcutNorm = Literal["widening", "always"]
 
 
 class X3DStem(nn.Sequential):
@@ -81,8 +83,7 @@ class X3DBranch(nn.Sequential):
 class X3DBlock(nn.Module):
     """ReLU of shortcut plus branch.
 
-    The shortcut is a pointwise convolution where stride or width change; it has a batch norm only where the width
-    does.
+    The shortcut is a pointwise convolution where stride or width change.
 
     Args:
         dim_in: channels of the input.
@@ -92,6 +93,7 @@ class X3DBlock(nn.Module):
         stride: (time, height, width) of the depthwise convolution.
         squeezed: hidden channels of the squeeze-and-excitation; 0 for none.
         bn_params: arguments of every batch norm; torch's defaults without.
+        shortcut_norm: which convolutional shortcuts have a batch norm.
     """
 
     def __init__(
@@ -103,12 +105,13 @@ class X3DBlock(nn.Module):
         stride: Triple,
         squeezed: int = 0,
         bn_params: Mapping[str, Any] | None = None,
+        shortcut_norm: ShortcutNorm = "widening",
     ) -> None:
         super().__init__()
         self.short_cut = self.short_cut_bn = None
         if dim_in != dim_out or stride != (1, 1, 1):
             self.short_cut = nn.Conv3d(dim_in, dim_out, 1, stride, bias=False)
-        if dim_in != dim_out:
+        if dim_in != dim_out or (self.short_cut is not None and shortcut_norm == "always"):
             self.short_cut_bn = nn.BatchNorm3d(dim_out, **(bn_params or {}))
         self.conv_branch = X3DBranch(dim_in, inner, dim_out, kernel_size, stride, squeezed, bn_params)
 

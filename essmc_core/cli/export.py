@@ -1,0 +1,53 @@
+"""``essmc export MODEL``: a model's test form as one file for other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from essmc_core.cli.arguments import model_argument, overrides_argument, weights_options
+from essmc_core.cli.output import json_option, write_json
+
+
+@click.command("export")
+@model_argument
+@overrides_argument
+@weights_options
+@click.option(
+    "--format",
+    type=click.Choice(["torchscript", "pt2", "onnx"]),
+    help="What to write  [default: what the file's suffix says, else torchscript]",
+)
+@click.option("-o", "--output", help="The file  [default: the model's name with .pt, .pt2 or .onnx]")
+@json_option
+def export(
+    model: str,
+    overrides: tuple[str, ...],
+    checkpoint: str | None,
+    use_random: bool,
+    format: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Export MODEL, a zoo name or a YAML file: normalised images or clips in, probabilities out.
+
+    The file is compared with the model on other inputs before it is put in place.
+    """
+    from essmc_core.exporting import export_model
+
+    made = export_model(
+        model, output, format=format, checkpoint=checkpoint, random=use_random, overrides=overrides  # type: ignore[arg-type]
+    )
+    if as_json:
+        write_json(dataclasses.asdict(made))
+        return
+    shape = "×".join(map(str, ("N" if made.any_batch else 1, *made.input_shape)))
+    click.echo(f"{made.path}  {made.format}, {_size(made.bytes)}, takes {shape}")
+    click.echo(f"same numbers as {made.model}: largest difference {made.difference:.1g} on inputs of its own")
+    if made.weights is None:
+        click.echo("The weights are random.", err=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

@@ -1,0 +1,182 @@
+"""Building a data loader from its part of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from essmc_core.errors import ConfigError
+from essmc_core.names import did_you_mean
+from essmc_core.plain import plain_data
+from essmc_data.collate import collate
+from essmc_data.datasets.base import BaseDataset
+from essmc_data.datasets.combining import build_dataset
+from essmc_data.errors import UnreadableInput
+from essmc_data.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderOptions:
+    """What a loader's configuration may say beside ``dataset``.
+
+    Attributes:
+        batch_size: items of a batch, in each process.
+        num_workers: loading processes; 0 loads in the training process.
+        shuffle: whether the order is random; by default where the dataset's mode is ``train``.
+        drop_last: whether to drop a last batch that is not full.
+        pin_memory: whether to put batches in page-locked memory, for CUDA.
+        prefetch_factor: batches that each worker makes ahead.
+        persistent_workers: whether workers live on between epochs.
+        multiprocessing_context: ``fork``, ``spawn`` or ``forkserver``.
+        num_folds: how often an epoch of training goes through the dataset.
+        timeout: seconds to wait for a batch; 0 waits forever.
+    """
+
+    batch_size: int = 1
+    num_workers: int = 0
+    shuffle: bool | None = None
+    drop_last: bool = False
+    pin_memory: bool = False
+    prefetch_factor: int | None = None
+    persistent_workers: bool | None = None
+    multiprocessing_context: str | None = None
+    num_folds: int = 1
+    timeout: float = 0.0
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> LoaderOptions:
+        """Checks names and values.
+
+        Raises:
+            ConfigError: a name is unknown, or a value impossible.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                where = given.where(name) if hasattr(given, "where") else None
+                hint = did_you_mean(name, [*known, "dataset"]) or f"It takes dataset, {', '.join(known)}."
+                raise ConfigError(f"A data loader has no option {name!r}.", where=where, hint=hint)
+        options = cls(**{name: plain_data(given[name]) for name in given})
+        for name, least in (("batch_size", 1), ("num_workers", 0), ("num_folds", 1)):
+            value = getattr(options, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                where = given.where(name) if hasattr(given, "where") else None
+                raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}.", where=where)
+        return options
+
+
+class Loader(DataLoader[Any]):
+    """A data loader that leaves out batches of which no item could be read, and sets the epoch of all that has one."""
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """Sets the epoch of dataset and sampler; to be called before iterating.
+
+        Args:
+            epoch: its number.
+            start: items that this process has taken of it already, to resume in its middle; a multiple of the batch
+                size.
+        """
+        for part in (self.dataset, self.sampler):
+            if part is self.sampler and isinstance(part, MultiFoldDistributedSampler):
+                part.set_epoch(epoch, start)
+            elif hasattr(part, "set_epoch"):
+                part.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        batches = readable = 0
+        for batch in super().__iter__():
+            batches += 1
+            if batch is not None:
+                readable += 1
+                yield batch
+        if batches and not readable:
+            raise UnreadableInput("No input of this epoch could be read.", hint="The warnings name the files.")
+
+
+def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank: int = 0, world: int = 1) -> Loader:
+    """Builds a loader and its dataset.
+
+    Items depend on (seed, epoch, index) alone, not on the number of workers. Training gives every process the same
+    number of items; evaluation gives each item to exactly one process.
+
+    Args:
+        cfg: ``dataset`` (a config, or several of them) and what `LoaderOptions` lists.
+        seed: of order and augmentation.
+        epoch: to begin with.
+        rank: number of this process.
+        world: number of processes.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        SchemaError: the dataset's does not fit its signature.
+    """
+    if "dataset" not in cfg:
+        raise ConfigError("A data loader needs a `dataset`.", hint="`essmc list datasets` shows the names.")
+    options = LoaderOptions.from_mapping(_without_dataset(cfg))
+    dataset = build_dataset(cfg["dataset"])
+    if hasattr(dataset, "set_seed"):
+        dataset.set_seed(seed)
+    if options.num_workers and hasattr(dataset, "share"):
+        dataset.share()
+    loader = Loader(dataset, **_arguments(dataset, options, seed, rank, world))
+    loader.set_epoch(epoch)
+    return loader
+
+
+def _without_dataset(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
+    from essmc_core.config import Config
+
+    kept = {key: cfg[key] for key in cfg if key != "dataset"}
+    return Config.from_mapping(kept) if isinstance(cfg, Config) else kept
+
+
+def _arguments(dataset: Any, options: LoaderOptions, seed: int, rank: int, world: int) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "batch_size": options.batch_size,
+        "num_workers": options.num_workers,
+        "drop_last": options.drop_last,
+        "pin_memory": options.pin_memory,
+        "timeout": options.timeout,
+        "collate_fn": collate,
+        # Torch's loaders draw a number for their workers, by default from the generator of the training loop.
+        "generator": torch.Generator().manual_seed(seed),
+    }
+    if options.num_workers:
+        arguments["prefetch_factor"] = options.prefetch_factor
+        arguments["persistent_workers"] = options.persistent_workers is not False
+        arguments["multiprocessing_context"] = options.multiprocessing_context
+    if isinstance(dataset, IterableDataset):
+        if options.shuffle is not None or options.num_folds != 1:
+            raise ConfigError("A dataset of shards shuffles by itself.", hint="Set its shuffle_buffer instead.")
+        if hasattr(dataset, "set_process"):
+            dataset.set_process(rank, world)
+        return arguments
+    training = _is_training(dataset)
+    shuffle = training if options.shuffle is None else options.shuffle
+    if training or shuffle:
+        if world > 1:
+            _check_skipping(dataset)
+        arguments["sampler"] = MultiFoldDistributedSampler(dataset, options.num_folds, world, rank, shuffle, seed)
+    else:
+        arguments["sampler"] = EvalDistributedSampler(dataset, world, rank)
+    return arguments
+
+
+def _leaves(dataset: Any) -> list[Any]:
+    inner = getattr(dataset, "datasets", None) or ([dataset.dataset] if hasattr(dataset, "dataset") else [])
+    return [leaf for part in inner for leaf in _leaves(part)] or [dataset]
+
+
+def _is_training(dataset: Any) -> bool:
+    return any(getattr(leaf, "mode", None) == "train" for leaf in _leaves(dataset))
+
+
+def _check_skipping(dataset: Any) -> None:
+    # A process that skips a whole batch would wait for gradients of the others forever.
+    if any(isinstance(leaf, BaseDataset) and leaf.policy.on_error == "skip" for leaf in _leaves(dataset)):
+        message = "on_error: skip gives processes different numbers of batches."
+        raise ConfigError(message, hint="Choose replace or stop.")

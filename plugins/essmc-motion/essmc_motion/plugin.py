@@ -1,0 +1,14 @@
+"""What this pack tells the core: a folder of zoo entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from essmc_core import hookimpl
+from essmc_core.hooks import Zoo
+
+
+@hookimpl
+def register_zoo(zoo: Zoo) -> None:
+    """Adds ``motion_digits``."""
+    zoo.add_directory(Path(__file__).parent / "zoo")

@@ -1,0 +1,94 @@
+"""``essmc eval CONFIG --checkpoint …``: the metrics of a model on a configuration's evaluation data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from essmc_core.cli.arguments import overrides_argument
+from essmc_core.cli.output import json_option, write_json
+
+if TYPE_CHECKING:
+    from essmc_core import TrainModule
+    from essmc_solvers.job import Job
+
+_SHARED = (
+    "do_final_eval", "save_eval_data", "eval_metric_cfg", "extra_keys", "seed", "device", "mixed_precision",
+    "split_batches",
+)  # fmt: skip
+
+
+@click.command("eval")
+@click.argument("config")
+@overrides_argument
+@click.option("--checkpoint", help="Weights: a checkpoint, a work dir (its best, else its newest), or any weights URI.")
+@click.option("--ema/--no-ema", default=None, help="Averaged or plain weights  [default: averaged if there are any]")
+@click.option("--work-dir", type=click.Path(path_type=Path), help="Where evaluation data that are saved go.")
+@json_option
+def evaluate(
+    config: str,
+    overrides: tuple[str, ...],
+    checkpoint: str | None,
+    ema: bool | None,
+    work_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Evaluate as CONFIG says, a YAML file or a zoo name whose entry has a section data."""
+    from essmc_core.build import build_config
+    from essmc_solvers.job import read_job
+    from essmc_solvers.reporting.text import in_words
+
+    job = read_job(config, overrides)
+    shared = {key: job.solver[key] for key in _SHARED if key in job.solver}
+    data = job.loader("eval", required=True)
+    settings = {"type": "EvaluationSolver", **shared, "model": _load(job, checkpoint, ema)}
+    if work_dir is not None:
+        settings["work_dir"] = str(work_dir)
+    if as_json:
+        settings["logger"] = _quiet_logger()
+    solver = build_config("solvers", _config(settings), prefix="solver")
+    results = solver.solve({"eval": data})["eval"]
+    if solver.is_main:
+        if as_json:
+            write_json(results)
+        else:
+            click.echo(in_words(results))
+    solver.accelerator.end_training()
+
+
+def _config(settings: dict[str, Any]) -> Any:
+    from essmc_core.config import Config
+
+    return Config.from_mapping(settings)
+
+
+def _quiet_logger() -> Any:
+    """Returns a logger that keeps standard output free for JSON."""
+    import logging
+
+    return logging.getLogger("essmc_solvers")
+
+
+def _load(job: Job, checkpoint: str | None, ema: bool | None) -> TrainModule:
+    """Builds the model with the weights to evaluate."""
+    from essmc_core.factory import build_recipe, weights_source
+    from essmc_solvers.checkpoint.contents import load
+    from essmc_solvers.checkpoint.folder import best_or_newest
+    from essmc_solvers.checkpoint.run_state import load_weights
+    from essmc_solvers.errors import CheckpointMismatch
+
+    if checkpoint is None:
+        return build_recipe(job.recipe, weights_source(job.recipe, True, None))
+    path = best_or_newest(Path(checkpoint))
+    if path is None:
+        source = weights_source(job.recipe, False, checkpoint)
+        return build_recipe(job.recipe, source if ema is None or source is None else {**source, "ema": ema})
+    content = load(path)
+    if ema and "state_dict_ema" not in content:
+        raise CheckpointMismatch(f"{path} holds no averaged weights", hint="--no-ema takes the plain ones.")
+    model = build_recipe(job.recipe)
+    averaged = "state_dict_ema" in content and ema is not False
+    load_weights(model, content["state_dict_ema" if averaged else "state_dict"], path)
+    return model

@@ -1,0 +1,83 @@
+"""``essmc train CONFIG [path=value …]``: trains a model and leaves checkpoints, metrics and curves in a work dir."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from essmc_core.cli.arguments import overrides_argument
+
+if TYPE_CHECKING:
+    from essmc_solvers.job import Job
+
+
+@click.command("train")
+@click.argument("config")
+@overrides_argument
+@click.option("--work-dir", type=click.Path(path_type=Path), help="Where all goes  [default: work_dirs/NAME]")
+@click.option("--resume", metavar="PATH", help="Go on from a checkpoint or a folder of them; auto: from the work dir.")
+@click.option("--overwrite", is_flag=True, help="Remove an earlier run's files from the work dir.")
+def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume: str | None, overwrite: bool) -> None:
+    """Train as CONFIG says, a YAML file or a zoo name whose entry has the sections data and solver.
+
+    PATH=VALUE changes the configuration: `solver.max_epochs=20`, `data.train.batch_size=16`.
+    """
+    from essmc_solvers.job import read_job
+
+    job = read_job(config, overrides)
+    folder = work_dir or Path(job.solver.get("work_dir") or Path("work_dirs", job.name))
+    resume = resume or job.solver.get("resume_from")
+    solver, data = _build(job, folder, resume)
+    if resume is None and solver.is_main:
+        _claim(folder, overwrite)
+    results = solver.solve(data)
+    if solver.is_main:
+        _conclude(folder, results)
+    solver.accelerator.end_training()
+
+
+def _claim(folder: Path, overwrite: bool) -> None:
+    """Refuses a folder with another run in it, or empties it of that."""
+    from essmc_core.errors import ConfigError
+    from essmc_solvers.checkpoint.folder import BEST, list_checkpoints
+    from essmc_solvers.hooks.log import FILE
+
+    files = [path for _, path in list_checkpoints(folder)] + [folder / BEST, folder / FILE]
+    there = [path for path in files if path.exists() or path.is_symlink()]
+    if there and not overwrite:
+        raise ConfigError(
+            f"{folder} holds an earlier run ({there[0].name})",
+            hint="--resume auto goes on with it, --overwrite removes it, --work-dir names another folder.",
+        )
+    for path in there:
+        path.unlink(missing_ok=True)
+
+
+def _build(job: Job, folder: Path, resume: str | None) -> tuple[Any, dict[str, Any]]:
+    from essmc_core.build import build_config, check_config, live_signature
+    from essmc_core.factory import build_recipe, weights_source
+    from essmc_solvers.checkpoint.randomness import seed_everything
+
+    changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
+    config = job.solver.with_overrides({**changes, "model": object()})
+    # Mistakes are told before data are read and a model is built.
+    check_config("solvers", config, live_signature, prefix="solver")
+    seed_everything(job.seed)
+    data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}
+    model = build_recipe(job.recipe, weights_source(job.recipe, job.pretrained, None))
+    solver = build_config("solvers", config.with_overrides({"model": model}), prefix="solver")
+    solver.config = job.config.to_dict()
+    return solver, data
+
+
+def _conclude(folder: Path, results: dict[str, dict[str, float]]) -> None:
+    from essmc_solvers.hooks.log import FILE
+    from essmc_solvers.reporting.curve import draw_curve
+    from essmc_solvers.reporting.text import in_words
+
+    for mode, means in results.items():
+        click.echo(f"{mode:<5}  {in_words(means)}")
+    drawn = draw_curve(folder / FILE, folder / "curve.png")
+    click.echo(f"checkpoints, {FILE}{' and curve.png' if drawn else ''} are in {folder}")

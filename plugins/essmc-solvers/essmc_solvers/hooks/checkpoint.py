@@ -1,0 +1,144 @@
+"""Saving a run and taking it up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError
+from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.log import LogHook
+
+if TYPE_CHECKING:
+    from essmc_solvers.training import TrainValSolver
+
+AUTO = "auto"
+
+
+class CheckpointHook(Hook):
+    """Writes ``epoch-00001.pth`` … to the work dir, marks the best as ``best.pth``, and resumes.
+
+    A checkpoint is written in one step and carries its hash; a damaged one is found out when it is read, and the one
+    before it is used.
+
+    Args:
+        interval: save every so many epochs, and after the last.
+        save_best: mark the best epoch so far, which is saved in any case.
+        save_best_by: what is best: ``+acc@1`` for the largest, ``-err`` for the smallest; of the evaluation, or of the
+            training where there is none.
+        iterations: save within epochs too, every so many training iterations, where an optimizer step ends.
+        keep_last: how many of the newest to keep beside the best; None keeps all of epochs' ends, and two within
+            epochs.
+        priority: hooks with lower ones run first.
+
+    Raises:
+        ConfigError: a number below 1, or a ``save_best_by`` that does not start with + or -.
+    """
+
+    def __init__(
+        self,
+        interval: int = 1,
+        save_best: bool = False,
+        save_best_by: str = "",
+        iterations: int | None = None,
+        keep_last: int | None = None,
+        priority: int = 300,
+    ) -> None:
+        super().__init__(priority)
+        for name, number in (("interval", interval), ("iterations", iterations), ("keep_last", keep_last)):
+            if number is not None and number < 1:
+                raise ConfigError(f"{name} of CheckpointHook must be 1 or more, got {number}")
+        if save_best_by and (save_best_by[0] not in "+-" or len(save_best_by) < 2):
+            raise ConfigError(f"save_best_by is '+acc@1' or '-err', with the sign, got {save_best_by!r}")
+        self.interval = interval
+        self.save_best = save_best or bool(save_best_by)
+        self.save_best_by = save_best_by
+        self.iterations = iterations
+        self.keep_last = keep_last
+        self.best: float | None = None
+
+    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Resumes, if the solver is to."""
+        if solver.work_dir is not None and solver.is_main:
+            from essmc_solvers.checkpoint.folder import remove_leftovers
+
+            remove_leftovers(solver.work_dir)
+        if solver.resume_from is not None:
+            self._resume(solver)
+
+    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Saves within an epoch."""
+        if solver.mode != "train" or self.iterations is None or not solver.is_step_end:
+            return
+        # Where steps span several iterations, the first step's end after the interval counts.
+        if solver.total_iters // self.iterations > (solver.total_iters - solver.accumulate_steps) // self.iterations:
+            self._save(solver, solver.epoch, solver.iter)
+
+    def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+        """Saves after an epoch, and marks the best."""
+        done = solver.epoch + solver.num_folds
+        is_best = self.save_best and self._improves(solver)
+        if is_best or done % self.interval == 0 or done >= solver.max_epochs:
+            self._save(solver, done, 0, is_best)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the best value so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up the best value so far."""
+        self.best = state["best"]
+
+    def _improves(self, solver: TrainValSolver) -> bool:
+        mode = "eval" if "eval" in solver.loaders else "train"
+        means = solver.epoch_outputs.get(mode)
+        if means is None:  # an epoch without evaluation
+            return False
+        by = self.save_best_by or ("+acc@1" if "acc@1" in means else "-loss")
+        sign, name = (1 if by[0] == "+" else -1), by[1:]
+        if name not in means:
+            raise ConfigError(
+                f"save_best_by is {by!r}, and the {mode} data give no {name!r}", hint=f"They give {', '.join(means)}."
+            )
+        value = means[name]
+        if self.best is not None and not sign * value > sign * self.best:
+            return False
+        self.best = value
+        return True
+
+    def _save(self, solver: TrainValSolver, epoch: int, iteration: int, is_best: bool = False) -> None:
+        if solver.work_dir is None:
+            return
+        from essmc_solvers.checkpoint import contents, folder
+        from essmc_solvers.checkpoint.run_state import capture
+
+        position = folder.Position(epoch, iteration)
+        content = capture(solver, position)
+        if not solver.is_main:
+            return
+        path = solver.work_dir / position.file_name
+        contents.save(path, content)
+        if is_best:
+            folder.mark_best(path)
+        folder.remove_old(solver.work_dir, self.keep_last)
+
+    def _resume(self, solver: TrainValSolver) -> None:
+        from essmc_solvers.checkpoint.folder import list_checkpoints, load_newest
+        from essmc_solvers.checkpoint.run_state import restore
+
+        source = solver.resume_from
+        if source == AUTO:
+            if solver.work_dir is None:
+                raise ConfigError("resume_from 'auto' needs a work_dir")
+            if not list_checkpoints(solver.work_dir):
+                solver.log(f"nothing to resume in {solver.work_dir}: starting anew")
+                log = solver.hook(LogHook)
+                if log is not None:
+                    log.forget()
+                return
+            source = solver.work_dir
+        assert source is not None
+        path, content = load_newest(Path(source))
+        restore(solver, content, path)
+        within = f", iteration {solver.iter}" if solver.iter else ""
+        solver.log(f"resumed from {path}: {solver.epoch} of {solver.max_epochs} epochs done{within}")

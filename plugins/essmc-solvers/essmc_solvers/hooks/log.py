@@ -1,0 +1,153 @@
+"""What a run says of itself: progress, log lines and the metrics file."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError
+from essmc_solvers.hooks.base import Hook
+from essmc_solvers.reporting.memory import memory_bytes
+from essmc_solvers.reporting.metrics_file import MetricsFile
+from essmc_solvers.reporting.progress import Progress, make_progress
+from essmc_solvers.reporting.text import duration, in_words
+
+if TYPE_CHECKING:
+    from essmc_solvers.solver import BaseSolver
+
+FILE = "metrics.jsonl"
+
+
+class LogHook(Hook):
+    """Writes running means, weighted by batch size, to the log and to ``metrics.jsonl`` in the work dir.
+
+    On a terminal a line of progress is kept up to date; elsewhere it is a log line every ``log_interval`` iterations.
+    Each line of the file is an object with ``mode``, ``epoch``, ``iter``, ``total_iters`` and the means so far; those
+    at the end of a pass have ``done: true``.
+
+    Args:
+        log_interval: iterations between looks at the means.
+        progress: keep a line of progress up to date; None does where standard output is a terminal.
+        priority: hooks with lower ones run first.
+
+    Raises:
+        ConfigError: an interval below 1.
+    """
+
+    def __init__(self, log_interval: int = 10, progress: bool | None = None, priority: int = 100) -> None:
+        super().__init__(priority)
+        if log_interval < 1:
+            raise ConfigError(f"log_interval must be 1 or more, got {log_interval}")
+        self.log_interval = log_interval
+        self._wants_progress = progress
+        self._progress: Progress | None = None
+        self._file: MetricsFile | None = None
+        self._items = 0
+        self._began = self._seen_time = 0.0
+        self._seen_iter = self._seen_items = 0
+        self._seen_data = 0.0
+
+    def before_solve(self, solver: BaseSolver) -> None:
+        """Opens what is written to."""
+        if not solver.is_main:
+            return
+        self._progress = make_progress(self._wants_progress)
+        if solver.work_dir is not None:
+            self._file = MetricsFile(solver.work_dir / FILE)
+
+    def before_all_iter(self, solver: BaseSolver) -> None:
+        """Starts the clocks of a pass."""
+        self._began = self._seen_time = time.perf_counter()
+        self._items = self._seen_items = 0
+        self._seen_iter, self._seen_data = solver.iter, 0.0
+        if self._progress is not None:
+            self._progress.start(_title(solver), solver.iter, solver.epoch_max_iter)
+
+    def after_iter(self, solver: BaseSolver) -> None:
+        """Counts; every few iterations looks at the means."""
+        self._items += solver.iter_items
+        if solver.iter % self.log_interval == 0:
+            self._look(solver)
+        elif self._progress is not None:
+            self._progress.advance(solver.iter)
+
+    def after_all_iter(self, solver: BaseSolver) -> None:
+        """Logs the means of the pass."""
+        means = solver.epoch_outputs.get(solver.mode, {})
+        seconds = time.perf_counter() - self._began
+        if self._progress is not None:
+            self._progress.stop()
+        rate = self._items / seconds if seconds else 0.0
+        solver.log(f"{_title(solver)}  {in_words(means)}  {rate:.0f} items/s  {duration(seconds)}")
+        self._write(solver, {"done": True, **means, "items_per_s": rate, "seconds": seconds})
+
+    def close(self) -> None:
+        """Puts the terminal in order."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns how much of the metrics file is the past of this state."""
+        return {"metrics_bytes": 0 if self._file is None else self._file.size}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Removes from the metrics file what came after this state."""
+        if self._file is not None:
+            self._file.cut(int(state["metrics_bytes"]))
+
+    def forget(self) -> None:
+        """Empties the metrics file of what a run that came to nothing left in it."""
+        self.load_state_dict({"metrics_bytes": 0})
+
+    def _look(self, solver: BaseSolver) -> None:
+        means = solver.reduced_means()
+        if not solver.is_main:
+            return
+        now = time.perf_counter()
+        elapsed = max(now - self._seen_time, 1e-9)
+        iterations = max(solver.iter - self._seen_iter, 1)
+        speed = {
+            "items_per_s": (self._items - self._seen_items) / elapsed,
+            "iter_time": elapsed / iterations,
+            "data_time": (solver.data_seconds - self._seen_data) / iterations,
+            "memory": memory_bytes(solver.accelerator.device),
+        }
+        self._seen_time, self._seen_iter = now, solver.iter
+        self._seen_items, self._seen_data = self._items, solver.data_seconds
+        rates = learning_rates(solver)
+        if solver.mode == "train":
+            self._write(solver, {**means, **rates, **speed})
+        assert self._progress is not None
+        text = self._text(solver, {**means, **rates}, speed)
+        if self._progress.is_live:
+            self._progress.advance(solver.iter, text)
+        elif solver.mode == "train":
+            solver.log(f"{_title(solver)}  {solver.iter}/{solver.epoch_max_iter or '?'}  {text}")
+
+    def _text(self, solver: BaseSolver, values: dict[str, float], speed: dict[str, float]) -> str:
+        waiting = speed["data_time"] / speed["iter_time"]
+        parts = [in_words(values), f"{speed['items_per_s']:.0f} items/s", f"data {waiting:.0%}"]
+        if solver.epoch_max_iter is not None:
+            left = solver.epoch_max_iter - solver.iter
+            if solver.mode == "train":
+                epochs = -(-(solver.max_epochs - solver.epoch) // solver.num_folds) - 1
+                left += epochs * solver.epoch_max_iter
+            parts.append(f"ETA {duration(left * speed['iter_time'])}")
+        return "  ".join([*parts, f"{speed['memory'] / 2**30:.1f} GB"])
+
+    def _write(self, solver: BaseSolver, values: dict[str, Any]) -> None:
+        if self._file is not None:
+            place = {"epoch": solver.epoch + 1, "iter": solver.iter, "total_iters": solver.total_iters}
+            self._file.append({"mode": solver.mode, **place, **values})
+
+
+def learning_rates(solver: BaseSolver) -> dict[str, float]:
+    """Returns the learning rate of each optimizer's first group: ``lr``, or ``lr/backbone`` for several."""
+    optimizers: dict[str, Any] = getattr(solver, "optimizers", {}) if solver.mode == "train" else {}
+    return {
+        f"lr/{key}" if key else "lr": float(optimizer.param_groups[0]["lr"]) for key, optimizer in optimizers.items()
+    }
+
+
+def _title(solver: BaseSolver) -> str:
+    return f"epoch {solver.epoch + 1}/{solver.max_epochs}  {solver.mode}"

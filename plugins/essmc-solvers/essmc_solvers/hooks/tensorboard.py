@@ -1,0 +1,78 @@
+"""Scalars for TensorBoard."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError, MissingDependency
+from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.log import learning_rates
+
+if TYPE_CHECKING:
+    from essmc_solvers.solver import BaseSolver
+
+
+class TensorboardLogHook(Hook):
+    """Writes running means every few iterations, and the means of each epoch, for TensorBoard.
+
+    Args:
+        log_dir: folder of the event files; ``tensorboard`` in the work dir by default.
+        log_interval: iterations between looks at the means.
+        priority: hooks with lower ones run first.
+    """
+
+    def __init__(
+        self, log_dir: str | os.PathLike[str] | None = None, log_interval: int = 10, priority: int = 101
+    ) -> None:
+        super().__init__(priority)
+        if log_interval < 1:
+            raise ConfigError(f"log_interval must be 1 or more, got {log_interval}")
+        self.log_dir = log_dir
+        self.log_interval = log_interval
+        self._folder: Path | None = None
+        self._open: Any = None
+
+    def before_solve(self, solver: BaseSolver) -> None:
+        """Finds the folder.
+
+        Raises:
+            MissingDependency: tensorboard is not installed.
+            ConfigError: there is neither a ``log_dir`` nor a work dir.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: F401
+        except ImportError as error:
+            raise MissingDependency(
+                "TensorboardLogHook needs tensorboard", hint="pip install 'essmc-solvers[tensorboard]'"
+            ) from error
+        if self.log_dir is None and solver.work_dir is None:
+            raise ConfigError("TensorboardLogHook needs a log_dir, since the run has no work_dir")
+        self._folder = Path(self.log_dir) if self.log_dir is not None else Path(str(solver.work_dir), "tensorboard")
+
+    def after_iter(self, solver: BaseSolver) -> None:
+        """Writes the running means of the training."""
+        if solver.mode == "train" and solver.iter % self.log_interval == 0:
+            self._write(solver, "train/iter", {**solver.reduced_means(), **learning_rates(solver)}, solver.total_iters)
+
+    def after_all_iter(self, solver: BaseSolver) -> None:
+        """Writes the means of the pass."""
+        self._write(solver, solver.mode, solver.epoch_outputs.get(solver.mode, {}), solver.epoch + 1)
+
+    def close(self) -> None:
+        """Completes the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _write(self, solver: BaseSolver, section: str, values: dict[str, float], step: int) -> None:
+        if not solver.is_main:
+            return
+        if self._open is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # After a kill, TensorBoard drops what an earlier file holds from this step on.
+            self._open = SummaryWriter(str(self._folder), purge_step=step)  # type: ignore[no-untyped-call,unused-ignore]
+        for name, value in values.items():
+            self._open.add_scalar(f"{section}/{name}", value, step)

@@ -1,0 +1,23 @@
+"""Numbers as people read them in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def in_words(values: Mapping[str, float]) -> str:
+    """Returns ``loss 0.5123  acc@1 0.8300``."""
+    return "  ".join(f"{name} {_short(value)}" for name, value in values.items())
+
+
+def duration(seconds: float) -> str:
+    """Returns ``12.3 s`` or ``1:02:03``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3e}" if value != 0 and not 1e-3 <= abs(value) < 1e5 else f"{value:.4f}"
