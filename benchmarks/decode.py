@@ -16,8 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from essmc_data.readers import frame_table, open_video
 from torch import Tensor
+
+from essmc_data.readers import frame_table, open_video
 
 FILES = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4")
 CLIPS = {8: 8, 32: 2}

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.component import Component
-from essmc_core.plain import plain_data
 from essmc_core.derived import Parts, building_order, derived_arguments, takes_backbone
 from essmc_core.errors import EssmcError, Issue, SchemaError
 from essmc_core.kinds import DEFAULT, Registries
+from essmc_core.plain import plain_data
 from essmc_core.schema.check import Checker, item_type
 from essmc_core.schema.signature import Signature, read_live
 from essmc_core.schema.types import evaluate, has_nested, nested_kind, options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import os
@@ -153,10 +154,14 @@ def _write_torchscript(model: TrainModule, spec: InputSpec, card: str, file: Pat
     example = _inputs(spec, 1, seed=0)
     with torch.no_grad():
         strict = not isinstance(model(example), Mapping)
-        traced = _or_explain(lambda: torch.jit.trace(model, example, strict=strict, check_trace=False), model)
+        traced = _or_explain(lambda: _traced(model, example, strict), model)
     torch.jit.save(traced, str(file), _extra_files={CARD: card})
-    loaded: Runner = torch.jit.load(str(file))
+    loaded: Runner = torch.jit.load(str(file))  # type: ignore[no-untyped-call]
     return loaded
+
+
+def _traced(model: TrainModule, example: Tensor, strict: bool) -> Any:
+    return torch.jit.trace(model, example, strict=strict, check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def _write_pt2(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Runner:
@@ -177,8 +182,8 @@ def _exported(model: TrainModule, spec: InputSpec) -> torch.export.ExportedProgr
 
 
 def _write_onnx(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Runner:
-    import onnx
-    import onnxruntime
+    import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     program = _or_explain(lambda: _exported(model, spec), model)
     converted = _or_explain(lambda: torch.onnx.export(program, (), dynamo=True, verbose=False), model)
@@ -204,9 +209,8 @@ _WRITERS: Mapping[str, Callable[[TrainModule, InputSpec, str, Path], Runner]] = 
 
 def _check_onnx() -> None:
     try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
+        for package in ("onnx", "onnxscript", "onnxruntime"):
+            importlib.import_module(package)
     except ImportError as error:
         message = f"ONNX files are made and checked with {error.name}, which is not installed."
         raise MissingDependency(message, hint="pip install onnx onnxscript onnxruntime") from error

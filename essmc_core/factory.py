@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
-from essmc_core.plain import plain_data
 from essmc_core.errors import WeightsNotFound
 from essmc_core.names import Patterns
+from essmc_core.plain import plain_data
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
 
 if TYPE_CHECKING:

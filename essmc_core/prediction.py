@@ -17,7 +17,6 @@ from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_
 from essmc_core.module import TrainModule
 from essmc_core.recipe import Overrides, Source, read_recipe
 
-
 # Views that run together; more would need the memory of a large batch.
 _VIEWS_AT_ONCE = 8
 
@@ -147,9 +146,8 @@ def predict(
     first = next(parts)
     built = build_recipe(recipe, source).eval().to(device)
     labels = recipe.entry.labels() if recipe.entry is not None else _labels(recipe.config.get("labels"))
-    found = []
-    for start, end, inputs in itertools.chain([first], parts):
-        found.append((start, end, _average(built, inputs.to(device))))
+    every = itertools.chain([first], parts)
+    found = [(start, end, _average(built, inputs.to(device))) for start, end, inputs in every]
     whole = {key: torch.cat([outputs[key] for _, _, outputs in found]).mean(0, keepdim=True) for key in found[0][2]}
     return Prediction(
         model=recipe.name,
@@ -158,7 +156,9 @@ def predict(
         input_shape=tuple(first[2].shape),
         weights=None if source is None else str(source.get("uri", source.get("path"))),
         card=built.card or {},
-        segments=[] if segments is None else [Segment(a, b, rank(outputs, labels, topk)) for a, b, outputs in found],
+        segments=[]
+        if segments is None
+        else [Segment(start, end, rank(outputs, labels, topk)) for start, end, outputs in found],
     )
 
 
@@ -203,7 +203,7 @@ def _parts(
 def _average(model: TrainModule, inputs: Tensor) -> dict[str, Tensor]:
     """Returns the mean probabilities (1, K) over a batch of views, by output."""
     with torch.inference_mode():
-        chunks = [_by_output(model(chunk)) for chunk in inputs.split(_VIEWS_AT_ONCE)]
+        chunks = [_by_output(model(chunk)) for chunk in torch.split(inputs, _VIEWS_AT_ONCE)]
     return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
 
 

@@ -60,9 +60,7 @@ class ZooEntry:
         for key in config:
             if key not in SECTIONS:
                 suggestion = did_you_mean(key, SECTIONS)
-                raise ConfigError(
-                    f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion
-                )
+                raise ConfigError(f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion)
         if not isinstance(config.get("model"), Mapping):
             raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
         return config

@@ -93,9 +93,7 @@ class Python:
     def essmc(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
         return self._run([sys.executable, "-m", "essmc_core", *arguments], check, extra)
 
-    def _run(
-        self, command: list[str], check: bool, extra: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str], check: bool, extra: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=self.cwd, env=self.environment(**extra), timeout=300
         )

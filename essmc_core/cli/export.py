@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
 from essmc_core.cli.arguments import model_argument, overrides_argument, weights_options
 from essmc_core.cli.output import json_option, write_json
+
+if TYPE_CHECKING:
+    from essmc_core.exporting import Format
 
 
 @click.command("export")
@@ -26,7 +30,7 @@ def export(
     overrides: tuple[str, ...],
     checkpoint: str | None,
     use_random: bool,
-    format: str | None,
+    format: Format | None,
     output: str | None,
     as_json: bool,
 ) -> None:
@@ -36,9 +40,7 @@ def export(
     """
     from essmc_core.exporting import export_model
 
-    made = export_model(
-        model, output, format=format, checkpoint=checkpoint, random=use_random, overrides=overrides  # type: ignore[arg-type]
-    )
+    made = export_model(model, output, format=format, checkpoint=checkpoint, random=use_random, overrides=overrides)
     if as_json:
         write_json(dataclasses.asdict(made))
         return

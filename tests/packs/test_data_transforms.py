@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from essmc_data.errors import UnreadableInput
-from essmc_data.transforms.compose import Compose, Identity, as_transform
 from PIL import Image
 from torchvision.transforms import v2
 
 from essmc_core import TRANSFORMS
 from essmc_core.errors import ConfigError, InputError, SchemaError
+from essmc_data.errors import UnreadableInput
+from essmc_data.transforms.compose import Compose, Identity, as_transform
 
 CATALOGUE = [
     "Compose",

@@ -118,9 +118,7 @@ def test_evaluation_takes_a_model_that_returns_a_tensor() -> None:
             return self.scores(img).softmax(1)
 
     metric = {"metric": "accuracy", "keys": ["logits", "gt_label"]}
-    made = SOLVERS.build(
-        {"type": "EvaluationSolver", "model": Plain(), "device": "cpu", "eval_metric_cfg": metric}
-    )
+    made = SOLVERS.build({"type": "EvaluationSolver", "model": Plain(), "device": "cpu", "eval_metric_cfg": metric})
     assert 0 <= made.solve(loader(Points(10)))["eval"]["acc@1"] <= 1
 
 

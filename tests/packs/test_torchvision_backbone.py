@@ -53,7 +53,7 @@ def classifier(backbone: Any, name: str, reference: nn.Module) -> nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize(("name", "size"), SIZES.items() | SLOW_SIZES.items(), ids=str)
+@pytest.mark.parametrize(("name", "size"), {**SIZES, **SLOW_SIZES}.items(), ids=str)
 def test_scores_and_keys_are_torchvisions_through_the_key_maps_both_ways(name: str, size: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     reference, backbone = original(name), torchvision_backbone(name)

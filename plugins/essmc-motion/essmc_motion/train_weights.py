@@ -40,9 +40,7 @@ def _essmc(*arguments: str, capture: bool = False) -> str:
 
 def _accuracy(work_dir: Path, *overrides: str) -> float:
     """Returns the accuracy of a run's last checkpoint, in percent as everywhere in the zoo."""
-    printed = _essmc(
-        "eval", "motion_digits", *overrides, "--checkpoint", str(_last(work_dir)), "--json", capture=True
-    )
+    printed = _essmc("eval", "motion_digits", *overrides, "--checkpoint", str(_last(work_dir)), "--json", capture=True)
     return 100 * float(json.loads(printed)["acc@1"])
 
 
@@ -62,7 +60,8 @@ def _write_entry(values: list[float]) -> None:
     """Puts hash and results in their places; everything else of the file stays."""
     text = ENTRY.read_text(encoding="utf-8")
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    text = re.sub(r"(?<=sha256: )\S+", digest, text)
+    # Quoted, since a digest of digits and one e is a number in YAML.
+    text = re.sub(r'(?<=sha256: ")\w+', digest, text)
     numbers = iter(values)
     text = re.sub(r"(?<=value: )[\d.]+", lambda _: f"{next(numbers):.2f}", text)
     write_text(ENTRY, text)

@@ -14,7 +14,6 @@ import timm
 import yaml
 from timm.data.imagenet_info import ImageNetInfo
 
-from essmc_core.weights.random_fills import skip_init
 from essmc_timm.key_maps import from_timm
 
 FOLDER = Path(__file__).parent / "zoo"

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from essmc_core.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
-from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.s3d.mixed import Mixed
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
+from essmc_video.staged_backbone import StagedBackbone
 
 TORCHVISION_BN = {"eps": 1e-3, "momentum": 1e-3}
 # Input channels of each Inception block, and the widths of its branches.

@@ -13,9 +13,9 @@ from torch.nn import functional
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
-from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.slowfast.frame_index import slow_frames, take_frames
 from essmc_video.slowfast.fusion import LateralFusion
+from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import DownSampleStem
 from essmc_video.weight_init import initialize
 

@@ -1,0 +1,221 @@
+"""The networks that ``forward.py`` compares: each of ours beside a peer's, built with equal weights."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core import BACKBONES, HEADS
+from essmc_core.weights.state_dict import map_keys
+from essmc_video.key_maps import pytorchvideo_resnet, pytorchvideo_slowfast, pytorchvideo_x3d
+
+KeyMap = tuple[tuple[str, str], ...]
+
+HOW_TO_INSTALL = {
+    "essmc2": "pip install --no-deps essmc2==0.1.4 && pip install addict yapf docstring-parser einops",
+    "pytorchvideo": "pip install --no-deps pytorchvideo==0.1.5 fvcore iopath && pip install portalocker yacs termcolor "
+    "tabulate tqdm parameterized",
+}
+"""Both pin versions or clients that their networks do not need, so their own requirements are left out."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One network of ours and of a peer.
+
+    Attributes:
+        name: as it is listed.
+        peer: the peer's package.
+        ours: builds ours for (frames, height and width).
+        theirs: builds theirs for the same.
+        key_map: from their names to ours.
+    """
+
+    name: str
+    peer: str
+    ours: Callable[[int, int], nn.Module]
+    theirs: Callable[[int, int], nn.Module]
+    key_map: KeyMap = ()
+
+
+@dataclass
+class Pair:
+    """One network twice, with equal weights, and what both are given."""
+
+    ours: nn.Module
+    theirs: nn.Module
+    clip: Tensor
+
+    @classmethod
+    def build(cls, family: Family, clip: Tensor) -> Pair:
+        """Builds both; no parameter is left at a zero that would hide what it multiplies."""
+        torch.manual_seed(0)
+        frames, size = int(clip.shape[2]), int(clip.shape[3])
+        theirs = family.theirs(frames, size)
+        with torch.no_grad():
+            for parameter in theirs.parameters():
+                parameter.add_(torch.randn_like(parameter), alpha=0.02)
+            _settle_statistics(theirs, clip)
+        ours = family.ours(frames, size)
+        ours.load_state_dict(map_keys(theirs.state_dict(), family.key_map))
+        return cls(ours, theirs, clip)
+
+
+def missing_peer(family: Family) -> str | None:
+    """Returns why a family's peer cannot be imported, or None."""
+    try:
+        importlib.import_module("pytorchvideo.models") if family.peer == "pytorchvideo" else essmc2_backbones()
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+def essmc2_backbones() -> Any:
+    """Returns EssentialMC2's registry of backbones; an empty module stands for its Aliyun client.
+
+    Raises:
+        ImportError: it, or one of the small libraries its models use, is not installed.
+    """
+    try:
+        importlib.import_module("oss2")
+    except ImportError:
+        sys.modules["oss2"] = types.ModuleType("oss2")
+    importlib.import_module("essmc2.models")
+    return importlib.import_module("essmc2.models.registry").BACKBONES
+
+
+def _settle_statistics(model: nn.Module, clip: Tensor) -> None:
+    """Takes the running statistics from one clip, so that activations neither vanish nor explode."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    model.train()(torch.cat([clip, torch.randn_like(clip)]))
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum
+    model.eval()
+
+
+class _Scores(nn.Module):
+    """A backbone and its head without the softmax behind them."""
+
+    def __init__(self, backbone: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.backbone = BACKBONES.build(backbone)
+        self.head = HEADS.build({"num_classes": 400, "dropout_rate": 0.0, **head})
+
+    def forward(self, clip: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.backbone(clip))
+        return scores
+
+
+class _TwoPaths(nn.Module):
+    """Cuts the slow path's frames from a clip for pytorchvideo's SlowFast, which takes both."""
+
+    def __init__(self, network: nn.Module, alpha: int) -> None:
+        super().__init__()
+        self.network = network
+        self.alpha = alpha
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.shape[2]
+        slow = clip[:, :, torch.linspace(0, frames - 1, frames // self.alpha).long()]
+        scores: Tensor = self.network([slow, clip])
+        return scores
+
+
+def _essmc2(name: str, **cfg: Any) -> Family:
+    return Family(name, "essmc2", lambda _, __: BACKBONES.build(cfg), lambda _, __: essmc2_backbones().build(dict(cfg)))
+
+
+def _essmc2_transformer(name: str, kind: str, **arguments: Any) -> Family:
+    """Returns a transformer without the random parts, in which no two runs agree."""
+
+    def cfg(frames: int, size: int) -> dict[str, Any]:
+        clip = {"num_frames": frames, "image_size": size, "drop_path": 0.0}
+        return {"type": kind, "branch_cfg": {"attn_dropout": 0.0, "ff_dropout": 0.0}, **clip, **arguments}
+
+    return Family(
+        name, "essmc2", lambda *clip: BACKBONES.build(cfg(*clip)), lambda *clip: essmc2_backbones().build(cfg(*clip))
+    )
+
+
+def _pytorchvideo(
+    name: str, builder: str, arguments: Mapping[str, Any], backbone: Mapping[str, Any], key_map: KeyMap, stride: int = 1
+) -> Family:
+    """Returns a network with one path, whose last features have one frame per ``stride`` of the clip."""
+
+    def theirs(frames: int, size: int) -> nn.Module:
+        module, _, function = builder.partition(":")
+        window = {"head_pool_kernel_size": (frames // stride, -(-size // 32), -(-size // 32))}
+        build = getattr(importlib.import_module(f"pytorchvideo.models.{module}"), function)
+        network: nn.Module = build(dropout_rate=0.0, head_activation=None, **window, **arguments)
+        return network
+
+    head = {"type": "WindowPoolHead", "dim": 2048}
+    return Family(name, "pytorchvideo", lambda _, __: _Scores(backbone, head), theirs, key_map)
+
+
+def _x3d(frames: int, size: int) -> nn.Module:
+    module = importlib.import_module("pytorchvideo.models.x3d")
+    network: nn.Module = module.create_x3d(
+        input_clip_length=frames, input_crop_size=size, dropout_rate=0.0, head_activation=None
+    )
+    return network
+
+
+def _slowfast(frames: int, size: int) -> nn.Module:
+    module, edge = importlib.import_module("pytorchvideo.models.slowfast"), -(-size // 32)
+    windows = ((frames // 4, edge, edge), (frames, edge, edge))
+    return _TwoPaths(module.create_slowfast(dropout_rate=0.0, head_pool_kernel_sizes=windows), alpha=4)
+
+
+def _families() -> Iterator[Family]:
+    yield _essmc2("R2D3D-18", type="ResNetR2D3D", depth=18)
+    yield _essmc2("R2D3D-50", type="ResNetR2D3D", depth=50)
+    yield _essmc2("R(2+1)D-10", type="ResNet2Plus1d", depth=10)
+    yield _essmc2("R(2+1)D-50", type="ResNet2Plus1d", depth=50)
+    yield _essmc2("ir-CSN-50", type="ResNet3D_CSN", depth=50)
+    yield _essmc2("ir-CSN-152", type="ResNet3D_CSN", depth=152)
+    yield _essmc2("TAda2D-50", type="ResNet3D_TAda", depth=50)
+    yield _essmc2_transformer("ViViT", "Transformer")
+    yield _essmc2_transformer("ViViT-fac-enc", "FactorizedTransformer")
+    yield _essmc2_transformer(
+        "TimeSformer", "Transformer", stem_name="PatchEmbedStem", tubelet_size=1, branch_name="TimesformerLayer"
+    )
+    pooled, plain = pytorchvideo_resnet.POOLED_TO_OURS, pytorchvideo_resnet.TO_OURS
+    resnet, flat, long = "resnet:create_resnet", (1, 1, 1), (3, 1, 1)
+    c2d = {"stem_conv_kernel_size": (1, 7, 7), "stage1_pool": nn.MaxPool3d, "stage_conv_a_kernel_size": (flat,) * 4}
+    i3d = {
+        **c2d,
+        "stem_conv_kernel_size": (5, 7, 7),
+        "stage_conv_a_kernel_size": (long, [long, flat], [long, flat], [flat, long]),
+    }
+    yield _pytorchvideo("C2D-50", resnet, c2d, {"type": "C2D"}, pooled, stride=2)
+    yield _pytorchvideo("I3D-50", resnet, i3d, {"type": "I3D"}, pooled, stride=2)
+    yield _pytorchvideo("Slow-50", resnet, {"stem_conv_kernel_size": (1, 7, 7)}, {"type": "SlowOnly"}, plain)
+    csn = {"type": "ResNet3D_CSN", "depth": 50, "stem_name": "Base3DStem", "bn_params": {"eps": 1e-5}}
+    yield _pytorchvideo("CSN-50", "csn:create_csn", {}, csn, plain, stride=8)
+    factorised = pytorchvideo_resnet.FACTORISED_TO_OURS
+    yield _pytorchvideo(
+        "R(2+1)D-50-bottleneck", "r2plus1d:create_r2plus1d", {}, {"type": "R2Plus1DBottleneck"}, factorised, stride=4
+    )
+    paths = ((r"^network\.", ""), *pytorchvideo_slowfast.TO_OURS)
+    slowfast_head = {"type": "SlowFastHead", "dim": 2304}
+    yield Family(
+        "SlowFast-50", "pytorchvideo", lambda _, __: _Scores({"type": "SlowFast"}, slowfast_head), _slowfast, paths
+    )
+    x3d_head = {"type": "X3DHead", "dim": 192}
+    yield Family(
+        "X3D-M", "pytorchvideo", lambda _, __: _Scores({"type": "X3D"}, x3d_head), _x3d, pytorchvideo_x3d.TO_OURS
+    )
+
+
+FAMILIES = {f"{family.name} ({family.peer})": family for family in _families()}
