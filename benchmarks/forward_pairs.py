@@ -94,6 +94,8 @@ def essmc2_backbones() -> Any:
 def _settle_statistics(model: nn.Module, clip: Tensor) -> None:
     """Takes the running statistics from one clip, so that activations neither vanish nor explode."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
+    if not norms:
+        return
     kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0
@@ -201,8 +203,8 @@ def _families() -> Iterator[Family]:
     yield _pytorchvideo("C2D-50", resnet, c2d, {"type": "C2D"}, pooled, stride=2)
     yield _pytorchvideo("I3D-50", resnet, i3d, {"type": "I3D"}, pooled, stride=2)
     yield _pytorchvideo("Slow-50", resnet, {"stem_conv_kernel_size": (1, 7, 7)}, {"type": "SlowOnly"}, plain)
-    csn = {"type": "ResNet3D_CSN", "depth": 50, "stem_name": "Base3DStem", "bn_params": {"eps": 1e-5}}
-    yield _pytorchvideo("CSN-50", "csn:create_csn", {}, csn, plain, stride=8)
+    csn = {"type": "ResNet3D_CSN", "depth": 50, "bn_params": {"eps": 1e-5}}
+    yield _pytorchvideo("CSN-50", "csn:create_csn", {"stem_pool": nn.MaxPool3d}, csn, plain, stride=8)
     factorised = pytorchvideo_resnet.FACTORISED_TO_OURS
     yield _pytorchvideo(
         "R(2+1)D-50-bottleneck", "r2plus1d:create_r2plus1d", {}, {"type": "R2Plus1DBottleneck"}, factorised, stride=4

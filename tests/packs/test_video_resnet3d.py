@@ -202,7 +202,7 @@ def test_an_unknown_branch_names_its_neighbours() -> None:
         (torch.zeros(3, 4, 32, 32), r"unsqueeze\(0\)"),
         (torch.zeros(2, 4, 3, 32, 32), r"transpose\(1, 2\)"),
         (torch.zeros(2, 4, 32, 32, 3), "permute"),
-        (torch.zeros(2, 1, 4, 32, 32), "num_input_channels"),
+        (torch.zeros(2, 1, 4, 32, 32), "input channels"),
         (torch.zeros(2, 3, 0, 32, 32), "at least 1"),
         (torch.zeros(2, 3, 4, 32, 32, dtype=torch.uint8), "float"),
     ],
