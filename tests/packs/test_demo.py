@@ -30,10 +30,12 @@ def test_json_holds_what_is_installed_what_photos_show_and_how_the_clip_was_take
     found = json.loads(done.stdout)
     assert "essmc-demo" in [pack["distribution"] for pack in found["installed"]["packs"]]
     assert found["installed"]["components"]["backbones"] > 1000
-    assert {found["photos"]["model"], found["clip"]["model"]} <= set(found["installed"]["models"])
+    assert {found[step]["model"] for step in ("photos", "motions", "clip")} <= set(found["installed"]["models"])
     best = {photo["file"]: photo["predictions"][0] for photo in found["photos"]["photos"]}
     assert {file: top["label"] for file, top in best.items()} == {"china.jpg": "palace", "flower.jpg": "daisy"}
     assert round(best["flower.jpg"]["probability"], 2) == 0.32
+    motions = [part["label"] for part in found["motions"]["segments"]]
+    assert motions == ["right 2", "static", "up 1", "left 2", "down 1"]
     assert found["clip"]["input_shape"][:2] == [1, 3]
     assert found["clip"]["output_shape"] == [1, 400]
     assert found["clip"]["weights"] == "random"
@@ -44,7 +46,7 @@ def test_in_a_pipe_it_is_plain_text_that_says_the_weights_are_random() -> None:
     done = run_demo()
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
-    for expected in ("palace", "daisy", "bikes.mp4", "weights are random", "essmc predict"):
+    for expected in ("palace", "daisy", "left 2", "bikes.mp4", "weights are random", "essmc predict"):
         assert expected in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""`essmc demo`: a short tour of what is installed, on real photos and a real clip."""
+"""`essmc demo`: a short tour of what is installed, on real photos and real clips."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from essmc_demo import show, tour
 @click.command()
 @json_option
 def demo(as_json: bool) -> None:
-    """Show what is installed, name real photos with a pretrained model, run a real clip through a video model."""
+    """Show what is installed, name real photos and motions with pretrained models, run a real clip through another."""
     tour.require_packs()
     if as_json:
-        write_json({"installed": tour.installed(), "photos": tour.name_photos(), "clip": tour.run_clip()})
+        facts = {"photos": tour.name_photos(), "motions": tour.name_motions(), "clip": tour.run_clip()}
+        write_json({"installed": tour.installed(), **facts})
         return
     # Each step is shown as soon as it is done: importing torch takes longer than all the rest.
     show.show_installed(tour.installed())
     show.show_photos(tour.name_photos())
+    show.show_motions(tour.name_motions())
     show.show_clip(tour.run_clip())
     show.show_next()

@@ -9,4 +9,4 @@ from essmc_core.hooks import CommandGroup
 @hookimpl
 def register_commands(cli: CommandGroup) -> None:
     """Adds ``essmc demo``."""
-    cli.add_lazy("demo", "essmc_demo.command:demo", help="Show what is installed, on real photos and a real clip.")
+    cli.add_lazy("demo", "essmc_demo.command:demo", help="Show what is installed, on real photos and real clips.")

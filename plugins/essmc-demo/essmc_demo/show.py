@@ -10,6 +10,7 @@ import click
 from essmc_core.cli.output import human, write_table
 
 NEXT = (
+    ("essmc train motion_digits", "learn those motions yourself, in about a minute"),
     ("essmc list backbones 'timm/*vit*'", "any of timm's models is a backbone"),
     ("essmc show tada2d_r50_k400", "what a zoo model is made of"),
     ("essmc predict tf_efficientnet_lite0_in1k PHOTO.jpg", "name a photo of yours"),
@@ -38,6 +39,16 @@ def show_photos(facts: Mapping[str, Any]) -> None:
         for rank, found in enumerate(photo["predictions"])
     ]
     write_table(("photo", "class", ">probability"), rows)
+
+
+def show_motions(facts: Mapping[str, Any]) -> None:
+    """Prints the motion of each segment."""
+    _heading(f"{facts['model']} (pretrained) says which way a handwritten digit moves in {facts['file']}")
+    rows = [
+        [f"{part['start']:.2f}", f"{part['end']:.2f}", part["label"], f"{part['probability']:.2f}"]
+        for part in facts["segments"]
+    ]
+    write_table((">start", ">end", "motion", ">probability"), rows)
 
 
 def show_clip(facts: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The steps of the demo, as plain data: what is installed, what it says of photos, how it takes a clip."""
+"""The steps of the demo, as plain data: what is installed, what it says of photos and motions, how it takes a clip."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from essmc_core.errors import MissingDependency
 from essmc_demo import samples
 
 IMAGE_MODEL = "tf_efficientnet_lite0_in1k"
+MOTION_MODEL = "motion_digits"
+MOTION_CLIP = "pkg://essmc-motion/essmc_motion/moving_digits.mp4"
 VIDEO_MODEL = "tada2d_r50_k400"
-NEEDED_PACKS = ("essmc-classifiers", "essmc-timm", "essmc-efficientnet-lite", "essmc-video")
+NEEDED_PACKS = ("essmc-classifiers", "essmc-timm", "essmc-efficientnet-lite", "essmc-video", "essmc-motion")
 
 Facts = dict[str, Any]
 
@@ -71,6 +73,24 @@ def name_photos(topk: int = 3) -> Facts:
             }
         )
     return {"model": IMAGE_MODEL, "photos": photos}
+
+
+def name_motions() -> Facts:
+    """Returns which way a small video model says a digit moves, second by second of a real file."""
+    found = essmc_core.predict(MOTION_MODEL, MOTION_CLIP, topk=1, segments=1.0)
+    return {
+        "model": MOTION_MODEL,
+        "file": MOTION_CLIP.rpartition("/")[2],
+        "segments": [
+            {
+                "start": part.start,
+                "end": part.end,
+                "label": part.predictions[0].label,
+                "probability": part.predictions[0].probability,
+            }
+            for part in found.segments
+        ],
+    }
 
 
 def run_clip() -> Facts:
