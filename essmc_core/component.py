@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 LOCAL = "local"
@@ -27,6 +27,7 @@ class Component:
         deprecated: old names that work, warn once and stay out of listings.
         bare: whether the name resolves without its pack in front.
         bound: keyword arguments that the registration fixes.
+        bound_by_alias: those that an alias or old name fixes instead of, or besides, ``bound``.
     """
 
     kind: str
@@ -38,11 +39,26 @@ class Component:
     deprecated: tuple[str, ...] = ()
     bare: bool = True
     bound: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_BOUND)
+    bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING_BOUND)
 
     @property
     def qualified(self) -> str:
         """``pack/name``, which always resolves."""
         return f"{self.pack}/{self.name}"
+
+    def instead_of(self, old_name: str) -> str:
+        """Returns what to use instead of an old name, with what the old one fixes."""
+        fixed = ", ".join(f"{key}={value!r}" for key, value in self.bound_by_alias.get(old_name, {}).items())
+        return f"{self.qualified!r}" + (f" (the old one fixes {fixed})" if fixed else "")
+
+    def called(self, name: str) -> Component:
+        """Returns the component as one of its names means it: with what that name fixes.
+
+        Args:
+            name: qualified or bare name, alias or old name.
+        """
+        own = self.bound_by_alias.get(name.rpartition("/")[2])
+        return replace(self, bound={**self.bound, **own}) if own else self
 
     def load(self) -> Callable[..., Any]:
         """Imports the target and returns the class or function, bound arguments not applied.

@@ -38,6 +38,9 @@ class Named(Protocol):
     def qualified(self) -> str:
         """``pack/name``."""
 
+    def instead_of(self, old_name: str) -> str:
+        """Returns what to use instead of an old name."""
+
 
 Record = TypeVar("Record", bound=Named)
 Pins = Callable[[], Mapping[str, str]]
@@ -129,11 +132,12 @@ class NameTable(Generic[Record]):
         )
 
     def _warn_if_deprecated(self, name: str, record: Record) -> None:
-        if name.rpartition("/")[2] not in record.deprecated or name in self._warned:
+        old_name = name.rpartition("/")[2]
+        if old_name not in record.deprecated or name in self._warned:
             return
         self._warned.add(name)
         warnings.warn(
-            f"{name!r} is an old name under {self.kind}; use {record.qualified!r}", FutureWarning, stacklevel=4
+            f"{name!r} is an old name under {self.kind}; use {record.instead_of(old_name)}", FutureWarning, stacklevel=5
         )
 
     def display_name(self, record: Record) -> str:

@@ -128,10 +128,19 @@ class Registry(Mapping[str, Callable[..., Any]]):
             AmbiguousComponent: several packs offer it.
             BrokenPack: a quarantined pack would have brought it.
         """
-        record = self.table.find(name)
+        record = self.find(name)
         if record is None:
             raise self._unknown(name)
         return record
+
+    def find(self, name: str) -> Component | None:
+        """Returns the record of a name, with the arguments that this name fixes; None when nothing has it.
+
+        Raises:
+            AmbiguousComponent: several packs offer it.
+        """
+        record = self.table.find(name)
+        return None if record is None else record.called(name)
 
     def _unknown(self, name: str) -> LookupFailure:
         if any(mark in name for mark in (":", "\\")) or (name.count(".") and "/" not in name):

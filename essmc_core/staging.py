@@ -26,8 +26,8 @@ class StagedRegistry:
         target: str,
         *,
         summary: str = "",
-        aliases: Sequence[str] = (),
-        deprecated: Sequence[str] = (),
+        aliases: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
+        deprecated: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
         bare: bool = True,
         bound: Mapping[str, Any] | None = None,
     ) -> None:
@@ -37,8 +37,9 @@ class StagedRegistry:
             name: what users write in configurations.
             target: ``"package.module:attribute"`` of a class or function.
             summary: one line for listings.
-            aliases: other names that work and are not listed.
-            deprecated: old names that work and warn once.
+            aliases: other names that work and are not listed; a mapping gives the keyword arguments each of them fixes
+                beyond ``bound``.
+            deprecated: old names that work and warn once, likewise.
             bare: false keeps the name out of the bare names; ``pack/name`` always resolves.
             bound: keyword arguments fixed by this registration, for many names served by one target.
 
@@ -61,7 +62,12 @@ class StagedRegistry:
             tuple(deprecated),
             bare,
             {} if bound is None else bound,
+            {**_arguments_by_name(aliases), **_arguments_by_name(deprecated)},
         )
+
+
+def _arguments_by_name(names: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    return names if isinstance(names, Mapping) else {}
 
 
 class StagedRegistries:

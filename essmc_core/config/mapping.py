@@ -9,6 +9,7 @@ from essmc_core.config.merge import merge
 from essmc_core.config.overrides import apply_overrides
 from essmc_core.config.tree import MappingNode, Node, NodeBacked, SequenceNode, from_python, settled, walk
 from essmc_core.location import Location
+from essmc_core.names import did_you_mean
 
 _READ_ONLY = "a Config does not change; cfg.with_overrides({'path.to.value': value}) returns a changed copy"
 
@@ -70,10 +71,8 @@ class Config(NodeBacked, Mapping[str, Any]):
             raise AttributeError(name)
         if name in self._data:
             return self._data[name]
-        import difflib
-
-        close = difflib.get_close_matches(name, self._data, n=1)
-        raise AttributeError(f"no key {name!r} in {self!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        suggestion = did_you_mean(name, self._data)
+        raise AttributeError(f"no key {name!r} in {self!r}" + (f"; {suggestion}" if suggestion else ""))
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(key for key in self._data if key.isidentifier())]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
 from essmc_core.errors import ConfigError
+from essmc_core.names import did_you_mean
 
 Modality = Literal["image", "video"]
 Sampling = Literal["stride", "segment"]
@@ -96,8 +96,7 @@ class InputSpec:
         known = [field.name for field in fields(cls)]
         for key in mapping:
             if key not in known:
-                nearest = difflib.get_close_matches(str(key), known, n=1)
-                hint = f"Did you mean {nearest[0]!r}?" if nearest else f"Known keys: {', '.join(known)}."
+                hint = did_you_mean(str(key), known) or f"Known keys: {', '.join(known)}."
                 raise ConfigError(f"Unknown key {key!r} in the input.", hint=hint)
         if missing := [key for key in _ALWAYS if mapping.get(key) is None]:
             raise ConfigError(f"The input lacks {', '.join(map(repr, missing))}.")

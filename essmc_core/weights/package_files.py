@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from essmc_core.errors import WeightsNotFound
+from essmc_core.names import nearest
 
 
 def find_package_file(uri: str) -> Path:
@@ -40,10 +40,10 @@ def find_package_file(uri: str) -> Path:
             return found
     if (in_folder := _in_package_folder(path)) is not None:
         return in_folder
-    nearest = difflib.get_close_matches(path, files, n=1, cutoff=0.4)
+    similar = nearest(path, files, count=1)
     raise WeightsNotFound(
         f"{distribution_name} {distribution.version} is installed but has no file {path}.",
-        hint=f"It has {nearest[0]}." if nearest else f"pip install --upgrade --force-reinstall {distribution_name}",
+        hint=f"It has {similar[0]}." if similar else f"pip install --upgrade --force-reinstall {distribution_name}",
     )
 
 

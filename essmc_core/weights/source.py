@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
 from essmc_core.errors import ConfigError
+from essmc_core.names import did_you_mean
 
 Inflation = Literal["centre", "average"]
 TimePositions = Literal["interpolate", "repeat", "average", "centre"]
@@ -116,8 +116,7 @@ def _from_mapping(source: Mapping[str, Any]) -> dict[str, Any]:
         values["uri"] = values.pop("path")
     for key in values:
         if key not in known:
-            nearest = difflib.get_close_matches(key, [*known, "path", *_IGNORED], n=1)
-            hint = f"Did you mean {nearest[0]!r}?" if nearest else f"Known keys: {', '.join(known)}."
+            hint = did_you_mean(key, [*known, "path", *_IGNORED]) or f"Known keys: {', '.join(known)}."
             raise ConfigError(f"Unknown key {key!r} in the weights' mapping.", hint=hint)
     if values.get("uri") is None:
         raise ConfigError("The weights' mapping has neither 'path' nor 'uri'.")

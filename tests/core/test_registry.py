@@ -23,6 +23,7 @@ from essmc_core.errors import (
 from essmc_core.kinds import BRICKS, STEMS, Registries
 from essmc_core.names import matches, natural_key
 from essmc_core.nametable import NameTable
+from essmc_core.staging import StagedRegistries
 
 
 class Block:
@@ -111,6 +112,23 @@ def test_old_name_works_and_warns_once_and_is_not_listed(bricks):
         assert bricks["Old"] is Block
     assert "Old" not in bricks.names()
     assert "Old" in bricks
+
+
+def test_an_old_name_may_fix_arguments_that_its_new_name_leaves_free(bricks):
+    staged = StagedRegistries(bricks.family, "acme")
+    old = {"Old": {"width": 7}, "Older": {}}
+    staged.bricks.register("New", f"{__name__}:Block", deprecated=old, aliases={"Wide": {"width": 9}}, bare=False)
+    staged.commit()
+    with pytest.warns(FutureWarning, match=r"use 'acme/New' \(the old one fixes width=7\)"):
+        assert bricks.build("acme/Old").width == 7
+    with pytest.warns(FutureWarning, match="use 'acme/New'$"):
+        assert bricks.build("acme/Older").width == Block().width
+    assert bricks.build("acme/Wide").width == 9
+    assert bricks.build({"type": "acme/New", "width": 3}).width == 3
+    with pytest.raises(SchemaError, match="acme/New fixes width=9"):
+        bricks.build({"type": "acme/Wide", "width": 3})
+    assert bricks.family.find_everywhere("acme/Wide")[0].bound == {"width": 9}
+    assert bricks.component("acme/New").bound == {}
 
 
 def test_unknown_name_suggests_names_and_says_where_to_look(bricks):

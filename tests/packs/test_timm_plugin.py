@@ -75,7 +75,45 @@ def test_an_old_name_warns_once_and_builds_the_model_that_replaced_it() -> None:
     assert records == ["timm/resnet34"] * 2
     assert category == "FutureWarning"
     assert "timm/tv_resnet34" in message
-    assert "timm/resnet34" in message
+    assert "use 'timm/resnet34' (the old one fixes model_name='resnet34.tv_in1k')" in message
+
+
+@pytest.mark.filterwarnings("ignore:.*is an old name:FutureWarning")
+def test_every_old_name_keeps_the_weights_it_stood_for_and_its_new_name_does_not() -> None:
+    for old, current in load_index().deprecated.items():
+        record = BACKBONES.component(f"timm/{old}")
+        assert record.bound == {"model_name": current}
+        assert BACKBONES.component(record.qualified).bound == {"model_name": current.partition(".")[0]}
+
+
+@pytest.mark.filterwarnings("ignore:.*is an old name:FutureWarning")
+def test_an_old_name_without_weights_builds_the_architecture() -> None:
+    # timm itself knows no weights by the tag that it gives this old name.
+    for name in ("timm/vit_base_patch32_224_sam", "timm/vit_base_patch32_224"):
+        with torch.device("meta"):
+            assert BACKBONES.build({"type": name, "model_args": {"depth": 1}}).out_channels == 768
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "weights"),
+    [
+        ("tv_resnet34", "True", "resnet34.tv_in1k"),
+        ("tv_resnet34", "'gluon_in1k'", "resnet34.gluon_in1k"),
+        ("resnet34", "True", "resnet34.a1_in1k"),
+    ],
+)
+def test_pretrained_asks_for_the_weights_that_the_name_stands_for(
+    tmp_path: Path, name: str, pretrained: str, weights: str
+) -> None:
+    code = (
+        "import logging, sys; logging.basicConfig(level='INFO'); from essmc_core import BACKBONES\n"
+        f"BACKBONES.build({{'type': 'timm/{name}', 'pretrained': {pretrained}}})"
+    )
+    # Without a network and with an empty cache timm says what it would load, then gives up.
+    alone = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=alone, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert f"timm/{weights})" in done.stderr
 
 
 def test_a_missing_timm_quarantines_this_pack_alone(tmp_path: Path) -> None:

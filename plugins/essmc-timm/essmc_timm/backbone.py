@@ -10,6 +10,7 @@ import timm
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_core.plain import plain_data
 from essmc_timm.uniform import make_uniform
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -34,10 +35,11 @@ def timm_backbone(
     are timm's.
 
     Args:
-        model_name: timm's name of the architecture, e.g. ``resnet50``.
+        model_name: timm's name of the architecture, e.g. ``resnet50``, or with the tag of its weights, e.g.
+            ``resnet50.tv_in1k``.
         in_chans: channels of the input (N, C, H, W).
-        pretrained: true for the architecture's default weights on the Hugging Face hub, or the tag of others,
-            e.g. ``a1_in1k``. essmc's own ``pretrain`` loads weights from anywhere else.
+        pretrained: true for the weights of ``model_name``'s tag, or the architecture's default ones, on the Hugging
+            Face hub; or the tag of others, e.g. ``a1_in1k``. essmc's own ``pretrain`` loads weights from anywhere else.
         pool: true returns (N, out_channels) features, pooled as the family does it (mean, class token, ...).
             False returns them before pooling, as a map (N, C, H, W): tokens are laid out in space, class tokens
             left out.
@@ -52,7 +54,7 @@ def timm_backbone(
     Raises:
         ConfigError: the family has no such argument, or cannot leave its pooling out.
     """
-    family_args = {key: _plain(value) for key, value in (model_args or {}).items()}
+    family_args = plain_data(model_args or {})
     if repeated := sorted(_OWN_ARGUMENTS & family_args.keys()):
         raise ConfigError(
             f"timm/{model_name}: model_args must not hold {', '.join(repeated)}",
@@ -67,17 +69,16 @@ def timm_backbone(
         **family_args,
     }
     given = {key: value for key, value in arguments.items() if value is not None}
-    tagged = f"{model_name}.{pretrained}" if isinstance(pretrained, str) else model_name
+    architecture = model_name.partition(".")[0]
+    # A tag stands for weights alone, so that without them the architecture is built whatever tag it was named with.
+    weights = f"{architecture}.{pretrained}" if isinstance(pretrained, str) else model_name
     try:
-        model = timm.create_model(tagged, pretrained=bool(pretrained), num_classes=0, **given)
+        model = timm.create_model(
+            weights if pretrained else architecture, pretrained=bool(pretrained), num_classes=0, **given
+        )
     except (TypeError, AssertionError) as error:
         raise _explain(error, model_name, given) from error
     return make_uniform(model, in_chans, pool)
-
-
-def _plain(value: object) -> object:
-    """Turns a configuration's immutable mappings into the dicts that timm checks for."""
-    return {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def _explain(error: Exception, model_name: str, given: Mapping[str, object]) -> Exception:

@@ -33,12 +33,11 @@ class Index:
         """Returns every current name."""
         return [name for names in self.models.values() for name in names]
 
-    def old_names(self) -> dict[str, tuple[str, ...]]:
-        """Returns current architecture to the old names that mean it, with or without a weights tag."""
-        old: dict[str, tuple[str, ...]] = {}
+    def old_names(self) -> dict[str, dict[str, str]]:
+        """Returns current architecture to the old names that mean it, each with its ``arch`` or ``arch.tag``."""
+        old: dict[str, dict[str, str]] = {}
         for name, current in self.deprecated.items():
-            architecture = current.partition(".")[0]
-            old[architecture] = (*old.get(architecture, ()), name)
+            old.setdefault(current.partition(".")[0], {})[name] = current
         return old
 
 

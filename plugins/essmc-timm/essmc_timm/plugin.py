@@ -24,7 +24,7 @@ def register_components(registries: Registries) -> None:
                 name,
                 _TARGET,
                 summary=summary,
-                deprecated=old_names.get(name, ()),
+                deprecated={old: _fixed_by(current, name) for old, current in old_names.get(name, {}).items()},
                 bare=False,
                 bound={"model_name": name},
             )
@@ -33,6 +33,11 @@ def register_components(registries: Registries) -> None:
         "essmc_timm.inception_resnet_v2:inception_resnet_v2_trunk",
         summary="Inception-ResNet-v2, up to the last map",
     )
+
+
+def _fixed_by(current: str, architecture: str) -> dict[str, str]:
+    """Returns what an old name fixes beyond its architecture: the tag of the weights it stood for."""
+    return {} if current == architecture else {"model_name": current}
 
 
 @hookimpl

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
+from essmc_core.inputs.check import check_input
 
 
 def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
@@ -73,7 +73,7 @@ class UniformBackbone(nn.Module):
         if not self.pooled:
             features: Any = self.forward_features(x)
             return features  # type: ignore[no-any-return]
-        self._check(x)
+        check_input(x, "NCHW", self.in_chans)
         try:
             vectors: Tensor = self.native.forward_head(self, self.native.forward_features(self, x))
         except AssertionError as error:
@@ -87,7 +87,7 @@ class UniformBackbone(nn.Module):
             InputError: another rank, other channels, integers, or a size it cannot take.
             IndexError: there is no feature of that index.
         """
-        self._check(x)
+        check_input(x, "NCHW", self.in_chans)
         try:
             if out_indices is None:
                 return self._as_map(self.native.forward_features(self, x), x)
@@ -130,20 +130,6 @@ class UniformBackbone(nn.Module):
             self.native.set_grad_checkpointing(self, enable)
         except AssertionError as error:
             raise ConfigError(f"timm's {self.native.__name__} has no gradient checkpointing") from error
-
-    def _check(self, x: Tensor) -> None:
-        # While a model is traced only the rank is known as a number.
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-        if x.ndim == 4 and (tracing or (x.shape[1] == self.in_chans and x.is_floating_point())):
-            return
-        hint = "the layout is batch, channels, height, width"
-        if x.ndim == 4 and not x.is_floating_point():
-            hint = "scale pixels to floats first: x.float() / 255"
-        raise InputError(
-            f"expected floating-point images of shape (N, {self.in_chans}, H, W), got {x.dtype} of shape "
-            f"{tuple(x.shape)}",
-            hint=hint,
-        )
 
     def _refusal(self, x: Tensor, error: AssertionError) -> InputError:
         return InputError(

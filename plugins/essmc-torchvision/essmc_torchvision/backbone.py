@@ -10,6 +10,7 @@ from torch import nn
 from torchvision import models
 
 from essmc_core.errors import ConfigError
+from essmc_core.plain import plain_data
 from essmc_torchvision import image_families, video_families
 from essmc_torchvision.trunk import Trunk
 
@@ -53,7 +54,7 @@ def torchvision_backbone(
     Raises:
         ConfigError: the family has no such argument, or there are no such weights.
     """
-    arguments = {key: _plain(value) for key, value in (model_args or {}).items()}
+    arguments = plain_data(model_args or {})
     if repeated := sorted(_OWN_ARGUMENTS & arguments.keys()):
         raise ConfigError(
             f"torchvision/{model_name}: model_args must not hold {', '.join(repeated)}",
@@ -105,8 +106,3 @@ def _adapt_first_convolution(model: nn.Module, model_name: str, in_chans: int) -
         weight = torch.cat([layer.weight] * repeats, dim=1)[:, :in_chans] * scale
     layer.weight = nn.Parameter(weight.contiguous())
     layer.in_channels = in_chans
-
-
-def _plain(value: object) -> object:
-    """Turns a configuration's immutable mappings into dicts."""
-    return {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value

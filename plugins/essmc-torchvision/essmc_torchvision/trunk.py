@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core.features import FeatureInfo
+from essmc_core.inputs.check import check_input
 from essmc_torchvision.feature_points import FeaturePoint, find_feature_points
-from essmc_torchvision.input_check import check_input
 
 Step = tuple[str, nn.Module]
 
@@ -155,7 +155,7 @@ class Trunk(nn.Module):
         Raises:
             InputError: another rank, other channels, integers, or a size it cannot take.
         """
-        check_input(x, self.layout, self.in_chans, self.MIN_SIZE, self.fixed_size)
+        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
         state, _ = self.run(x)
         return self._pool(state) if self.pooled else self._as_map(state)
 
@@ -166,7 +166,7 @@ class Trunk(nn.Module):
             InputError: another rank, other channels, integers, or a size it cannot take.
             IndexError: there is no feature of that index.
         """
-        check_input(x, self.layout, self.in_chans, self.MIN_SIZE, self.fixed_size)
+        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
         if out_indices is None:
             return self._as_map(self.run(x)[0])
         positions = [self.feature_points[index].position for index in out_indices]

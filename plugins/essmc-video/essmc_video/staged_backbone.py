@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
-from essmc_video.clip_check import check_clip
+from essmc_core.inputs.check import check_input, check_number_type
 
 T = TypeVar("T")
 
@@ -80,14 +79,8 @@ class StagedBackbone(nn.Module):
         Raises:
             InputError: names what the backbone takes and what it got.
         """
-        check_clip(video, self.in_chans)
-        weights = next(self.parameters()).dtype
-        if video.dtype == weights or torch.is_autocast_enabled(video.device.type):
-            return
-        raise InputError(
-            f"{type(self).__name__} computes in {weights} and got clips of {video.dtype}",
-            hint=f"give it video.to({weights})",
-        )
+        check_input(video, self.layout, self.in_chans)
+        check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
 
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
         """Runs a stage, checkpointed where that was asked for and gradients are kept."""

@@ -14,7 +14,8 @@ from essmc_video.conv_chain import ConvChain, strides, triple
 class ResidualBranch(ConvChain):
     """Base of branches (N, dim_in, T, H, W) → (N, num_filters, T', H', W'); the block adds shortcut and last ReLU.
 
-    A subclass overrides `construct_simple_block`, `construct_bottleneck`, or both.
+    A subclass overrides `construct_simple_block` for the one style, and for the other `construct_main`, or
+    `construct_bottleneck` where its outer convolutions are not pointwise.
 
     Args:
         dim_in: channels of the input.
@@ -24,7 +25,7 @@ class ResidualBranch(ConvChain):
         downsampling_temporal: halve time as well; has no effect without ``downsampling``.
         expansion_ratio: output channels over inner channels of a bottleneck.
         bn_params: arguments of every batch norm, e.g. ``eps`` and ``momentum``; torch's defaults without.
-        branch_style: two main convolutions, or one between two that change the width.
+        branch_style: ``simple_block``, two main convolutions, or ``bottleneck``, one between two that change the width.
         construct_branch: make the layers now; False leaves that to the subclass.
 
     Raises:
@@ -73,7 +74,14 @@ class ResidualBranch(ConvChain):
         raise self._no_such_style()
 
     def construct_bottleneck(self) -> None:
-        """Makes the layers of the bottleneck style."""
+        """Makes the layers of the bottleneck style: pointwise, main, pointwise."""
+        inner = self.dim_inner
+        self.add_conv("a", self.dim_in, inner, bn_params=self.bn_params)
+        self.construct_main(inner)
+        self.add_conv("c", inner, self.num_filters, bn_params=self.bn_params, relu=False)
+
+    def construct_main(self, width: int) -> None:
+        """Makes the main convolution of a bottleneck, which keeps the width."""
         raise self._no_such_style()
 
     def _no_such_style(self) -> ConfigError:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from essmc_core.errors import ConfigError
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.branches.base import ResidualBranch
+from essmc_video.conv3d import Conv3d
 from essmc_video.tada_conv import RouteFuncMLP, TAdaConv2d
 
 
@@ -74,7 +75,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
     def construct_bottleneck(self) -> None:
         """Pointwise, adaptive convolution plus its temporal average, pointwise."""
         inner, (_, height, width) = self.dim_inner, self.kernel_size
-        self.a = nn.Conv3d(self.dim_in, inner, kernel_size=1, bias=False)
+        self.a = Conv3d(self.dim_in, inner, kernel_size=1, bias=False)
         self.a_bn = nn.BatchNorm3d(inner, **self.bn_params)
         self.a_relu = nn.ReLU(inplace=True)
         self.b = TAdaConv2d(
@@ -90,7 +91,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         self.b_avgpool = SameAvgPool3d(self._pool_k)
         self.b_avgpool_bn = nn.BatchNorm3d(inner, **self.bn_params)
         self.b_relu = nn.ReLU(inplace=True)
-        self.c = nn.Conv3d(inner, self.num_filters, kernel_size=1, bias=False)
+        self.c = Conv3d(inner, self.num_filters, kernel_size=1, bias=False)
         self.c_bn = nn.BatchNorm3d(self.num_filters, **self.bn_params)
         self.init_as_identity()
 
