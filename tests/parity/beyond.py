@@ -17,8 +17,10 @@ from essmc_core.weights.state_dict import map_keys
 from tests.parity.fill import RULE_VERSION, fill_array, make_input, probe
 from tests.parity.golden import FOLDER, Outputs, as_outputs, assert_close, described_state, read_case
 
-# In a whole network some ReLU opens or closes by rounding alone: 1.6e-4 between one thread and several was seen.
+# In float32 some ReLU of a whole network opens or closes by rounding alone: 1.6e-4 between one thread and several was
+# seen. Cases that state the gradients in float64 are compared in it.
 GRADIENT_TOLERANCE = 3e-4
+GRADIENT_TOLERANCE_FLOAT64 = 1e-9
 
 
 def call(model: nn.Module, inputs: Tensor) -> Outputs:
@@ -185,8 +187,12 @@ class Parity:
             assert_close(output.reshape(golden["shape"]), golden, noise)
 
     def test_gradients_of_the_first_probe(self, ported: Ported) -> None:
-        case, model, golden = ported.case, ported.model, ported.case["grad_eval"]
-        inputs = case.inputs().requires_grad_()
+        case, model, golden, tolerance = ported.case, ported.model, ported.case["grad_eval"], GRADIENT_TOLERANCE
+        inputs = case.inputs()
+        if case.has("grad_eval_float64"):
+            model, inputs = copy.deepcopy(model).double(), inputs.double()
+            golden, tolerance = {**golden, **case["grad_eval_float64"]}, GRADIENT_TOLERANCE_FLOAT64
+        inputs.requires_grad_()
         parameters = dict(model.named_parameters())
         # Where a case has several outputs, their probes are added.
         loss = sum((probe(one) for one in ported.port.outputs(model, inputs).values()), torch.zeros(()))
@@ -195,11 +201,11 @@ class Parity:
         unused = {ported.our_key(key) for key in golden["no_grad_params"]}
         assert {key for key, gradient in gradients.items() if gradient is None} == unused
         norms = {key: one.double().norm().item() for key, one in gradients.items() if one is not None}
-        np.testing.assert_allclose(input_gradient.double().norm().item(), golden["input_l2"], rtol=GRADIENT_TOLERANCE)
+        np.testing.assert_allclose(input_gradient.double().norm().item(), golden["input_l2"], rtol=tolerance)
         total = np.linalg.norm(list(norms.values()))
-        np.testing.assert_allclose(total, golden["params_total_l2"], rtol=GRADIENT_TOLERANCE)
+        np.testing.assert_allclose(total, golden["params_total_l2"], rtol=tolerance)
         for key, expected in golden["params_l2"].items():
-            np.testing.assert_allclose(norms[ported.our_key(key)], expected, rtol=GRADIENT_TOLERANCE, err_msg=key)
+            np.testing.assert_allclose(norms[ported.our_key(key)], expected, rtol=tolerance, err_msg=key)
 
     def test_train_mode_output_and_statistics(self, ported: Ported) -> None:
         case, golden = ported.case, ported.case["train_forward"]
