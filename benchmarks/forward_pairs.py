@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from essmc_core import BACKBONES, HEADS
 from essmc_core.weights.state_dict import map_keys
-from essmc_video.key_maps import pytorchvideo_resnet, pytorchvideo_slowfast, pytorchvideo_x3d
+from essmc_video.key_maps import pytorchvideo_mvit, pytorchvideo_resnet, pytorchvideo_slowfast, pytorchvideo_x3d
 
 KeyMap = tuple[tuple[str, str], ...]
 
@@ -179,6 +179,32 @@ def _slowfast(frames: int, size: int) -> nn.Module:
     return _TwoPaths(module.create_slowfast(dropout_rate=0.0, head_pool_kernel_sizes=windows), alpha=4)
 
 
+MVIT_B: dict[str, Any] = {
+    "embed_dim_mul": [[1, 2.0], [3, 2.0], [14, 2.0]],
+    "atten_head_mul": [[1, 2.0], [3, 2.0], [14, 2.0]],
+    "pool_q_stride_size": [[1, 1, 2, 2], [3, 1, 2, 2], [14, 1, 2, 2]],
+    "pool_kv_stride_adaptive": [1, 8, 8],
+    "pool_kvq_kernel": [3, 3, 3],
+}
+
+
+def _mvit(frames: int, size: int) -> nn.Module:
+    backbone = {"type": "MViT", "temporal_size": frames, "spatial_size": size, **MVIT_B}
+    return _Scores(backbone, {"type": "VideoClassifierHead", "dim": 768})
+
+
+def _their_mvit(frames: int, size: int) -> nn.Module:
+    module = importlib.import_module("pytorchvideo.models.vision_transformers")
+    network: nn.Module = module.create_multiscale_vision_transformers(
+        temporal_size=frames, spatial_size=size, head_dropout_rate=0.0, **MVIT_B
+    )
+    # Release 0.1.5 has torch's default in the norms of pools, where later versions have that of all other norms.
+    for part in network.modules():
+        if isinstance(part, nn.LayerNorm):
+            part.eps = 1e-6
+    return network
+
+
 def _families() -> Iterator[Family]:
     yield _essmc2("R2D3D-18", type="ResNetR2D3D", depth=18)
     yield _essmc2("R2D3D-50", type="ResNetR2D3D", depth=50)
@@ -218,6 +244,7 @@ def _families() -> Iterator[Family]:
     yield Family(
         "X3D-M", "pytorchvideo", lambda _, __: _Scores({"type": "X3D"}, x3d_head), _x3d, pytorchvideo_x3d.TO_OURS
     )
+    yield Family("MViT-B", "pytorchvideo", _mvit, _their_mvit, pytorchvideo_mvit.TO_OURS)
 
 
 FAMILIES = {f"{family.name} ({family.peer})": family for family in _families()}

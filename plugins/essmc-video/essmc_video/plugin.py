@@ -8,6 +8,7 @@ from essmc_core import hookimpl
 from essmc_core.hooks import Registries
 from essmc_core.zoo import Zoo
 from essmc_video.lift import registrations as lift
+from essmc_video.mvit import registrations as mvit
 from essmc_video.resnets import registrations as resnets
 from essmc_video.s3d import registrations as s3d
 from essmc_video.slowfast import registrations as slowfast
@@ -26,6 +27,7 @@ def register_components(registries: Registries) -> None:
     s3d.register(registries)
     tadaconvnext.register(registries)
     tadaformer.register(registries)
+    mvit.register(registries)
     resnets.register(registries)
     slowfast.register(registries)
     transformers.register(registries)

@@ -1,0 +1,1 @@
+"""MViT: transformers whose tokens become fewer and wider with depth."""
