@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
+from essmc_video.conv3d import Conv3d
 
 
 class NonLocal(nn.Module):
@@ -35,10 +36,10 @@ class NonLocal(nn.Module):
         self.dim_in = dim_in
         self.num_filters = num_filters
         self.dim_middle = dim_in // 2
-        self.qconv = nn.Conv3d(dim_in, self.dim_middle, kernel_size=1)
-        self.kconv = nn.Conv3d(dim_in, self.dim_middle, kernel_size=1)
-        self.vconv = nn.Conv3d(dim_in, self.dim_middle, kernel_size=1)
-        self.out_conv = nn.Conv3d(self.dim_middle, num_filters, kernel_size=1)
+        self.qconv = Conv3d(dim_in, self.dim_middle, kernel_size=1)
+        self.kconv = Conv3d(dim_in, self.dim_middle, kernel_size=1)
+        self.vconv = Conv3d(dim_in, self.dim_middle, kernel_size=1)
+        self.out_conv = Conv3d(self.dim_middle, num_filters, kernel_size=1)
         self.out_bn = nn.BatchNorm3d(num_filters, **{**(bn_params or {}), "eps": 1e-5})
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
+from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import strides
 
 
@@ -50,7 +51,7 @@ class Base3DBlock(nn.Module):
         self.short_cut_bn: nn.BatchNorm3d | None = None
         if dim_in != num_filters or downsampling:
             stride = strides(downsampling, downsampling_temporal)
-            self.short_cut = nn.Conv3d(dim_in, num_filters, kernel_size=1, stride=stride, bias=False)
+            self.short_cut = Conv3d(dim_in, num_filters, kernel_size=1, stride=stride, bias=False)
             self.short_cut_bn = nn.BatchNorm3d(num_filters, **(bn_params or {}))
         arguments = {
             "type": branch_name,

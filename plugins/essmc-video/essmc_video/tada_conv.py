@@ -133,7 +133,7 @@ class RouteFuncMLP(nn.Module):
         if hidden < 1:
             raise ConfigError(f"no hidden channel is left of {c_in} at a ratio of {ratio}", hint="lower the ratio")
         self.c_in = c_in
-        self.g = nn.Conv3d(c_in, c_in, kernel_size=1)
+        self.g = Conv3d(c_in, c_in, kernel_size=1)
         self.a = Conv3d(c_in, hidden, (kernels[0], 1, 1), padding=(kernels[0] // 2, 0, 0))
         self.bn = nn.BatchNorm3d(hidden, eps=bn_eps, momentum=bn_mmt)
         self.relu = nn.ReLU(inplace=True)

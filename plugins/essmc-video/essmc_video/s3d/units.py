@@ -22,7 +22,7 @@ class PointwiseUnit(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, bn_params: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(channels_in, channels_out, kernel_size=1, bias=False)
+        self.conv = Conv3d(channels_in, channels_out, kernel_size=1, bias=False)
         self.bn = nn.BatchNorm3d(channels_out, **(bn_params or {}))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class SeparableUnit(nn.Module):
         half = kernel_size // 2
         spatial = ((1, kernel_size, kernel_size), (1, stride, stride), (0, half, half))
         temporal = ((kernel_size, 1, 1), (stride, 1, 1), (half, 0, 0))
-        self.conv1 = nn.Conv3d(channels_in, channels_out, *spatial, bias=False)
+        self.conv1 = Conv3d(channels_in, channels_out, *spatial, bias=False)
         self.bn1 = nn.BatchNorm3d(channels_out, **(bn_params or {}))
         self.conv2 = Conv3d(channels_out, channels_out, *temporal, bias=False)
         self.bn2 = nn.BatchNorm3d(channels_out, **(bn_params or {}))

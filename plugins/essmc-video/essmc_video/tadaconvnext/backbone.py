@@ -135,7 +135,7 @@ def _downsampling(in_chans: int, widths: Sequence[int], stem_kernel: int, stem_s
     stem = Conv3d(in_chans, widths[0], (stem_kernel, 4, 4), (stem_stride, 4, 4), padding=(stem_kernel // 2, 0, 0))
     layers = [nn.Sequential(stem, ChannelNorm(widths[0]))]
     for narrow, wide in itertools.pairwise(widths):
-        halving = nn.Conv3d(narrow, wide, (1, 2, 2), (1, 2, 2))
+        halving = Conv3d(narrow, wide, (1, 2, 2), (1, 2, 2))
         layers.append(nn.Sequential(ChannelNorm(narrow), halving))
     return nn.ModuleList(layers)
 

@@ -71,7 +71,7 @@ class TAdaBlock(nn.Module):
         self.tada_proj: nn.Module
         if temporally_enhanced:
             self.tada_pre_proj = Conv3d(width, inner, (3, 1, 1), padding=(1, 0, 0))
-            self.tada_proj = nn.Conv3d(inner, width, kernel_size=1)
+            self.tada_proj = Conv3d(inner, width, kernel_size=1)
         else:
             self.tada_pre_proj = nn.Linear(width, inner)
             self.tada_proj = nn.Linear(inner, width)

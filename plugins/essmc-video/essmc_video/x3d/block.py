@@ -68,7 +68,7 @@ class X3DBranch(nn.Sequential):
     ) -> None:
         super().__init__()
         bn = bn_params or {}
-        self.a = nn.Conv3d(dim_in, inner, 1, bias=False)
+        self.a = Conv3d(dim_in, inner, 1, bias=False)
         self.a_bn = nn.BatchNorm3d(inner, **bn)
         self.a_relu = nn.ReLU(inplace=True)
         self.b = Conv3d(inner, inner, kernel_size, stride, same_padding(kernel_size), groups=inner, bias=False)
@@ -76,7 +76,7 @@ class X3DBranch(nn.Sequential):
         if squeezed:
             self.b_se = SqueezeExcite3d(inner, squeezed)
         self.b_swish = nn.SiLU(inplace=True)
-        self.c = nn.Conv3d(inner, dim_out, 1, bias=False)
+        self.c = Conv3d(inner, dim_out, 1, bias=False)
         self.c_bn = nn.BatchNorm3d(dim_out, **bn)
 
 
@@ -110,7 +110,7 @@ class X3DBlock(nn.Module):
         super().__init__()
         self.short_cut = self.short_cut_bn = None
         if dim_in != dim_out or stride != (1, 1, 1):
-            self.short_cut = nn.Conv3d(dim_in, dim_out, 1, stride, bias=False)
+            self.short_cut = Conv3d(dim_in, dim_out, 1, stride, bias=False)
         if dim_in != dim_out or (self.short_cut is not None and shortcut_norm == "always"):
             self.short_cut_bn = nn.BatchNorm3d(dim_out, **(bn_params or {}))
         self.conv_branch = X3DBranch(dim_in, inner, dim_out, kernel_size, stride, squeezed, bn_params)

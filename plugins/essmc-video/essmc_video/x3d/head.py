@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_video.conv3d import Conv3d
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import check_channels, start_small
 from essmc_video.x3d.initialization import initialize
@@ -48,10 +49,10 @@ class X3DHead(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes
-        self.widen = nn.Conv3d(dim, dim_inner, 1, bias=False)
+        self.widen = Conv3d(dim, dim_inner, 1, bias=False)
         self.widen_bn = nn.BatchNorm3d(dim_inner, **(bn_params or {}))
         self.pool = WindowPool3d(pool_kernel_size)
-        self.hidden = nn.Conv3d(dim_inner, dim_hidden, 1, bias=False)
+        self.hidden = Conv3d(dim_inner, dim_hidden, 1, bias=False)
         self.hidden_bn = nn.BatchNorm3d(dim_hidden, **(bn_params or {})) if hidden_batch_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout_rate)
         self.out = nn.Linear(dim_hidden, num_classes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from essmc_video.conv3d import Conv3d
+
 
 class SqueezeExcite3d(nn.Module):
     """Scales each channel by a gate that is computed from all channels' means.
@@ -18,8 +20,8 @@ class SqueezeExcite3d(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Conv3d(width, hidden, 1)
-        self.fc2 = nn.Conv3d(hidden, width, 1)
+        self.fc1 = Conv3d(width, hidden, 1)
+        self.fc2 = Conv3d(hidden, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to the same shape."""

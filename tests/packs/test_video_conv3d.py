@@ -1,0 +1,81 @@
+"""The 3D convolution of the video networks gives torch's numbers, whichever way it takes."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from essmc_video.conv3d import Conv3d
+
+small = st.integers(1, 3)
+triples = st.tuples(small, small, small)
+paddings = st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    kernel=triples, stride=triples, padding=paddings, dilation=triples, groups=st.sampled_from([1, 2, 4]),
+    bias=st.booleans(), clips=st.integers(1, 2),
+)  # fmt: skip
+def test_outputs_and_gradients_are_those_of_torch(kernel, stride, padding, dilation, groups, bias, clips):
+    torch.manual_seed(0)
+    ours = Conv3d(4, 8, kernel, stride, padding, dilation, groups, bias).double()
+    results = []
+    for conv in (ours, _plain(ours)):
+        x = torch.linspace(-1, 1, clips * 4 * 7 * 8 * 9, dtype=torch.float64).sin().view(clips, 4, 7, 8, 9)
+        x.requires_grad_()
+        out = conv(x)
+        out.square().sum().backward()
+        results.append([out, x.grad, *(parameter.grad for parameter in conv.parameters())])
+    for mine, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def _plain(conv: Conv3d) -> nn.Conv3d:
+    plain = copy.deepcopy(conv)
+    plain.__class__ = nn.Conv3d  # type: ignore[assignment]
+    return plain
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 1, 1), (1, 3, 3)])
+@pytest.mark.parametrize("layout", ["channels_last", "one clip without a batch", "strided view"])
+def test_every_layout_of_the_input(kernel, layout):
+    conv = Conv3d(4, 8, kernel, padding=tuple(size // 2 for size in kernel))
+    x = {
+        "channels_last": torch.randn(1, 4, 5, 6, 7).contiguous(memory_format=torch.channels_last_3d),
+        "one clip without a batch": torch.randn(4, 5, 6, 7),
+        "strided view": torch.randn(1, 5, 4, 12, 7).transpose(1, 2)[:, :, :, ::2],
+    }[layout]
+    torch.testing.assert_close(conv(x), functional.conv3d(x, conv.weight, conv.bias, padding=conv.padding))
+
+
+@pytest.mark.parametrize(("padding", "mode"), [("same", "zeros"), (1, "replicate"), (1, "circular")])
+def test_paddings_that_only_torch_knows(padding, mode):
+    conv = Conv3d(4, 8, (3, 1, 1), padding=(padding if padding == "same" else (1, 0, 0)), padding_mode=mode)
+    x = torch.randn(1, 4, 5, 6, 7)
+    torch.testing.assert_close(conv(x), _plain(conv)(x))
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 1, 1)])
+def test_a_convolution_over_time_never_meets_the_slow_3d_kernel(kernel):
+    x = torch.randn(1, 4, 5, 6, 7)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled, torch.no_grad():
+        Conv3d(4, 8, kernel)(x)
+    names = {event.key for event in profiled.key_averages()}
+    assert "aten::conv2d" in names
+    assert "aten::conv3d" not in names and "aten::slow_conv3d_forward" not in names
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 1, 1), (1, 3, 3)])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
+def test_a_graph_recorded_with_one_clip_takes_two(kernel):
+    conv = Conv3d(4, 8, kernel).eval()
+    graph = torch.jit.trace(conv, torch.randn(1, 4, 5, 6, 7))
+    clips = torch.randn(2, 4, 6, 8, 7)
+    torch.testing.assert_close(graph(clips), conv(clips))
