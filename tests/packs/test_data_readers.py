@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.server
 import importlib.util
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -49,10 +51,11 @@ def write_video(
     rate: int = 25,
     options: dict[str, str] | None = None,
     gap_after: int | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> str:
     """Writes moving stripes with a number of bright columns that tells the frame's number apart."""
     width, height = size
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, rate)
@@ -258,6 +261,20 @@ def test_a_cut_stream_gives_the_frames_that_are_left(tmp_path: Path) -> None:
         assert reader.sample_frames([0, len(reader) // 2]).shape == (2, 48, 64, 3)
 
 
+@pytest.mark.parametrize("name", ["v.mkv", "v.mp4", "v.webm"])
+def test_a_file_that_says_how_long_it_is_and_is_shorter_is_truncated(tmp_path: Path, name: str) -> None:
+    whole = tmp_path / f"whole_{name}"
+    container_options = {"movflags": "faststart"} if name.endswith("mp4") else {}
+    codec = {"v.webm": "libvpx"}.get(name, "libx264")
+    write_video(whole, codec, frames=60, options={"g": "10"}, container_options=container_options)
+    with open_video(str(whole)) as reader:
+        assert len(reader) == 60
+    cut = tmp_path / name
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(UnreadableInput, match=rf"{name} is truncated: it ends after \d\.\d of 2\.4 seconds"):
+        open_video(str(cut))
+
+
 def test_isccs_undecodable_sample_is_unreadable() -> None:
     spec = importlib.util.find_spec("iscc_samples")
     if spec is None or not spec.submodule_search_locations:
@@ -384,3 +401,104 @@ def test_containers_that_cannot_seek_are_decoded_from_their_beginning(tmp_path: 
         for indices in ([0, 12, 29], [20], [3, 4]):
             got = reader.sample_frames(indices)
             assert np.array_equal(got.numpy(), np.stack([expected[index] for index in indices])), indices
+
+
+class _Ranged(http.server.SimpleHTTPRequestHandler):
+    """Serves one file, by ranges where it is told to, and counts the bytes that leave."""
+
+    ranges = True
+    cut = False
+    sent = 0
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, body: bool) -> None:
+        path = Path(self.translate_path(self.path))
+        size = path.stat().st_size
+        wanted = self.headers.get("Range") if self.ranges else None
+        low, _, high = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
+        first, last = int(low), min(int(high or size - 1), size - 1)
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(last - first + 1))
+        if self.ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.end_headers()
+        with path.open("rb") as file:
+            file.seek(first)
+            left = (last - first + 1) // (2 if self.cut else 1) if body else 0
+            while left > 0:
+                block = file.read(min(left, 1 << 20))
+                left -= len(block)
+                type(self).sent += len(block)
+                self.wfile.write(block)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uncompressed video of more than 64 MB, which takes no time to make."""
+    path = tmp_path_factory.mktemp("large") / "large.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for number in range(52):
+            picture = np.full((1080, 1280), 40 + 3 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="yuv420p")))
+    assert path.stat().st_size > 64 << 20
+    return path
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_large_remote_file_is_fetched_once_whatever_the_server_knows(large: Path, ranges: bool) -> None:
+    handler = type("Handler", (_Ranged,), {"ranges": ranges, "sent": 0})
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(large.parent))
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with (
+            open_video(f"http://127.0.0.1:{server.server_address[1]}/large.avi") as reader,
+            open_video(str(large)) as local,
+        ):
+            assert len(reader) == len(local) == 52
+            assert torch.equal(reader.sample_frames([50, 3]), local.sample_frames([50, 3]))
+        server.shutdown()
+    assert large.stat().st_size <= handler.sent < 1.05 * large.stat().st_size
+
+
+def test_a_large_remote_file_that_breaks_off_is_unreadable(large: Path) -> None:
+    handler = type("Handler", (_Ranged,), {"cut": True})
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(large.parent))
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(UnreadableInput, match=r"large\.avi cannot be fetched"):
+            open_video(f"http://127.0.0.1:{server.server_address[1]}/large.avi")
+        server.shutdown()
+
+
+def test_remote_shards_are_read_while_they_arrive(tmp_path: Path) -> None:
+    from essmc_data.datasets.shards import read_shard
+
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for number in range(40):
+            member = tarfile.TarInfo(f"{number}.bin")
+            member.size = 1 << 20
+            archive.addfile(member, io.BytesIO(bytes(1 << 20)))
+    handler = type("Handler", (_Ranged,), {"ranges": False, "sent": 0})
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(tmp_path))
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        samples = read_shard(f"http://127.0.0.1:{server.server_address[1]}/s.tar")
+        first = next(samples)
+        assert first.key == "0" and handler.sent < 30 << 20
+        assert sum(1 for _ in samples) == 39
+        server.shutdown()

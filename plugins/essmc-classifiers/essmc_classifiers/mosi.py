@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from essmc_classifiers.base import BaseClassifier
 from essmc_core import Backbone, Head, Loss, Neck
 from essmc_core.errors import ConfigError, InputError
 
+Labels: TypeAlias = Tensor | Mapping[str, Tensor]
+"""Labels as one tensor, or as ``MoSIGenerator`` names them: ``move_joint``, or ``move_x`` and ``move_y``."""
 TASKS = {"joint": ("",), "separate": ("_x", "_y")}
 
 
@@ -62,13 +65,14 @@ class MoSINet(BaseClassifier):
             )
 
     def forward_train(
-        self, video: Tensor, mosi_label: Tensor | None = None, gt_label: Tensor | None = None, meta: Any = None
+        self, video: Tensor, mosi_label: Labels | None = None, gt_label: Labels | None = None, meta: Any = None
     ) -> Tensor | dict[str, Any]:
         """Runs in train mode.
 
         Args:
             video: (N, n, C, T, H, W).
-            mosi_label: motions (N, n) or (N · n,); for separate labels with a last dimension of 2, x before y.
+            mosi_label: motions (N, n) or (N · n,); for separate labels with a last dimension of 2, x before y. Or what
+                ``MoSIGenerator`` makes of a batch: a dict of ``move_joint``, or of ``move_x`` and ``move_y``.
             gt_label: the same under its common name; not used where ``mosi_label`` is given.
             meta: what else a batch says of its items; not used.
 
@@ -85,7 +89,7 @@ class MoSINet(BaseClassifier):
         return {"loss": sum(losses), "batch_size": clips.shape[0], **self._accuracies(scores, targets)}
 
     def forward_test(
-        self, video: Tensor, mosi_label: Tensor | None = None, gt_label: Tensor | None = None, meta: Any = None
+        self, video: Tensor, mosi_label: Labels | None = None, gt_label: Labels | None = None, meta: Any = None
     ) -> Tensor | dict[str, Any]:
         """Runs in eval mode; arguments as in train mode."""
         labels = gt_label if mosi_label is None else mosi_label
@@ -106,12 +110,23 @@ class MoSINet(BaseClassifier):
             return self.activate(scores[0])
         return {f"logits{task}": self.activate(one) for task, one in zip(TASKS["separate"], scores, strict=True)}
 
-    def _targets(self, labels: Tensor) -> Sequence[Tensor]:
+    def _targets(self, labels: Labels) -> Sequence[Tensor]:
+        if isinstance(labels, Mapping):
+            labels = self._as_tensor(labels)
         if self.label_mode == "joint":
             return (labels.flatten(),)
         if labels.ndim < 2 or labels.shape[-1] != 2:
             raise InputError(f"separate labels end with a dimension of 2, x and y, got shape {tuple(labels.shape)}")
         return labels.flatten(0, -2).unbind(1)
+
+    def _as_tensor(self, labels: Mapping[str, Tensor]) -> Tensor:
+        names = ["move_joint"] if self.label_mode == "joint" else ["move_x", "move_y"]
+        if sorted(labels) != names:
+            raise InputError(
+                f"label_mode {self.label_mode!r} takes labels {' and '.join(names)}, got {', '.join(sorted(labels))}",
+                hint="give MoSIGenerator and MoSINet the same label_mode",
+            )
+        return labels["move_joint"] if self.label_mode == "joint" else torch.stack([labels[n] for n in names], -1)
 
     def _accuracies(self, scores: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

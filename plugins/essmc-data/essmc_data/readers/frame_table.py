@@ -23,11 +23,14 @@ class FrameTable:
             frames can only be counted.
         keyframes: (keys,) numbers of the frames that depend on no other, rising.
         frames: how many there are; of a container without times, how many packets.
+        extent: time from the beginning of the first packet to the end of the last, in the stream's time base; None
+            where the container has no times.
     """
 
     pts: NDArray[np.int64] | None
     keyframes: NDArray[np.int64]
     frames: int
+    extent: int | None = None
 
     def keyframe_of(self, index: int) -> int:
         """Returns the last frame at or before ``index`` at which decoding can begin."""
@@ -65,16 +68,23 @@ def forget() -> None:
 def _scan(container: Any, stream: Any) -> FrameTable:
     times: list[int | None] = []
     keys: list[int | None] = []
+    begin, end = None, 0
     for packet in container.demux(stream):
-        if packet.size == 0 or packet.is_discard:
+        if packet.size == 0:
+            continue
+        if packet.pts is not None:
+            begin = packet.pts if begin is None else min(begin, packet.pts)
+            end = max(end, packet.pts + (packet.duration or 0))
+        if packet.is_discard:
             continue
         times.append(packet.pts)
         if packet.is_keyframe:
             keys.append(packet.pts)
+    extent = None if begin is None else end - begin
     known = [time for time in times if time is not None]
     if len(known) < len(times) or len(set(known)) < len(known) or not keys:
-        return FrameTable(None, np.zeros(1, dtype=np.int64), len(times))
+        return FrameTable(None, np.zeros(1, dtype=np.int64), len(times), extent)
     # Frames shown before the first keyframe belong to a part that was cut off, and are never decoded.
     first = keys[0]
     pts = np.sort(np.array([time for time in known if first is not None and time >= first], dtype=np.int64))
-    return FrameTable(pts, np.unique(np.searchsorted(pts, np.array(keys, dtype=np.int64))), len(pts))
+    return FrameTable(pts, np.unique(np.searchsorted(pts, np.array(keys, dtype=np.int64))), len(pts), extent)

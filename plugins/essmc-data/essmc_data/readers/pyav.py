@@ -20,6 +20,8 @@ _SEEK_SAVES_FRAMES = 8
 """Seeking flushes the decoder, so that it pays only when it jumps over more frames than this."""
 _SKIPS_EXACTLY = frozenset({"h264", "mpeg1video", "mpeg2video"})
 """Codecs whose decoders can leave out frames that no other frame refers to without changing any other."""
+_LOST_PART, _LOST_SECONDS = 0.1, 0.25
+"""A file is truncated when it lacks more than both of what it announces; announcements are not exact."""
 _DECODING_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 
@@ -52,6 +54,7 @@ class PyAVReader(VideoReader):
         if not len(self):
             self._container.close()
             raise UnreadableInput(f"{path} has no frame that can be decoded.")
+        self._refuse_truncated()
         self._reformatter = VideoReformatter()
 
     def _open(self) -> None:
@@ -82,6 +85,26 @@ class PyAVReader(VideoReader):
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self._threads
         return stream
+
+    def _refuse_truncated(self) -> None:
+        # What was cut off a file that can be read in part would change its class without a word.
+        announced, extent = self._announced_seconds(), self._table.extent
+        if announced is None or extent is None:
+            return
+        found = float(extent * self._stream.time_base)
+        if announced - found > max(_LOST_PART * announced, _LOST_SECONDS):
+            self._container.close()
+            raise UnreadableInput(f"{self.path} is truncated: it ends after {found:.1f} of {announced:.1f} seconds.")
+
+    def _announced_seconds(self) -> float | None:
+        """Returns how long the video is by what the file says at its beginning."""
+        stream, container = self._stream, self._container
+        if stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+        if container.duration is None or len(container.streams) > 1:
+            # The sound may be longer.
+            return None
+        return float(container.duration / av.time_base)
 
     def __len__(self) -> int:
         return self._table.frames
