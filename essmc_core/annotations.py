@@ -24,10 +24,31 @@ class FromBackbone:
     attribute: str
 
 
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """Marks a parameter that takes the configuration of a component, which the constructor builds later.
+
+    An optimizer, say, cannot be built before the model: the checker looks into the configuration, the builder leaves
+    it as it is.
+
+    Attributes:
+        kind: of the component.
+        subject: the component's argument that the constructor gives; its first where none has this name.
+    """
+
+    kind: str
+    subject: str
+
+
 FeatureDim: TypeAlias = Annotated[int, FromBackbone("num_features")]
 """Width of pooled features: the ``dim`` of a head."""
 FeatureRank: TypeAlias = Annotated[int, FromBackbone("feature_rank")]
 """Number of dimensions behind the channels: the ``dim`` of a pooling neck."""
+
+OptimizerConfig: TypeAlias = Annotated[Any, Configured("optimizers", "params")]
+"""An optimizer less its parameters: a name, a mapping with ``type``, or the object itself."""
+LrSchedulerConfig: TypeAlias = Annotated[Any, Configured("lr_schedulers", "optimizer")]
+"""A schedule less its optimizer."""
 
 Model: TypeAlias = Annotated[Any, Nested("models")]
 Backbone: TypeAlias = Annotated[Any, Nested("backbones")]

@@ -10,9 +10,10 @@ from essmc_core.derived import Parts, building_order, derived_arguments, takes_b
 from essmc_core.errors import EssmcError, Issue, SchemaError
 from essmc_core.kinds import DEFAULT, Registries
 from essmc_core.plain import plain_data
-from essmc_core.schema.check import Checker, item_type
+from essmc_core.schema.check import Checker
+from essmc_core.schema.nesting import component_item, component_kind
 from essmc_core.schema.signature import Signature, read_live
-from essmc_core.schema.types import evaluate, has_nested, nested_kind, options
+from essmc_core.schema.types import evaluate, has_nested
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -26,6 +27,28 @@ def build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
             raise TypeError(f"{type(cfg).__name__} is built already; {', '.join(overrides)} cannot be applied to it")
         return cfg
     return build_config(registry.kind, component_config(cfg, overrides), registries=registry.family)
+
+
+def build_beside(registry: Registry, cfg: object, backbone: object, *parts: object) -> Any:
+    """Builds a part of a model whose backbone is built, for models that are given configurations of their parts.
+
+    Args:
+        registry: the kind of the part.
+        cfg: as for :meth:`essmc_core.registry.Registry.build`; arguments that a backbone tells may be left out.
+        backbone: what tells them.
+        *parts: what comes between, in order; the last of them with ``num_features`` tells instead.
+
+    Raises:
+        SchemaError: the configuration does not fit.
+        LookupFailure: a name cannot be resolved.
+    """
+    if not isinstance(cfg, (str, Mapping)):
+        return cfg
+    config = component_config(cfg, {})
+    checker = Checker(registry.family, live_signature, config, beside_backbone=True)
+    checker.component(registry.kind, config)
+    raise_issues(checker.issues, checker.cause)
+    return _construct(registry.kind, config, (), registry.family, Parts.built(backbone, *parts))
 
 
 def component_config(cfg: str | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
@@ -113,9 +136,11 @@ def _construct(
     target = component.load()
     signature = read_live(target)
     loads_pretrained = "pretrain" in config and signature.parameter("pretrain") is None
-    written = {k: v for k, v in config.items() if k != "type" and not (k == "pretrain" and loads_pretrained)}
+    left_out = {"type", *component.retired, *(["pretrain"] if loads_pretrained else [])}
+    written = {key: value for key, value in config.items() if key not in left_out}
     types = {p.name: evaluate(p.annotation, registries) for p in signature.parameters}
-    arguments = {**component.bound, **derived_arguments(component, types, config, path, beside)}
+    required = {parameter.name for parameter in signature.parameters if parameter.required}
+    arguments = {**component.bound, **derived_arguments(component, types, config, path, beside, required)}
     parts = Parts(types) if takes_backbone(types) else beside
     for name in building_order(written, types):
         arguments[name] = _argument(types.get(name, Any), written[name], (*path, name), registries, parts)
@@ -137,16 +162,12 @@ def _argument(
     """Builds the components inside an argument and turns the rest into plain Python data."""
     if not has_nested(annotation):
         return plain_data(value)
-    members = options(annotation)
-    kinds = [kind for kind in map(nested_kind, members) if kind is not None]
-    containers = [member for member in members if nested_kind(member) is None and has_nested(member)]
-    if containers and isinstance(value, (list, tuple)):
-        inner = item_type(containers[0])
+    kind, inner = component_kind(annotation), component_item(annotation)
+    if inner is not None and isinstance(value, (list, tuple)):
         return [_argument(inner, item, (*path, index), registries, beside) for index, item in enumerate(value)]
-    if containers and isinstance(value, Mapping) and (not kinds or "type" not in value):
-        inner = item_type(containers[0])
+    if inner is not None and isinstance(value, Mapping) and (kind is None or "type" not in value):
         return {key: _argument(inner, item, (*path, key), registries, beside) for key, item in value.items()}
-    return _construct(kinds[0], value, path, registries, beside) if kinds else value
+    return value if kind is None else _construct(kind, value, path, registries, beside)
 
 
 def _load_into(module: Any, source: Any) -> None:

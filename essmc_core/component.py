@@ -28,6 +28,8 @@ class Component:
         bare: whether the name resolves without its pack in front.
         bound: keyword arguments that the registration fixes.
         bound_by_alias: those that an alias or old name fixes instead of, or besides, ``bound``.
+        retired: former arguments, each with the one value that configurations may still state, which is not passed on,
+            and with what to do in place of others.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Component:
     bare: bool = True
     bound: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_BOUND)
     bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING_BOUND)
+    retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: _NOTHING_BOUND)
 
     @property
     def qualified(self) -> str:

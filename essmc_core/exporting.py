@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
-from essmc_core.factory import build_recipe, weights_source
+from essmc_core.factory import build_trained, weights_source
 from essmc_core.inputs import InputSpec
+from essmc_core.labels import checked_labels, configured_counts, read_labels
 from essmc_core.module import TrainModule
 from essmc_core.plain import plain_data
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
@@ -88,7 +89,9 @@ def export_model(
         **knobs: changes by the names the entry declares.
 
     Raises:
-        ConfigError: the configuration does not say what goes in, or the format is unknown.
+        ConfigError: the configuration does not say what goes in, its labels are not those of the head, or the format
+            is unknown.
+        WeightsMismatch: the head does not fit the weights, so that its classes would be random.
         WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.
         ExportError: the model cannot be exported, the file gives other numbers, or it cannot be written.
         MissingDependency: ONNX is asked for and its packages are not installed.
@@ -103,7 +106,8 @@ def export_model(
     if kind == "onnx":
         _check_onnx()
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
-    built = build_recipe(recipe, source).eval()
+    checked_labels(recipe.config, configured_counts(recipe.config))
+    built = build_trained(recipe, source).eval()
     weights = None if source is None else str(source.get("uri", source.get("path")))
     try:
         # Beside the target, so that the finished file is moved there in one step.
@@ -141,7 +145,7 @@ def _target(path: Path) -> Path:
 
 def _card(recipe: Recipe, built: TrainModule) -> str:
     """Returns what a reader of the file needs to know, as JSON."""
-    labels = recipe.entry.labels() if recipe.entry is not None else plain_data(recipe.config.get("labels", ()))
+    labels = read_labels(recipe.config)
     facts = {"input": plain_data(recipe.section("input")), "labels": labels, "card": plain_data(built.card or {})}
     return json.dumps(facts, default=str, ensure_ascii=False)
 

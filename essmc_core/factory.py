@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
@@ -109,12 +109,18 @@ def weights_source(
     return dict(plain_data(section))
 
 
-def build_recipe(recipe: Recipe, source: Mapping[str, Any] | None = None) -> TrainModule:
+def build_recipe(
+    recipe: Recipe,
+    source: Mapping[str, Any] | None = None,
+    *,
+    check: Callable[[Mapping[str, Any], LoadReport], None] | None = None,
+) -> TrainModule:
     """Builds a recipe's model, loads weights into it and stamps its card.
 
     Args:
         recipe: what to build.
         source: what to load, as :func:`weights_source` returns it.
+        check: refuses, by an exception, what a load came to.
     """
     from essmc_core.build import check_config, construct, live_signature
 
@@ -130,8 +136,27 @@ def build_recipe(recipe: Recipe, source: Mapping[str, Any] | None = None) -> Tra
         from essmc_core.weights import build_with_weights
 
         model, report = build_with_weights(build, source)
+        if check is not None:
+            check(source, report)
     model.card = make_card(recipe, parts, source, report)
     return model
+
+
+def build_trained(recipe: Recipe, source: Mapping[str, Any] | None) -> TrainModule:
+    """Builds a recipe's model for use rather than for training: weights must fill its head.
+
+    Args:
+        recipe: what to build.
+        source: what to load; None leaves all of it random.
+
+    Raises:
+        WeightsMismatch: the head is not that of the weights.
+    """
+    if source is None:
+        return build_recipe(recipe)
+    from essmc_core.weights.load import require_head
+
+    return build_recipe(recipe, source, check=require_head)
 
 
 def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:

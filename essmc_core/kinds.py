@@ -96,7 +96,7 @@ class Registries:
 
     def find_everywhere(self, name: str) -> list[Component]:
         """Returns what a name means in each kind that knows it."""
-        found = (registry.table.find(name) for registry in self)
+        found = (registry.find(name) for registry in self)
         return [record for record in found if record is not None]
 
 

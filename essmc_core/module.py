@@ -93,6 +93,26 @@ def check_train_output(outputs: object) -> Mapping[str, Any]:
     return outputs
 
 
+def check_gradient(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Checks that gradients can be taken of what a model returned in train mode.
+
+    Args:
+        outputs: what `check_train_output` let pass.
+
+    Returns:
+        The same object.
+
+    Raises:
+        ContractError: the loss does not depend on a parameter.
+    """
+    if not outputs["loss"].requires_grad:
+        raise ContractError(
+            "'loss' carries no gradient: no parameter to train went into it, or it was detached.",
+            hint="Return the loss as it was computed, without .detach(), .item() or torch.no_grad().",
+        )
+    return outputs
+
+
 def _check_loss(loss: object) -> None:
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.is_floating_point():
         raise ContractError(f"'loss' is {_describe(loss)}, not a scalar floating-point tensor.", hint=_CONTRACT)

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from essmc_core.devices import find_device
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.factory import build_recipe, weights_source
+from essmc_core.factory import build_trained, weights_source
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
+from essmc_core.labels import checked_labels, configured_counts
 from essmc_core.module import TrainModule
 from essmc_core.recipe import Overrides, Source, read_recipe
 
@@ -118,7 +120,7 @@ def predict(
         topk: how many classes to return; all of them where there are fewer.
         checkpoint: weights to use instead of the entry's.
         random: use random weights; for trying shapes and speed.
-        device: where to run, e.g. ``cuda``.
+        device: where to run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for what the machine has.
         views: (temporal, spatial) views of a video whose probabilities are averaged; by default those of the entry's
             ``input.views``, and one view for segments and for random weights.
         segments: seconds; the video is cut into segments of that length, each classified by itself. Within a segment
@@ -129,7 +131,9 @@ def predict(
     Raises:
         InputError: the file is missing or not what the model takes.
         WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.
-        ConfigError: the configuration does not say what goes in.
+        WeightsMismatch: the head does not fit the weights, so that its classes would be random.
+        ConfigError: the configuration does not say what goes in, its labels are not those of the head, or this machine
+            has no such device.
     """
     if topk < 1:
         raise ConfigError(f"topk is {topk}; give at least 1")
@@ -140,15 +144,17 @@ def predict(
     spec = InputSpec.from_mapping(recipe.section("input"))
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
     how = _views(spec, views, segments, single=source is None)
+    place = find_device(device)
+    checked_labels(recipe.config, configured_counts(recipe.config))
     file = _local(path)
     # The file is read before the model is built: a wrong path is answered at once.
     parts = _parts(file, spec, how, segments)
     first = next(parts)
-    built = build_recipe(recipe, source).eval().to(device)
-    labels = recipe.entry.labels() if recipe.entry is not None else _labels(recipe.config.get("labels"))
+    built = build_trained(recipe, source).eval().to(place)
     every = itertools.chain([first], parts)
-    found = [(start, end, _average(built, inputs.to(device))) for start, end, inputs in every]
+    found = [(start, end, _average(built, inputs.to(place))) for start, end, inputs in every]
     whole = {key: torch.cat([outputs[key] for _, _, outputs in found]).mean(0, keepdim=True) for key in found[0][2]}
+    labels = checked_labels(recipe.config, [outputs.shape[1] for outputs in whole.values()])
     return Prediction(
         model=recipe.name,
         file=os.fspath(path),
@@ -229,10 +235,6 @@ def rank(outputs: Tensor | Mapping[str, Tensor], labels: Sequence[str], topk: in
             for value, index in zip(values.tolist(), indices.tolist(), strict=True)
         )
     return ranked
-
-
-def _labels(value: object) -> list[str]:
-    return [str(label) for label in value] if isinstance(value, (list, tuple)) else []
 
 
 __all__ = ["Prediction", "Ranked", "Segment", "TrainModule", "predict", "rank"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from essmc_core.errors import ConfigError, OverrideError
+from essmc_core.labels import configured_counts
 from essmc_core.names import did_you_mean
 from essmc_core.zoo import SECTIONS
 
@@ -65,10 +66,13 @@ def read_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, A
         )
     declared = config.get("knobs") if prefix else None
     paths = _Knobs(name, declared if isinstance(declared, Mapping) else {})
+    written = config
     if overrides:
         config = config.with_overrides(paths.expand_overrides(overrides, prefix))
     if knobs:
         config = config.with_overrides(paths.expand(knobs))
+    if prefix and (overrides or knobs):
+        config = _without_old_labels(written, config)
     return Recipe(name, config, config["model"] if prefix else config, prefix, entry)
 
 
@@ -87,6 +91,14 @@ def _load(source: Source) -> tuple[str, Config, ZooEntry | None]:
 
 def _looks_like_file(source: str) -> bool:
     return source.endswith((".yaml", ".yml"))
+
+
+def _without_old_labels(written: Config, config: Config) -> Config:
+    """Drops labels that name the classes of the head as it was written, where the user's has other classes."""
+    if config.get("labels") is None or config.where("labels") != written.where("labels"):
+        return config
+    same = configured_counts(config) == configured_counts(written)
+    return config if same else config.with_overrides({"labels": None})
 
 
 class _Knobs:

@@ -30,6 +30,7 @@ class StagedRegistry:
         deprecated: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
         bare: bool = True,
         bound: Mapping[str, Any] | None = None,
+        retired: Mapping[str, tuple[Any, str]] | None = None,
     ) -> None:
         """Registers a component without importing it.
 
@@ -42,6 +43,8 @@ class StagedRegistry:
             deprecated: old names that work and warn once, likewise.
             bare: false keeps the name out of the bare names; ``pack/name`` always resolves.
             bound: keyword arguments fixed by this registration, for many names served by one target.
+            retired: arguments that the target no longer takes, each with the value that configurations may still state
+                and with what to do in place of any other.
 
         Raises:
             ValueError: the target is not ``"module:attribute"``.
@@ -63,6 +66,7 @@ class StagedRegistry:
             bare,
             {} if bound is None else bound,
             {**_arguments_by_name(aliases), **_arguments_by_name(deprecated)},
+            {} if retired is None else retired,
         )
 
 

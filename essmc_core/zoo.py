@@ -47,6 +47,10 @@ class ZooEntry:
         """``pack/name``, which always resolves."""
         return f"{self.pack}/{self.name}"
 
+    def instead_of(self, old_name: str) -> str:
+        """Returns what to use instead of an old name."""
+        return repr(self.qualified)
+
     @functools.cached_property
     def config(self) -> Config:
         """The whole file.
@@ -118,15 +122,9 @@ class ZooEntry:
         Raises:
             ConfigFileNotFound: the file of labels is missing.
         """
-        labels = self.config.get("labels")
-        if labels is None:
-            return []
-        if not isinstance(labels, str):
-            return [str(label) for label in labels]
-        path = self.path.parent / labels
-        if not path.is_file():
-            raise ConfigFileNotFound(f"the file of labels {path} does not exist", where=self.config.where("labels"))
-        return path.read_text(encoding="utf-8").splitlines()
+        from essmc_core.labels import read_labels
+
+        return read_labels(self.config)
 
 
 def warn_of_broken(entry: ZooEntry, error: ConfigError) -> None:

@@ -23,7 +23,7 @@ def overrides_argument(command: Command) -> Command:
 def weights_options(command: Command) -> Command:
     """Adds ``--checkpoint`` and ``--random``."""
     command = click.option("--random", "use_random", is_flag=True, help="Use random weights.")(command)
-    return click.option("--checkpoint", help="Load these weights: a path or URI.")(command)
+    return click.option("--checkpoint", help="Load these weights: a path or URI, or a work dir of training.")(command)
 
 
 def _check_overrides(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
-"""``essmc validate MODEL``: every mistake of a configuration at once, importing no torch."""
+"""``essmc validate CONFIG``: every mistake of a configuration at once, importing no torch."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,28 +11,51 @@ from essmc_core.cli.arguments import model_argument, overrides_argument
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.errors import SchemaError
 
+if TYPE_CHECKING:
+    from essmc_core.component import Component
+    from essmc_core.recipe import Recipe
+
 
 @click.command("validate")
 @model_argument
 @overrides_argument
 @json_option
 def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check MODEL, a zoo name or a YAML file, against the signatures of its components; build nothing."""
-    from essmc_core.factory import resolved_parts
-    from essmc_core.recipe import read_recipe
+    """Check MODEL, a zoo name or a YAML file, against the signatures of its components; build nothing.
 
+    The sections data and solver of a training configuration are checked too.
+    """
+    from essmc_core.schema import read_signature
+    from essmc_core.schema.training import check_training, read_training
+
+    training = read_training(model, overrides)
     try:
-        parts = resolved_parts(read_recipe(model, overrides))
+        parts = check_training(training, read_signature)
     except SchemaError as error:
         if not as_json:
             raise
         write_json({"valid": False, "issues": [_issue(issue) for issue in error.issues]})
         return 2
+    notes = _notes(training.recipe, parts)
     if as_json:
-        write_json({"valid": True, "parts": [{"path": path, "component": c.qualified} for path, c in parts]})
+        listed = [{"path": path, "component": component.qualified} for path, component in parts]
+        write_json({"valid": True, "parts": listed, "notes": notes})
     else:
-        click.echo(f"{model} is valid: {len(parts)} components")
+        click.echo("\n".join([f"{model} is valid: {len(parts)} components", *(f"note: {note}" for note in notes)]))
     return 0
+
+
+def _notes(recipe: Recipe, parts: Sequence[tuple[str, Component]]) -> list[str]:
+    """Returns what the model's configuration states in vain."""
+    notes = []
+    for path, component in parts:
+        stated: Any = recipe.config
+        for part in path.split(".") if path else ():
+            stated = stated.get(part) if isinstance(stated, Mapping) else None
+        if isinstance(stated, Mapping):
+            names = [name for name in component.retired if name in stated]
+            notes += [f"{path}.{name}".lstrip(".") + ": has no effect; leave it out" for name in names]
+    return notes
 
 
 def _issue(issue: object) -> dict[str, object]:

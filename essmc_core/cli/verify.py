@@ -18,7 +18,9 @@ from essmc_core.verification import Verdict, verify_entry, write_cost
 def verify(pattern: str, write: bool, as_json: bool) -> int:
     """Recompute parameters and MACs of zoo entries that match PATTERN; exits with 1 if any states others."""
     verdicts: list[Verdict] = []
-    entries = [ZOO.entry(pattern)] if ZOO.table.find(pattern) else ZOO.entries(pattern)
+    # A pattern that matches nothing is a name that nothing has.
+    entries = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
+    entries = entries or [ZOO.entry(pattern)]
     for entry in entries:
         if sys.stderr.isatty():
             click.echo(f"\r\033[Kmeasuring {entry.name}", err=True, nl=False)
@@ -39,6 +41,4 @@ def verify(pattern: str, write: bool, as_json: bool) -> int:
              "; ".join(v.problems) or "ok") for v in verdicts
         ]  # fmt: skip
         write_table(("model", ">params", ">GMACs", "at", "stated"), rows, footer=f"{len(rows)} entries")
-    if not entries:
-        click.echo(f"no zoo model matches {pattern!r}", err=True)
     return 1 if any(verdict.problems for verdict in verdicts) else 0

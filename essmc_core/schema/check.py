@@ -6,13 +6,22 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
+from essmc_core.annotations import Configured
 from essmc_core.component import Component
 from essmc_core.errors import EssmcError, Issue, LookupFailure
 from essmc_core.kinds import Registries
 from essmc_core.names import did_you_mean
 from essmc_core.plain import plain_data
 from essmc_core.schema.signature import Parameter, Signature
-from essmc_core.schema.types import derived_attribute, evaluate, has_nested, nested_kind, options
+from essmc_core.schema.types import (
+    configured,
+    derived_attribute,
+    evaluate,
+    has_configured,
+    has_nested,
+    nested_kind,
+    options,
+)
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -32,6 +41,7 @@ class Checker:
         read: returns a component's signature; statically for tools, from the live class for building.
         root: the mapping that positions are looked up in, if it came from a file.
         prefix: dotted path of the root within the user's file, for messages.
+        beside_backbone: whether what is checked stands beside a backbone, which then fills some arguments.
 
     Attributes:
         issues: what is wrong, in the order of the file.
@@ -45,6 +55,8 @@ class Checker:
         read: Callable[[Component], Signature],
         root: Config | None = None,
         prefix: str = "",
+        *,
+        beside_backbone: bool = False,
     ) -> None:
         self.registries = registries
         self.issues: list[Issue] = []
@@ -52,13 +64,19 @@ class Checker:
         self.found: list[tuple[Path, Component]] = []
         self._read = read
         self._root = root
-        self._beside_backbone = False
+        self._beside_backbone = beside_backbone
         self._prefix = prefix
 
-    def component(self, kind: str, value: Any, path: Path = ()) -> None:
+    def component(self, kind: str, value: Any, path: Path = (), given: Configured | None = None) -> None:
         """Checks that a value can be built as a component of a kind.
 
         A name, or a mapping with ``type``, is looked up and its arguments are checked; anything else counts as built.
+
+        Args:
+            kind: plural name of the registry.
+            value: the component, or its configuration.
+            path: where it is in the tree.
+            given: the argument that whoever builds it gives, if it is built by another component.
         """
         if isinstance(value, str):
             name, arguments = value, {}
@@ -68,7 +86,7 @@ class Checker:
                 return
             name, arguments = found, {key: item for key, item in value.items() if key != "type"}
         elif value is None or isinstance(value, (bool, int, float, tuple, list)):
-            self._add(path, f"expected a {self.registries[kind].singular} (a name, or a mapping with `type`), "
+            self.mistake(path, f"expected a {self.registries[kind].singular} (a name, or a mapping with `type`), "
                             f"got {_shown(value)}")  # fmt: skip
             return
         else:
@@ -77,7 +95,20 @@ class Checker:
         component = self._look_up(kind, name, at)
         if component is not None:
             self.found.append((path, component))
-            self._arguments(component, arguments, path)
+            self._arguments(component, arguments, path, given)
+
+    def mistake(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
+        """Notes a mistake.
+
+        Args:
+            path: where it is in the tree.
+            message: what is wrong.
+            hint: what to do.
+            key: point at the key instead of its value.
+        """
+        dotted = ".".join(str(part) for part in path)
+        shown = f"{self._prefix}.{dotted}".strip(".") or "(top)"
+        self.issues.append(Issue(shown, message, self._where(path, key), hint))
 
     def _name_of(self, kind: str, value: Mapping[str, Any], path: Path) -> str | None:
         name = value.get("type")
@@ -85,9 +116,9 @@ class Checker:
             return name
         singular = self.registries[kind].singular
         if "type" not in value:
-            self._add(path, f"a {singular} needs a `type`", f"`essmc list {kind}` shows the names")
+            self.mistake(path, f"a {singular} needs a `type`", f"`essmc list {kind}` shows the names")
         else:
-            self._add((*path, "type"), f"`type` must be the name of a {singular}, got {_shown(name)}")
+            self.mistake((*path, "type"), f"`type` must be the name of a {singular}, got {_shown(name)}")
         return None
 
     def _look_up(self, kind: str, name: str, path: Path) -> Component | None:
@@ -95,25 +126,35 @@ class Checker:
             return self.registries[kind].component(name)
         except (LookupFailure, ImportError) as error:
             self.cause = self.cause or (error if isinstance(error, EssmcError) else None)
-            self._add(path, getattr(error, "message", str(error)), getattr(error, "hint", ""))
+            self.mistake(path, getattr(error, "message", str(error)), getattr(error, "hint", ""))
             return None
 
-    def _arguments(self, component: Component, arguments: Mapping[str, Any], path: Path) -> None:
+    def _arguments(
+        self, component: Component, arguments: Mapping[str, Any], path: Path, given: Configured | None
+    ) -> None:
         signature = self._read(component)
+        subject = None if given is None else _subject(signature, given)
         filled = self._beside_backbone
         self._beside_backbone = any(self._takes_backbone(parameter) for parameter in signature.parameters)
         for name, value in arguments.items():
             parameter = signature.parameter(name)
-            if parameter is not None:
+            if parameter is not None and parameter.name == subject:
+                self.mistake((*path, name), f"{component.name} is given its {name!r}", "leave it out", key=True)
+            elif given is not None and _is_configuration(value):
+                # Schedules, for one, are made of schedules of the same optimizer.
+                self._nested_in(given, value, (*path, name))
+            elif parameter is not None:
                 self.value(parameter.annotation, value, (*path, name))
             elif name == PRETRAIN:
                 continue
+            elif name in component.retired:
+                self._retired_argument(component, name, value, path)
             elif name in component.bound:
-                self._add((*path, name), f"{component.qualified} fixes {name}={component.bound[name]!r}", key=True)
+                self.mistake((*path, name), f"{component.qualified} fixes {name}={component.bound[name]!r}", key=True)
             elif not signature.takes_any:
                 self._unknown_argument(component, signature, name, path)
         for parameter in signature.parameters:
-            if parameter.required and parameter.name not in arguments:
+            if parameter.required and parameter.name not in arguments and parameter.name != subject:
                 derived = derived_attribute(evaluate(parameter.annotation, self.registries))
                 if not (filled and derived):
                     self._missing_argument(component, parameter, path)
@@ -127,16 +168,22 @@ class Checker:
         known = [parameter.name for parameter in signature.parameters]
         listed = f"it takes {', '.join(known)}" if known else "it takes no arguments"
         suggestion = did_you_mean(name, known)
-        self._add((*path, name), f"{component.name} has no argument {name!r}", suggestion or listed, key=True)
+        self.mistake((*path, name), f"{component.name} has no argument {name!r}", suggestion or listed, key=True)
+
+    def _retired_argument(self, component: Component, name: str, value: Any, path: Path) -> None:
+        accepted, hint = component.retired[name]
+        if value != accepted:
+            message = f"{component.name} takes {name} no more, other than as {accepted!r}; got {_shown(value)}"
+            self.mistake((*path, name), message, hint)
 
     def _missing_argument(self, component: Component, parameter: Parameter, path: Path) -> None:
         annotation = f" ({parameter.annotation_text})" if parameter.annotation != "" else ""
-        self._add(path, f"{component.name} needs the argument {parameter.name!r}{annotation}")
+        self.mistake(path, f"{component.name} needs the argument {parameter.name!r}{annotation}")
 
     def value(self, annotation: Any, value: Any, path: Path) -> None:
         """Checks a value against an annotation, nested components included."""
         expected = evaluate(annotation, self.registries)
-        if has_nested(expected):
+        if has_nested(expected) or has_configured(expected):
             self._nested(expected, value, path)
         elif expected is not Any:
             self._plain(expected, annotation, value, path)
@@ -146,8 +193,9 @@ class Checker:
         if value is None and any(member is None or member is type(None) for member in members):
             return
         # A sequence of components is written as a YAML sequence, one component as a name or a mapping with `type`.
-        containers = [member for member in members if nested_kind(member) is None and has_nested(member)]
-        kinds = [kind for kind in map(nested_kind, members) if kind is not None]
+        marks = [(nested_kind(member), configured(member)) for member in members]
+        kinds = [kind or (mark.kind if mark else "") for kind, mark in marks if kind or mark]
+        containers = [member for member in members if _holds_components(member)]
         if containers and isinstance(value, (list, tuple)):
             for index, item in enumerate(value):
                 self._nested(item_type(containers[0]), item, (*path, index))
@@ -155,9 +203,16 @@ class Checker:
             for key, item in value.items():
                 self._nested(item_type(containers[0]), item, (*path, key))
         elif kinds:
-            self.component(kinds[0], value, path)
+            self.component(kinds[0], value, path, next((mark for _, mark in marks if mark), None))
         else:
-            self._add(path, f"expected a sequence or mapping of components, got {_shown(value)}")
+            self.mistake(path, f"expected a sequence or mapping of components, got {_shown(value)}")
+
+    def _nested_in(self, given: Configured, value: Any, path: Path) -> None:
+        if isinstance(value, Mapping):
+            self.component(given.kind, value, path, given)
+            return
+        for index, item in enumerate(value):
+            self.component(given.kind, item, (*path, index), given)
 
     def _plain(self, expected: Any, annotation: Any, value: Any, path: Path) -> None:
         import pydantic
@@ -170,12 +225,7 @@ class Checker:
             first = min(error.errors(), key=lambda item: -len(item["loc"]))
             inner = tuple(part for part in first["loc"] if _is_inside(value, part))
             shown = _shown(first["input"]) if inner else _shown(value)
-            self._add((*path, *inner), f"expected {text}, got {shown}")
-
-    def _add(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
-        dotted = ".".join(str(part) for part in path)
-        shown = f"{self._prefix}.{dotted}".strip(".") or "(top)"
-        self.issues.append(Issue(shown, message, self._where(path, key), hint))
+            self.mistake((*path, *inner), f"expected {text}, got {shown}")
 
     def _where(self, path: Path, key: bool) -> Location | None:
         if self._root is None:
@@ -213,7 +263,28 @@ def item_type(container: Any) -> Any:
     """Returns what a sequence or mapping of components holds."""
     if get_origin(container) is Annotated:
         return item_type(get_args(container)[0])
-    return next(argument for argument in get_args(container) if has_nested(argument))
+    return next(argument for argument in get_args(container) if has_nested(argument) or has_configured(argument))
+
+
+def _holds_components(member: Any) -> bool:
+    """Tells a sequence or mapping of components from a component."""
+    return nested_kind(member) is None and configured(member) is None and (has_nested(member) or has_configured(member))
+
+
+def _subject(signature: Signature, given: Configured) -> str | None:
+    names = [parameter.name for parameter in signature.parameters]
+    return given.subject if given.subject in names or not names else names[0]
+
+
+def _is_configuration(value: Any) -> bool:
+    """Tells the configuration of a component, or a sequence of such, from other values."""
+    if isinstance(value, Mapping):
+        return "type" in value
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(item, Mapping) and "type" in item for item in value)
+    )
 
 
 def _is_inside(value: Any, part: Any) -> bool:

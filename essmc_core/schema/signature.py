@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from essmc_core.component import Component
 
@@ -136,6 +138,7 @@ def read_live(target: Any) -> Signature:
     except (TypeError, ValueError):
         return Signature(name, takes_any=True, static=False)
     parameters, takes_any = [], False
+    namespace = _namespace(target)
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             takes_any = True
@@ -144,11 +147,31 @@ def read_live(target: Any) -> Signature:
             parameters.append(
                 Parameter(
                     parameter.name,
-                    "" if parameter.annotation is empty else parameter.annotation,
+                    "" if parameter.annotation is empty else _spelt_out(parameter.annotation, namespace),
                     MISSING if parameter.default is empty else repr(parameter.default),
                 )
             )
     return Signature(name, tuple(parameters), takes_any, static=False)
+
+
+def _namespace(target: Any) -> Mapping[str, Any]:
+    """Returns the globals in which the annotations of a class's constructor, or of a function, were written."""
+    function = inspect.unwrap(getattr(target, "__init__") if isinstance(target, type) else target)  # noqa: B009
+    module = sys.modules.get(getattr(target, "__module__", "") or "")
+    found: Mapping[str, Any] = getattr(function, "__globals__", None) or getattr(module, "__dict__", {})
+    return found
+
+
+def _spelt_out(annotation: Any, namespace: Mapping[str, Any]) -> Any:
+    """Puts the choices in the place of a name that stands for them: ``Mode`` → ``Literal['train', 'test']``."""
+    if not isinstance(annotation, str):
+        return annotation
+
+    def choices(name: re.Match[str]) -> str:
+        named = namespace.get(name[0])
+        return repr(named).removeprefix("typing.") if get_origin(named) is Literal else name[0]
+
+    return re.sub(r"(?<![\w.'\"])[A-Za-z_]\w*(?![\w.'\"])", choices, annotation)
 
 
 def document(signature: Signature, target: Any) -> Signature:

@@ -141,8 +141,29 @@ def _fields(found: Any, hops: int) -> dict[str, Parameter]:
             continue
         default = MISSING if member.value is None else str(member.value)
         if default is MISSING or "init=False" not in default:
-            fields[name] = Parameter(name, str(member.annotation), default)
+            fields[name] = Parameter(name, _spelt_out(member.annotation), default)
     return fields
+
+
+def _spelt_out(annotation: Any) -> str:
+    """The text of an annotation, with the choices in the place of a name of ours that stands for them."""
+    import griffe
+
+    if not isinstance(annotation, griffe.Expr):
+        return str(annotation)
+    parts = annotation.iterate(flat=True)
+    return "".join(_choices(part) if isinstance(part, griffe.ExprName) else str(part) for part in parts)
+
+
+def _choices(name: griffe.ExprName) -> str:
+    path = name.canonical_path
+    home = getattr(name.parent, "canonical_path", "")
+    if path.partition(".")[0] == home.partition(".")[0] and "." in path:
+        found = _find(path, _MAX_HOPS)
+        value = "" if found is None or not found.is_attribute else str(found.value)
+        if value.startswith("Literal["):
+            return value
+    return str(name)
 
 
 def _assemble(owner: Any, parameters: list[Parameter], takes_any: bool = False) -> Signature:
@@ -162,7 +183,7 @@ def _signature(owner: Any, function: Any) -> Signature:
         if parameter.kind is griffe.ParameterKind.var_keyword:
             takes_any = True
         elif parameter.kind is not griffe.ParameterKind.var_positional:
-            annotation = "" if parameter.annotation is None else str(parameter.annotation)
+            annotation = "" if parameter.annotation is None else _spelt_out(parameter.annotation)
             default = MISSING if parameter.default is None else str(parameter.default)
             parameters.append(Parameter(parameter.name, annotation, default))
     return _assemble(owner, parameters, takes_any)

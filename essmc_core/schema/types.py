@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from essmc_core.annotations import FeatureDim, FeatureRank, FromBackbone, Nested
+from essmc_core.annotations import (
+    Configured,
+    FeatureDim,
+    FeatureRank,
+    FromBackbone,
+    LrSchedulerConfig,
+    Nested,
+    OptimizerConfig,
+)
 from essmc_core.kinds import Registries
 
 _PLAIN: dict[str, Any] = {
@@ -23,7 +31,11 @@ _PLAIN: dict[str, Any] = {
     "PathLike": str,
     "FeatureDim": FeatureDim,
     "FeatureRank": FeatureRank,
+    "OptimizerConfig": OptimizerConfig,
+    "LrSchedulerConfig": LrSchedulerConfig,
 }
+_OBJECTS = ("Tensor",)
+"""Types of which no configuration file can hold a value."""
 _SEQUENCES = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "set", "frozenset", "Set")
 _MAPPINGS = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict")
 
@@ -55,6 +67,17 @@ def nested_kind(annotated: Any) -> str | None:
             if isinstance(extra, Nested):
                 return extra.kind
     return None
+
+
+def configured(annotated: Any) -> Configured | None:
+    """Returns the mark of a component's configuration, None for other types."""
+    extras = get_args(annotated)[1:] if get_origin(annotated) is Annotated else ()
+    return next((extra for extra in extras if isinstance(extra, Configured)), None)
+
+
+def has_configured(annotated: Any) -> bool:
+    """Tells whether the configuration of a component can occur anywhere inside the type."""
+    return configured(annotated) is not None or any(has_configured(argument) for argument in get_args(annotated))
 
 
 def derived_attribute(annotated: Any) -> str | None:
@@ -90,6 +113,19 @@ def _sequence(*items: Any, fixed: bool = False) -> Any:
 def _mapping(*items: Any) -> Any:
     key, value = items if len(items) == 2 else (str, Any)
     return dict[key, value]  # type: ignore[valid-type]
+
+
+def _object() -> Any:
+    """A type that takes any value but those that a configuration file can hold."""
+    import pydantic
+
+    return Annotated[Any, pydantic.PlainValidator(_unwritten)]
+
+
+def _unwritten(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float, str, list, tuple, dict)):
+        raise ValueError("an object is needed")
+    return value
 
 
 def _union(members: Iterable[Any]) -> Any:
@@ -132,6 +168,8 @@ def _from_name(name: str, registries: Registries) -> Any:
         return _sequence()
     if name in _MAPPINGS:
         return _mapping()
+    if name in _OBJECTS:
+        return _object()
     registry = registries.by_annotation(name)
     return Any if registry is None else Annotated[Any, Nested(registry.kind)]
 
@@ -161,12 +199,13 @@ def _from_object(annotation: Any, registries: Registries) -> Any:
     """Translates a live annotation by the same rules as source text."""
     if annotation is None or annotation is type(None):
         return None
-    if nested_kind(annotation) is not None or derived_attribute(annotation) is not None:
+    if nested_kind(annotation) or derived_attribute(annotation) or configured(annotation):
         return annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
         if isinstance(annotation, type):
-            return _from_name(annotation.__name__, registries) if annotation in _KNOWN_OBJECTS else Any
+            known = annotation in _KNOWN_OBJECTS or annotation.__name__ in _OBJECTS
+            return _from_name(annotation.__name__, registries) if known else Any
         return Any
     if origin is Literal:
         return annotation

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from essmc_core.weights.positions import Grid, resized_positions
+from essmc_core.weights.position_grid import Grid
+from essmc_core.weights.positions import resized_positions
 from essmc_core.weights.source import Inflation, TimePositions
 
 
@@ -22,6 +23,7 @@ class AdaptOptions:
         grids: the module's tables of positions: key -> tokens along time, height and width.
         position_grid: the same for the tables of the weights; None: to be found out.
         positions: how positions in time are made more or fewer.
+        image: whether the weights are an image network's and the module is a video network.
     """
 
     inflate: Inflation | None = None
@@ -29,12 +31,13 @@ class AdaptOptions:
     grids: Mapping[str, Grid] = field(default_factory=dict)
     position_grid: Sequence[int] | None = None
     positions: TimePositions = "interpolate"
+    image: bool = False
 
 
 # Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a few words
-# on the change, or None if it does not apply. It need not bring about the final shape: rules are applied one after
-# another, so that a later one may finish what an earlier one began.
-Rule = Callable[[str, Tensor, Tensor, AdaptOptions], "tuple[Tensor, str] | None"]
+# on the change, None if it does not apply, or the reason why it would apply but may not. It need not bring about the
+# final shape: rules are applied one after another, so that a later one may finish what an earlier one began.
+Rule = Callable[[str, Tensor, Tensor, AdaptOptions], "tuple[Tensor, str] | str | None"]
 
 
 def calibrated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
@@ -50,16 +53,18 @@ def calibrated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOpt
     return flat[None, None], "2D kernel as the base weight of TAdaConv"
 
 
-def inflated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+def inflated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | str | None:
     """Turns a kernel (O, I, k, k) into (O, I, t, k, k).
 
     ``"average"`` repeats it t times and divides by t, so that a clip of equal frames gives the 2D response (Carreira
     and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017). ``"centre"`` puts it on the middle frame among zeros.
     """
-    if options.inflate is None or given.dim() != 4 or wanted.dim() != 5:
+    if given.dim() != 4 or wanted.dim() != 5 or given.shape[2:] != wanted.shape[3:]:
         return None
-    if given.shape[0] != wanted.shape[0] or given.shape[2:] != wanted.shape[3:]:
+    if given.shape[0] != wanted.shape[0]:
         return None
+    if options.inflate is None:
+        return "the weights have 2D kernels; inflate='average' or inflate='centre' makes them 3D"
     frames = wanted.shape[2]
     if options.inflate == "average":
         return (given / frames).unsqueeze(2).repeat(1, 1, frames, 1, 1), f"inflated to {frames} frames by averaging"
@@ -113,15 +118,20 @@ def fit(
     Returns:
         The fitting tensor and notes on what was done, or, if it cannot be made to fit, the reason.
     """
-    tensor, notes = given, list[str]()
+    tensor, notes, reasons = given, list[str](), list[str]()
     for rule in rules:
-        if tensor.shape == wanted.shape:
-            break
-        if outcome := rule(key, tensor, wanted, options):
+        # As many positions may still lie on another grid, if one is told.
+        regridded = rule is resized_positions and options.position_grid is not None
+        if tensor.shape == wanted.shape and not regridded:
+            continue
+        outcome = rule(key, tensor, wanted, options)
+        if isinstance(outcome, str):
+            reasons.append(outcome)
+        elif outcome is not None:
             tensor = outcome[0]
             notes.append(outcome[1])
     if tensor.shape != wanted.shape:
-        return f"shape {_shape(given)} does not fit {_shape(wanted)}"
+        return ": ".join([f"shape {_shape(given)} does not fit {_shape(wanted)}", *reasons])
     if tensor.dtype != wanted.dtype:
         if not (tensor.is_floating_point() and wanted.is_floating_point()):
             return f"type {_type(given)} does not fit {_type(wanted)}"

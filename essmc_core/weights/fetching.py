@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsHashMismatch, WeightsNotFound
+from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
 from essmc_core.weights.digest import verify
 from essmc_core.weights.package_files import find_package_file
+
+_CHECKPOINT = re.compile(r"epoch-(\d+)(?:-iter-(\d+))?\.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
     """Returns a local file with the weights, downloading it at most once.
 
     Args:
-        uri: a path, ``file://``, ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or
-            any scheme that fsspec knows.
+        uri: a path (a training run's work dir stands for its best checkpoint, else its newest), ``file://``,
+            ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or any scheme that
+            fsspec knows.
         sha256: expected digest, 64 hexadecimal digits or the first of them; checked on every call.
 
     Raises:
@@ -80,9 +84,20 @@ def _own_file(uri: str, scheme: str) -> Path:
     if not path.exists():
         beside = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
         raise WeightsNotFound(f"There is no weights file {path}{beside}.", hint="Check the path, or give a URI.")
-    if path.is_dir():
-        raise WeightsCorrupt(f"{path} is a directory.", hint="Give the path of a file in it.")
-    return path
+    return _checkpoint_in(path) if path.is_dir() else path
+
+
+def _checkpoint_in(folder: Path) -> Path:
+    """Returns the checkpoint that the work dir of a training run stands for: its best, else its newest."""
+    best = folder / "best.pth"
+    if best.is_file():
+        return best
+    found = {match: path for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))}
+    if not found:
+        raise WeightsNotFound(
+            f"{folder} is a directory without checkpoints of training.", hint="Give the path of a file in it."
+        )
+    return found[max(found, key=lambda match: (int(match[1]), int(match[2] or 0)))]
 
 
 def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:

@@ -13,7 +13,7 @@ from essmc_core.errors import WeightsCorrupt, WeightsMismatch
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
 from essmc_core.weights.cache import discard
 from essmc_core.weights.fetching import locate
-from essmc_core.weights.plan import LoadPlan, plan_load, tied_groups
+from essmc_core.weights.plan import LoadPlan, is_of_head, plan_load, tied_groups
 from essmc_core.weights.read import read_weights
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import Inflation, TimePositions, WeightsSource
@@ -124,9 +124,14 @@ def check_plan(plan: LoadPlan, source: WeightsSource, weights: Mapping[str, Tens
     least_used = MIN_USAGE if source.min_usage is None else source.min_usage
     if not report.loaded:
         tops = ", ".join(top_level_names(weights)[:10])
+        images = (
+            " They have 2D kernels and the module has 3D ones: an image network's need a key_map to its names, and "
+            "inflate='average' or inflate='centre'."
+        )
         raise _mismatch(
             f"None of the weights in {source.uri} fits the module.", report,
-            f"At the top level they have: {tops}. Check sub_level, prefix and key_map, or that it is the same model.",
+            f"At the top level they have: {tops}. Check sub_level, prefix and key_map, or that it is the same model."
+            f"{images if plan.inflatable else ''}",
         )  # fmt: skip
     if plan.misfits:
         key, reason = next(iter(plan.misfits.items()))
@@ -151,6 +156,24 @@ def check_plan(plan: LoadPlan, source: WeightsSource, weights: Mapping[str, Tens
         )  # fmt: skip
     if source.strict and not (report.complete and not report.unexpected):
         raise _mismatch(f"The weights in {source.uri} do not match the module key by key.", report, "strict is set.")
+
+
+def require_head(source: Source, report: LoadReport) -> None:
+    """Refuses a load that left the head untrained, by its weights' shapes or for want of any.
+
+    Raises:
+        WeightsMismatch: with the report as its ``report``.
+    """
+    parsed = WeightsSource.parse(source)
+    untrained = [key for key in (*report.skipped, *report.missing) if is_of_head(key, parsed)]
+    if untrained:
+        key = untrained[0]
+        reason = report.skipped.get(key, "the weights have none")
+        raise _mismatch(
+            f"The weights in {parsed.uri} do not fit the head, whose classes would be random: {key}: {reason}.", report,
+            "Keep the num_classes of the weights, or give weights of your own with --checkpoint; with --random "
+            "`predict` and `export` take untrained ones.",
+        )  # fmt: skip
 
 
 def execute_plan(module: nn.Module, plan: LoadPlan, *, assign: bool = False) -> None:

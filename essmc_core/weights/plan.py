@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
 from essmc_core.weights.coverage import coverage, is_counter, usage
+from essmc_core.weights.lifted import Lifted
 from essmc_core.weights.positions import position_grids
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
@@ -26,12 +27,14 @@ class LoadPlan:
         filled: the keys that then have their values from the weights, by themselves or through a tied tensor.
         misfits: key -> reason, for tensors that do not fit and may not be dropped.
         report: the outcome, as it will be if the plan is carried out.
+        inflatable: whether the weights have 2D kernels and the module 3D ones alone.
     """
 
     tensors: Mapping[str, Tensor]
     filled: frozenset[str]
     misfits: Mapping[str, str]
     report: LoadReport
+    inflatable: bool = False
 
 
 def plan_load(
@@ -52,20 +55,23 @@ def plan_load(
         rules: the ways to adapt a tensor.
     """
     expected = {key: value for key, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
-    names = _match_names(expected, weights)
+    lifted = Lifted.of(module)
+    names = _match_names(expected, weights, lifted)
     options = AdaptOptions(
         source.inflate,
         _first_convolution(expected) if source.in_chans else None,
         position_grids(module),
         source.position_grid,
         source.positions,
+        _are_of_images(names, expected, weights),
     )
     heads = (source.head_prefixes or DEFAULT_HEAD_PREFIXES) if allow_head_mismatch else ()
     tensors: dict[str, Tensor] = {}
     adapted: dict[str, str] = {}
     skipped: dict[str, str] = {}
     for key, name in names.items():
-        outcome = fit(key, weights[name], expected[key], options, rules)
+        inflate = source.inflate or lifted.inflate(key)
+        outcome = fit(key, weights[name], expected[key], replace(options, inflate=inflate), rules)
         if isinstance(outcome, str):
             skipped[key] = outcome
             continue
@@ -76,6 +82,8 @@ def plan_load(
     ties = _tied_groups(expected)
     filled = set(tensors) | {key for group in ties for key in group if not tensors.keys().isdisjoint(group)}
     droppable = {key for key in skipped if _below(key, heads) or is_counter(key)}
+    # Weights with some of the new layers are a lifted network's, and lack the rest.
+    new = lifted.new if lifted.new.isdisjoint(names) else frozenset[str]()
     placed = set(names.values())
     left_over = {name: tensor for name, tensor in weights.items() if name not in placed}
     report = LoadReport(
@@ -83,9 +91,10 @@ def plan_load(
         loaded=tuple(tensors),
         adapted=adapted,
         skipped=skipped,
-        missing=tuple(key for key in expected if key not in filled and key not in skipped),
+        missing=tuple(key for key in expected if key not in filled and key not in skipped and key not in new),
+        new=tuple(key for key in expected if key in new),
         unexpected=tuple(left_over),
-        coverage=coverage(expected, filled, droppable),
+        coverage=coverage(expected, filled, droppable | new),
         usage=usage(
             (weights[names[key]] for key in tensors),
             {name: tensor for name, tensor in left_over.items() if not _below(name, heads)},
@@ -94,7 +103,14 @@ def plan_load(
         sha256=source.digest,
     )
     misfits = {key: reason for key, reason in skipped.items() if key not in droppable}
-    return LoadPlan(tensors, frozenset(filled), misfits, report)
+    kernels = {tensor.dim() for tensor in expected.values()} & {4, 5, 6}
+    inflatable = bool(kernels) and 4 not in kernels and any(tensor.dim() == 4 for tensor in weights.values())
+    return LoadPlan(tensors, frozenset(filled), misfits, report, inflatable)
+
+
+def is_of_head(key: str, source: WeightsSource) -> bool:
+    """Tells whether a tensor of the module belongs to what a source calls the head."""
+    return _below(key, source.head_prefixes or DEFAULT_HEAD_PREFIXES)
 
 
 def tied_groups(module: nn.Module) -> list[list[str]]:
@@ -110,14 +126,21 @@ def _tied_groups(tensors: Mapping[str, Tensor]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, str]:
-    """Maps the module's keys to the weights' keys; the wrappers of the module are looked through."""
+def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], lifted: Lifted) -> dict[str, str]:
+    """Maps the module's keys to the weights' keys; wrappers and lifts of image networks are looked through."""
     names: dict[str, str] = {}
+    image_fronts = lifted.fronts_of(weights)
     for key in expected:
-        name = key if key in weights else strip_key(key)
-        if name in weights:
+        candidates = (key, strip_key(key), lifted.image_name(key, image_fronts))
+        name = next((name for name in candidates if name in weights), None)
+        if name is not None:
             names[key] = name
     return names
+
+
+def _are_of_images(names: Mapping[str, str], expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
+    """Tells whether the weights have 2D kernels where the module has 3D ones."""
+    return any(weights[name].dim() == 4 and expected[key].dim() in (5, 6) for key, name in names.items())
 
 
 def _first_convolution(expected: Mapping[str, Tensor]) -> str | None:

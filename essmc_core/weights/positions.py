@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.weights.position_grid import Grid, axes_of, learned_grid, times
 from essmc_core.weights.source import TimePositions
 
 if TYPE_CHECKING:
     from essmc_core.weights.adapt import AdaptOptions
-
-Grid = tuple[int, int, int]
-"""Tokens along time, height and width; 1 where a table has no such dimension."""
 
 NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
 MAX_PREFIX = 2
@@ -35,29 +33,39 @@ def position_grids(module: nn.Module) -> dict[str, Grid]:
     return grids
 
 
-def resized_positions(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
+def resized_positions(
+    key: str, given: Tensor, wanted: Tensor, options: AdaptOptions
+) -> tuple[Tensor, str] | str | None:
     """Resizes positions (1, prefix + t·h·w, D), or (prefix + t·h·w, D), to the module's grid; class tokens' are kept.
 
     Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.2), time
     as ``options.positions`` says; positions without time are repeated over time (Arnab et al., "ViViT", ICCV 2021,
     section 3.4). The module's grid is the one it states, or a square for tables with a usual name. That of the weights
-    is ``options.position_grid``, or the only one that shares space or time with the module's, or is a square; where
-    several would do, nothing is done.
+    is found by `essmc_core.weights.position_grid`.
+
+    Returns:
+        The table and what was done, the reason why the table's grid is not clear, or None: no table of positions.
     """
     tables = given.unsqueeze(0) if given.dim() == 2 else given
     if tables.dim() != 3 or wanted.dim() not in (2, 3) or tables.shape[0] != 1 or tables.shape[2] != wanted.shape[-1]:
         return None
     tokens = wanted.shape[-2]
-    grid = options.grids.get(key) or _square_by_name(key, tokens)
+    stated = options.grids.get(key)
+    grid = stated or _square_by_name(key, tokens)
     if grid is None or not 0 <= (prefix := tokens - math.prod(grid)) <= MAX_PREFIX:
         return None
-    learned = _learned_grid(tables.shape[1] - prefix, grid, options.position_grid)
-    if learned is None:
+    axes = axes_of(key, options.grids) if stated else "space"
+    found = learned_grid(tables.shape[1] - prefix, grid, axes, told=options.position_grid, image=options.image)
+    if isinstance(found, str):
+        # A table of the right size is taken as it is, unless it is told to be another.
+        return None if given.shape == wanted.shape else found
+    learned, note = found
+    if learned == grid:
         return None
     table = torch.unflatten(tables[:, prefix:], 1, learned)
     table = _resize_space(_resize_time(table, grid[0], options.positions), grid)
     resized = torch.cat([tables[:, :prefix], table.flatten(1, 3).to(given.dtype)], dim=1)
-    return resized.reshape(wanted.shape), f"positions of {_times(learned)} tokens resized to {_times(grid)}"
+    return resized.reshape(wanted.shape), f"positions of {times(learned)} tokens resized to {times(grid)}{note}"
 
 
 def _square_by_name(key: str, tokens: int) -> Grid | None:
@@ -66,31 +74,6 @@ def _square_by_name(key: str, tokens: int) -> Grid | None:
     sides = (math.isqrt(tokens - prefix) for prefix in range(MAX_PREFIX + 1) if tokens > prefix)
     side = next((side for prefix, side in enumerate(sides) if side * side == tokens - prefix), None)
     return None if side is None else (1, side, side)
-
-
-def _learned_grid(count: int, wanted: Grid, told: Sequence[int] | None) -> Grid | None:
-    """Returns the grid of ``count`` learned positions, None where it is not clear."""
-    frames, height, width = wanted
-    if height == width == 1:
-        return (count, 1, 1) if count > 0 else None
-    if told is not None:
-        for grid in ((told[0], told[1], told[2]), (1, told[1], told[2])):
-            if math.prod(grid) == count:
-                return grid
-        return None
-    if frames == 1:
-        return _square(1, count)
-    found = {_square(1, count), _square(frames, count)}
-    if count > 0 and count % (height * width) == 0:
-        found.add((count // (height * width), height, width))
-    found.discard(None)
-    return found.pop() if len(found) == 1 else None
-
-
-def _square(frames: int, count: int) -> Grid | None:
-    places = count // frames
-    side = math.isqrt(places) if places > 0 else 0
-    return (frames, side, side) if side > 0 and frames * side * side == count else None
 
 
 def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
@@ -116,7 +99,3 @@ def _resize_space(table: Tensor, grid: Grid) -> Tensor:
     pictures = table.float().flatten(0, 1).permute(0, 3, 1, 2)
     resized = functional.interpolate(pictures, size=grid[1:], mode="bilinear", align_corners=False)
     return torch.unflatten(resized.permute(0, 2, 3, 1), 0, (1, -1))
-
-
-def _times(grid: Grid) -> str:
-    return "x".join(map(str, grid))

@@ -20,9 +20,10 @@ class LoadReport:
         adapted: key -> how the tensor was made to fit.
         skipped: key -> why a tensor of that name was not used.
         missing: keys for which the weights hold no tensor.
+        new: keys of layers that lift an image network to video, which its weights rightly lack.
         unexpected: keys of the weights for which the module has no place.
         coverage: share of the module that was loaded, in [0, 1]: the smaller of the share of its tensors and the
-            share of their elements. A dropped head and batch counters are left out of the count.
+            share of their elements. A dropped head, new layers and batch counters are left out of the count.
         usage: share in [0, 1] of the weights' elements that found a place, counting as left over only those that
             continue a numbered series of the module (``layer3.6`` where the module ends at ``layer3.5``).
         sha256: digest the weights were verified against, or its stated beginning, if one was stated.
@@ -33,6 +34,7 @@ class LoadReport:
     adapted: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     coverage: float = 0.0
     usage: float = 1.0
@@ -41,12 +43,12 @@ class LoadReport:
     @property
     def complete(self) -> bool:
         """Whether every tensor of the module was loaded (left-over weights do not matter)."""
-        return not self.missing and not self.skipped
+        return not self.missing and not self.skipped and not self.new
 
     def summary(self) -> str:
         """One line for a log."""
         counts = [f"{len(self.loaded)} tensors loaded ({self.coverage:.1%} of the module)"]
-        for name in ("adapted", "skipped", "missing", "unexpected"):
+        for name in ("adapted", "skipped", "missing", "new", "unexpected"):
             if count := len(getattr(self, name)):
                 counts.append(f"{count} {name}")
         origin = f" from {self.source}" if self.source else ""
@@ -57,6 +59,7 @@ class LoadReport:
         lines += _section("adapted", (f"{key}: {how}" for key, how in self.adapted.items()))
         lines += _section("skipped", (f"{key}: {why}" for key, why in self.skipped.items()))
         lines += _section("missing", self.missing)
+        lines += _section("new", self.new)
         lines += _section("unexpected", self.unexpected)
         return "\n".join(lines)
 
@@ -71,6 +74,7 @@ class LoadReport:
             "adapted": dict(self.adapted),
             "skipped": dict(self.skipped),
             "missing": list(self.missing),
+            "new": list(self.new),
             "unexpected": list(self.unexpected),
         }
 

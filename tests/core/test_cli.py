@@ -66,6 +66,13 @@ def test_list_that_matches_nothing_says_so_and_succeeds(python):
         (("models", "--max-params", "many"), "'many' is not a number such as 30M or 4.5G"),
         (("demoo",), "no command is called 'demoo'; did you mean 'demo'"),
         (("validate", "tada2d_r50_k400", "model.neck=3"), "expected a neck"),
+        (("validate", "motion_digits", "labels=[a, b]"), "there are 2 labels, and the head has 9 classes"),
+        (("validate", "motion_digits", "labels=gone.txt"), "the file of labels gone.txt does not exist"),
+        (("export", "motion_digits", "num_classes=4"), "head.out.weight: shape 9x24 does not fit 4x24"),
+        (("eval", "motion_digits", "num_classes=12"), "head.out.weight: shape 9x24 does not fit 12x24"),
+        (("verify", "motion_digitz"), "no zoo model is called 'motion_digitz'; did you mean 'motion_digits'"),
+        (("predict", "motion_digits", "a.mp4", "--device", "foo"), "device is 'auto', 'cpu', 'cuda' or 'mps', got"),
+        (("predict", "motion_digits", "a.mp4", "--device", "cuda:99"), "device 'cuda:99' is not available"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_status_2(python, arguments, message):

@@ -69,3 +69,26 @@ def test_a_built_backbone_fills_them_too():
 def test_image_models_of_timm_fill_them_too():
     cfg = {"type": "Classifier", "backbone": "timm/resnet18", "head": {"type": "ClassifierHead", "num_classes": 3}}
     assert essmc_core.MODELS.build(cfg).eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
+
+
+def test_constructors_fill_them_too():
+    parts = {
+        "backbone": {"type": "ResNetR2D3D", "depth": 10, "num_filters": [8, 8, 16, 24, 40]},
+        "neck": "GlobalAveragePooling",
+        "head": {"type": "VideoClassifierHead", "num_classes": 4},
+    }
+    model = essmc_core.MODELS["VideoClassifier"](**parts)
+    assert (model.neck.dim, model.head.dim) == (3, 40)
+    with pytest.raises(SchemaError, match="has dim=41, and ResNetR2D3D has num_features=40"):
+        essmc_core.MODELS["VideoClassifier"](**{**parts, "head": {**parts["head"], "dim": 41}})
+    with pytest.raises(SchemaError, match="has no argument 'num_clases'"):
+        essmc_core.MODELS["VideoClassifier"](**{**parts, "head": {**parts["head"], "num_clases": 3}})
+
+
+def test_a_backbone_that_does_not_tell_is_named():
+    parts = {"backbone": torch.nn.Flatten(), "head": {"type": "VideoClassifierHead", "num_classes": 4}}
+    message = "VideoClassifierHead needs dim, and Flatten has no attribute num_features"
+    with pytest.raises(SchemaError, match=message):
+        essmc_core.MODELS.build({"type": "VideoClassifier", **parts})
+    with pytest.raises(SchemaError, match=message):
+        essmc_core.MODELS["VideoClassifier"](**parts)

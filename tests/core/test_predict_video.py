@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import essmc_core
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import ConfigError, InputError, WeightsMismatch
 from essmc_core.inputs import InputSpec, Views, load_clip, load_segments, load_views
 from essmc_core.inputs.frames import clip_indices, view_indices
 
@@ -187,3 +187,56 @@ def test_the_command_prints_times_as_columns_and_as_json(python: Any) -> None:
     assert [(part["start"], part["end"]) for part in shown["segments"]] == [(0, 2), (2, 4), (4, 5)]
     refused = python.essmc("predict", "motion_digits", CLIP, "--views", "10", check=False)
     assert refused.returncode == 2 and "not TEMPORALxSPATIAL" in refused.stderr
+
+
+def test_a_head_that_the_weights_do_not_fill_is_an_error_unless_random_weights_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMismatch, match=r"head\.out\.weight: shape 9x24 does not fit 4x24") as caught:
+        essmc_core.predict("motion_digits", CLIP, num_classes=4)
+    assert "--random" in caught.value.hint and "head.out.weight" in caught.value.report.skipped
+    state = essmc_core.build_model("motion_digits").state_dict()
+    torch.save({key: tensor for key, tensor in state.items() if "head" not in key}, tmp_path / "backbone.pth")
+    with pytest.raises(WeightsMismatch, match=r"head\.out\.weight: the weights have none"):
+        essmc_core.predict("motion_digits", CLIP, checkpoint=tmp_path / "backbone.pth")
+    # The labels name nine classes, so those of another head have none.
+    found = essmc_core.predict("motion_digits", CLIP, num_classes=4, random=True)
+    assert sorted(ranked.label for ranked in found.predictions) == ["0", "1", "2", "3"]
+
+
+def test_building_for_training_still_gives_a_new_head() -> None:
+    assert essmc_core.build_model("motion_digits", pretrained=True, num_classes=4).head.out.out_features == 4
+
+
+def test_labels_are_those_of_the_configuration_or_an_error(tmp_path: Path) -> None:
+    names = [f"motion {number}" for number in range(9)]
+    found = essmc_core.predict("motion_digits", CLIP, overrides={"labels": names})
+    assert found.predictions[0].label == f"motion {found.predictions[0].index}"
+    with pytest.raises(ConfigError, match="there are 2 labels, and the head has 9 classes"):
+        essmc_core.predict("motion_digits", CLIP, overrides=["labels=[a, b]"])
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    config = essmc_core.load_config(essmc_core.ZOO.entry("motion_digits").path).to_dict()
+    path = tmp_path / "mine.yaml"
+    path.write_text(essmc_core.Config({**config, "labels": "names.txt"}).dump())
+    assert essmc_core.predict(path, CLIP).predictions[0].label == found.predictions[0].label
+    (tmp_path / "names.txt").write_text("one\ntwo\n")
+    with pytest.raises(ConfigError, match="there are 2 labels, and the head has 9 classes") as caught:
+        essmc_core.predict(path, CLIP)
+    line = path.read_text().splitlines().index("labels: names.txt") + 1
+    assert str(caught.value.where) == f"{path}:{line}:9"
+    (tmp_path / "names.txt").unlink()
+    with pytest.raises(ConfigError, match=r"names\.txt does not exist"):
+        essmc_core.predict(path, CLIP)
+
+
+def test_a_device_is_checked_before_anything_is_read() -> None:
+    with pytest.raises(ConfigError, match="got 'foo'"):
+        essmc_core.predict("motion_digits", "missing.mp4", device="foo")
+
+
+def test_the_work_dir_of_a_training_run_is_a_checkpoint(tmp_path: Path) -> None:
+    model = essmc_core.build_model("motion_digits", pretrained=True)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "epoch-00010.pth")
+    (tmp_path / "epoch-00009-iter-0000100.pth").write_bytes(b"")
+    expected, found = (essmc_core.predict("motion_digits", CLIP, checkpoint=given) for given in (None, tmp_path))
+    for one, other in zip(expected.predictions, found.predictions, strict=True):
+        assert one.label == other.label and one.probability == pytest.approx(other.probability, abs=1e-6)
+    assert essmc_core.export_model("motion_digits", tmp_path / "a.pt2", checkpoint=tmp_path).difference < 1e-4

@@ -13,10 +13,11 @@ import essmc_core
 from essmc_core import Neck
 from essmc_core.build import build_config, check_config, live_signature
 from essmc_core.config import Config, load_config
-from essmc_core.errors import SchemaError, UnknownComponent
+from essmc_core.errors import EssmcError, SchemaError, UnknownComponent
 from essmc_core.kinds import DEFAULT
 from essmc_core.schema import MISSING, read_signature
 from essmc_core.schema.signature import document, read_live
+from essmc_core.schema.training import check_training, read_training
 from essmc_core.schema.types import evaluate, nested_kind
 
 BROKEN = """\
@@ -227,3 +228,164 @@ def test_no_data_makes_the_check_fail_otherwise_than_with_its_own_error(tree):
     with contextlib.suppress(SchemaError, UnknownComponent):
         check_config("models", config, live_signature)
     assert repr(config.to_dict()) == repr(before)
+
+
+TRAINING = """\
+model:
+  type: VideoClassifier
+  backbone: {type: ResNetR2D3D, depth: 10}
+  neck: GlobalAveragePooling
+  head: {type: VideoClassifierHead, num_classes: 9, dropout: 0.5}
+data:
+  train:
+    dataset:
+      type: VideoFolder
+      data_root_dir: 3
+      mode: trian
+      pipeline:
+        - {type: LoadVideoFromFile, num_frames: 8, sample_type: unifrom}
+        - {type: VideoToTensr}
+        - {type: NormalizeVideo, mean: [0.5, 0.5, 0.5]}
+    batchsize: 4
+    num_workers: two
+  eval:
+    dataset: [{type: MovingImages}, {type: DatasetRepeater, dataset: MovingImags, num_repeats: 2}]
+  val: {dataset: MovingImages}
+solver:
+  max_epoch: 3
+  optimizer: {type: AdamW, lr: fast, momentun: 0.9}
+  lr_scheduler:
+    type: SequentialLR
+    schedulers: [{type: ConstantLR, factr: 1}, {type: CosineAnnealingLR}]
+    milestones: [2]
+  hooks:
+    - {type: CheckpointHok}
+    - {type: LogHook, log_interval: often}
+  model: {}
+sovler: {}
+"""
+MISTAKES = {
+    (5, 53, "model.head.dropout"): "has no argument 'dropout'",
+    (10, 22, "data.train.dataset.data_root_dir"): "expected str, got 3",
+    (11, 13, "data.train.dataset.mode"): "expected Literal['train', 'eval', 'test'], got 'trian'",
+    (13, 65, "data.train.dataset.pipeline.0.sample_type"): "got 'unifrom'",
+    (14, 18, "data.train.dataset.pipeline.1.type"): "did you mean 'VideoToTensor'",
+    (15, 11, "data.train.dataset.pipeline.2"): "needs the argument 'std'",
+    (16, 5, "data.train.batchsize"): "did you mean 'batch_size'",
+    (17, 18, "data.train.num_workers"): "expected int, got 'two'",
+    (19, 70, "data.eval.dataset.1.dataset"): "did you mean 'MovingImages'",
+    (20, 3, "data.val"): "there is train and eval",
+    (22, 3, "solver.max_epoch"): "did you mean 'max_epochs'",
+    (23, 32, "solver.optimizer.lr"): "expected float",
+    (23, 38, "solver.optimizer.momentun"): "has no argument 'momentun'",
+    (26, 37, "solver.lr_scheduler.schedulers.0.factr"): "did you mean 'factor'",
+    (26, 48, "solver.lr_scheduler.schedulers.1"): "needs the argument 'T_max'",
+    (29, 14, "solver.hooks.0.type"): "did you mean 'CheckpointHook'",
+    (30, 37, "solver.hooks.1.log_interval"): "expected int, got 'often'",
+    (31, 10, "solver.model"): "section of its own",
+    (32, 1, "sovler"): "did you mean 'solver'",
+}
+
+
+def _training_issues(text, tmp_path, read, overrides=()):
+    path = tmp_path / "training.yaml"
+    path.write_text(text)
+    with pytest.raises(SchemaError) as caught:
+        check_training(read_training(str(path), overrides), read)
+    return list(caught.value.issues)
+
+
+@pytest.mark.parametrize("read", [read_signature, live_signature], ids=["source", "live"])
+def test_data_and_solver_are_checked_with_the_model(tmp_path, read):
+    found = {(i.where.line, i.where.column, i.path): str(i) for i in _training_issues(TRAINING, tmp_path, read)}
+    assert sorted(found) == sorted(MISTAKES)
+    for place, message in MISTAKES.items():
+        assert message in found[place]
+
+
+def test_validating_a_training_configuration_imports_no_torch(python, tmp_path):
+    path = tmp_path / "training.yaml"
+    path.write_text(TRAINING)
+    done = python.essmc("validate", str(path), "solver.seed=no", check=False)
+    assert done.returncode == 2
+    assert f"{len(MISTAKES) + 1} mistakes" in done.stderr and "training.yaml:23:32: solver.optimizer.lr" in done.stderr
+    assert "override 'solver.seed=no': solver.seed: expected int" in done.stderr
+    code = """
+    import sys
+    sys.argv = ["essmc", "validate", "motion_digits", "solver.optimizer.lr=1e-3"]
+    from essmc_core.cli import main
+    try:
+        main()
+    finally:
+        print([name for name in ("torch", "torchvision", "timm", "accelerate", "av") if name in sys.modules])
+    """
+    assert python.run(code).stdout.splitlines() == ["motion_digits is valid: 11 components", "[]"]
+
+
+ZOO_FILE = """\
+zoo: motion_digits
+knobs: {num_classes: 4}
+data: {train: {dataset: {type: MovingImages, mode: train}}}
+solver: {optimizer: {backbone: {type: SGD, lr: 0.1}, "*": timm_lamb}, lr_scheduler: {"*": StepLR}}
+"""
+
+
+def test_a_file_that_names_a_zoo_model_is_checked_with_its_knobs_under_the_users_changes(tmp_path):
+    path = tmp_path / "zoo.yaml"
+    path.write_text(ZOO_FILE.replace("StepLR", "timm_plateau"))
+    read = read_training(str(path), ["dropout=0.25", "solver.max_epochs=3"])
+    assert (read.recipe.model["head"]["num_classes"], read.recipe.model["head"]["dropout_rate"]) == (4, 0.25)
+    assert read.recipe.entry.name == "motion_digits" and read.config["solver"]["max_epochs"] == 3
+    parts = dict(check_training(read, read_signature))
+    assert [parts[path].name for path in ("solver.optimizer.backbone", "solver.optimizer.*")] == ["SGD", "timm_lamb"]
+    for change in ("num_classes=5", "knobs.num_classes=5"):
+        assert read_training(str(path), [change]).recipe.model["head"]["num_classes"] == 5
+    changes = ["num_classes=many", "solver.optimizer.backbone.params=1"]
+    found = {i.path: i.message for i in _training_issues(ZOO_FILE, tmp_path, read_signature, changes)}
+    assert list(found) == ["model.head.num_classes", "solver.optimizer.backbone.params", "solver.lr_scheduler.*"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {zoo: motion_digits}\n", r"1:9: a zoo model is named by a section of its own\n.*zoo: motion_digits"),
+        ("zoo: motion_digits\nmodel: {type: Net}\n", "a `model` or a `zoo`, not both"),
+        ("zoo: motion_digits\nknobs: [3]\n", r"2:8: `knobs` is a mapping"),
+        ("zoo: [3]\n", r"1:6: `zoo` is the name"),
+        ("zoo: null\n", r"1:6: `zoo` is the name"),
+        ("zoo: motion_digits\npretrained: perhaps\n", r"2:13: `pretrained` is true or false"),
+        ("zoo: motion_digts\n", "did you mean 'motion_digits'"),
+        ("zoo: motion_digits\nknobs: {num_class: 3}\n", "did you mean 'num_classes'"),
+        ("zoo: motion_digits\ndata: 4\n", "2:7: .*data: {train"),
+        ("zoo: motion_digits\ndata: {train: 4}\n", "data.train is a mapping with a `dataset`"),
+        ("zoo: motion_digits\ndata: {train: {}}\n", "needs the argument 'dataset'"),
+        ("zoo: motion_digits\nsolver: [2]\n", "2:9: .*`solver` is a mapping"),
+        ("zoo: motion_digits\nwrights: {}\n", "no section 'wrights'"),
+    ],
+)
+def test_files_that_name_a_zoo_model_wrongly(tmp_path, text, message):
+    path = tmp_path / "zoo.yaml"
+    path.write_text(text)
+    with pytest.raises(EssmcError, match=message):
+        check_training(read_training(str(path)), read_signature)
+
+
+def test_validate_notes_arguments_that_have_no_effect(python, site, tmp_path):
+    plugin = """
+    from essmc_core import hookimpl
+
+    @hookimpl
+    def register_components(registries):
+        registries.models.register("Net", "acme.net:Net", retired={"debug": (False, "set level")})
+    """
+    site.add("acme", plugin, files={"net.py": "class Net:\n    def __init__(self, level: int = 0):\n        pass\n"})
+    path = tmp_path / "net.yaml"
+    path.write_text("model: {type: Net, debug: false}\n")
+    assert python.essmc("validate", str(path)).stdout.splitlines() == [
+        f"{path} is valid: 1 components",
+        "note: model.debug: has no effect; leave it out",
+    ]
+    assert python.run("import essmc_core; essmc_core.MODELS.build({'type': 'Net', 'debug': False})").returncode == 0
+    refused = python.essmc("validate", str(path), "model.debug=true", check=False)
+    assert refused.returncode == 2
+    assert "model.debug: Net takes debug no more, other than as False; got True (bool) (set level)" in refused.stderr

@@ -128,9 +128,14 @@ def test_a_remembered_hash_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert fetch(file, sha256="0" * 64) == file
 
 
-def test_a_directory_is_no_weights_file(tmp_path: Path) -> None:
-    with pytest.raises(WeightsCorrupt, match="directory"):
+def test_a_directory_stands_for_the_best_checkpoint_in_it_else_the_newest(tmp_path: Path) -> None:
+    with pytest.raises(WeightsNotFound, match="directory without checkpoints"):
         fetch(tmp_path, sha256=SHA256)
+    for name in ("epoch-00002.pth", "epoch-00010.pth", "epoch-00010-iter-0000040.pth", "weights.pth"):
+        (tmp_path / name).write_bytes(CONTENT)
+    assert fetch(tmp_path, sha256=SHA256) == tmp_path / "epoch-00010-iter-0000040.pth"
+    (tmp_path / "best.pth").symlink_to("epoch-00002.pth")
+    assert fetch(f"file://{tmp_path}") == tmp_path / "best.pth"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")

@@ -252,3 +252,36 @@ def test_without_freezing_batch_norms_train() -> None:
     model(inputs, labels)
     assert model.backbone.norm.num_batches_tracked == 1
     assert model.backbone.norm.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "fitting"),
+    [
+        ("VideoClassifier", {"type": "VideoClassifierHeadx2", "num_classes": [3, 4]}, "VideoClassifierHead, .*2x"),
+        ("VideoClassifier", {"type": "TransformerHeadx2", "num_classes": [3, 4]}, "VideoClassifierHead, .*2x"),
+        (
+            "VideoClassifier2x",
+            {"type": "VideoClassifierHead", "num_classes": 3},
+            "VideoClassifierHeadx2, .* in VideoClassifier",
+        ),
+    ],
+)
+def test_a_head_for_another_number_of_labels_is_refused(name: str, head: dict[str, Any], fitting: str) -> None:
+    with pytest.raises(ConfigError, match=f"give it a head such as {fitting}"):
+        build(name, head={**head, "dim": 4})
+
+
+@pytest.mark.parametrize("training", [True, False])
+@every
+def test_labels_without_a_class_are_refused(name: str, training: bool) -> None:
+    model = build(name).train(training)
+    inputs, labels = batch(name)
+    for wrong in (CLASSES, -1):
+        spoilt = labels.clone()
+        spoilt.view(-1)[0] = wrong
+        with pytest.raises(InputError, match=rf"label {wrong} is out of range: the head has {CLASSES} classes, 0 to 5"):
+            model(inputs, spoilt)
+    # The loss leaves these out.
+    ignored = labels.clone()
+    ignored.view(-1)[0] = -100
+    assert isinstance(model(inputs, ignored), dict)

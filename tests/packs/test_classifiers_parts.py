@@ -68,6 +68,17 @@ def test_two_way_heads_refuse_other_numbers_of_tasks(name: str, num_classes: tup
         HEADS.build(name, dim=4, num_classes=num_classes)
 
 
+@pytest.mark.parametrize("name", [*SINGLE, "MoSIHead", "VideoClassifierHeadx2", "TransformerHeadx2"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_heads_refuse_to_have_no_class_and_impossible_chances(name: str, count: int) -> None:
+    two = name.endswith("x2")
+    with pytest.raises(ConfigError, match=f"{name} needs at least 1 class, got num_classes="):
+        HEADS.build(name, dim=4, num_classes=[3, count] if two else count)
+    for rate in (2, -0.1):
+        with pytest.raises(ConfigError, match=f"dropout_rate={rate}"):
+            HEADS.build(name, dim=4, num_classes=[3, 5] if two else 3, dropout_rate=rate)
+
+
 def test_transformer_head_with_pre_logits() -> None:
     head = HEADS.build("TransformerHead", dim=4, num_classes=3, pre_logits=True).eval()
     assert {"pre_logits.fc.weight", "linear.weight"} <= head.state_dict().keys()
@@ -112,6 +123,12 @@ def test_cross_entropy_follows_its_model_in_type_and_refuses_misspelt_arguments(
     assert loss(torch.zeros(2, 2, dtype=torch.float64), torch.tensor([0, 1])).dtype == torch.float64
     with pytest.raises(SchemaError, match="smoothing"):
         LOSSES.build("CrossEntropy", smoothing=0.1)
+
+
+def test_cross_entropy_takes_torch_s_former_arguments_where_they_say_nothing() -> None:
+    assert LOSSES.build({"type": "CrossEntropy", "size_average": None, "reduce": None}).reduction == "mean"
+    with pytest.raises(SchemaError, match=r"takes size_average no more, other than as None.* \(set reduction to"):
+        LOSSES.build({"type": "CrossEntropy", "size_average": False})
 
 
 def test_binary_cross_entropy_of_indices_is_that_of_one_hot_targets() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from essmc_core import BACKBONES
-from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
+from essmc_core import BACKBONES, build_model
+from essmc_core.errors import ConfigError, InputError, WeightsMismatch
+from essmc_core.features import BackboneInterface, FeatureInfo
+from essmc_core.weights import load_pretrained
 from essmc_video.lift.backbone import Lift2D
 from essmc_video.lift.layers_found import block_entries
 from essmc_video.lift.shifting import ShiftInput
@@ -30,7 +32,7 @@ TRANSFORMERS = ["timm/vit_tiny_patch16_224", "torchvision/swin_t"]
 MODES = ["tsn", "tsm", "tada", "inflate"]
 
 
-def image_backbone(name: str, **arguments: Any) -> nn.Module:
+def image_backbone(name: str, size: int = 64, **arguments: Any) -> nn.Module:
     """Returns a backbone in eval mode whose norms fit its input, so that nothing cancels, saturates or dies out."""
     torch.manual_seed(0)
     if name == "timm/vit_tiny_patch16_224":
@@ -39,11 +41,11 @@ def image_backbone(name: str, **arguments: Any) -> nn.Module:
     for path, parameter in backbone.named_parameters():
         if parameter.ndim == 1 or "gamma" in path or "layer_scale" in path:
             nn.init.uniform_(parameter, 0.1, 0.5)
-    norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in backbone.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
     before = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0
-    backbone.train()(clips().transpose(1, 2).flatten(0, 1))
+    backbone.train()(clips(size=size).transpose(1, 2).flatten(0, 1))
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
     return backbone.eval()
@@ -160,6 +162,13 @@ def test_where_shifts_are(name: str, count: int, first: str, last: str) -> None:
     assert (len(found), found[0], found[-1]) == (count, first, last)
 
 
+def test_gates_that_look_at_one_channel_are_not_shifted() -> None:
+    with torch.device("meta"):
+        lifted = Lift2D({"type": "timm/csatv2"}, mode="tsm")
+    layers = [lifted.backbone.get_submodule(path) for path in shifted_layers(lifted)]
+    assert layers and all(getattr(layer, "in_channels", 8) >= 8 for layer in layers)
+
+
 def test_every_other_block_can_be_asked_for() -> None:
     with torch.device("meta"):
         found = shifted_layers(Lift2D({"type": "torchvision/resnet50"}, mode="tsm", shift_every=2))
@@ -252,9 +261,113 @@ def test_transformers_can_be_neither_calibrated_nor_inflated(name: str, mode: st
         Lift2D({"type": name}, mode=mode)
 
 
-def test_what_has_no_blocks_cannot_be_shifted() -> None:
-    with torch.device("meta"), pytest.raises(ConfigError, match="no residual blocks"):
-        Lift2D({"type": "torchvision/vgg11"}, mode="tsm")
+class OneConvolution(nn.Module):
+    """An image backbone of one convolution."""
+
+    layout, in_chans, num_frames, out_channels, num_features, feature_rank = "NCHW", 3, None, 8, 8, 2
+    feature_info: tuple[FeatureInfo, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward_features(self, x: Tensor, out_indices: Any = None) -> Tensor:
+        return self.conv(x)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        pass
+
+
+def test_what_has_no_layers_beyond_a_first_convolution_cannot_be_shifted() -> None:
+    with pytest.raises(ConfigError, match="nowhere to shift"):
+        Lift2D(OneConvolution(), mode="tsm")
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "first", "size"),
+    [
+        ("torchvision/vgg11", 7, "features.3", 64),
+        ("torchvision/alexnet", 4, "features.3", 64),
+        ("torchvision/googlenet", 19, "conv3.conv", 64),
+        ("torchvision/inception_v3", 53, "Conv2d_2a_3x3.conv", 96),
+        ("timm/mixer_s32_224", 8, "blocks.0.norm1", 224),
+        ("timm/levit_128s", 9, "stages.0.blocks.0.attn.qkv.linear", 224),
+        ("timm/efficientformer_l1", 15, "stages.0.blocks.0.mlp.fc1", 224),
+        # Not its stem, which reads pixels.
+        ("timm/fastvit_t8", 23, "stages.0.blocks.0.token_mixer.mixer.conv_kxk.0.conv", 64),
+    ],
+)
+def test_networks_without_usual_blocks_are_shifted_too(name: str, count: int, first: str, size: int) -> None:
+    backbone, video = image_backbone(name, size), clips(3, size=size)
+    lifted = lift(backbone, "tsm")
+    found = shifted_layers(lifted)
+    assert (len(found), found[0]) == (count, first)
+    assert_same(lifted(video[:, :, :1]), backbone(video[:, :, 0]))
+    assert_different(lifted(video), per_frame(backbone, video))
+
+
+@pytest.mark.parametrize("inflation", ["average", "centre"])
+@pytest.mark.parametrize(
+    "name", ["timm/tf_efficientnetv2_b0", "timm/tf_efficientnet_lite0", "timm/nf_regnet_b0", "timm/resnetv2_50x1_bit"]
+)
+def test_same_padded_and_weight_standardised_convolutions_are_inflated(name: str, inflation: str) -> None:
+    backbone = image_backbone(name)
+    lifted = lift(backbone, "inflate", inflation=inflation)
+    # An odd height and an even width are padded by different numbers.
+    video = clips(3)[:, :, :, :63]
+    if inflation == "average":
+        video = video[:, :, :1].expand(-1, -1, 3, -1, -1)
+    assert_same(lifted(video), per_frame(backbone, video))
+    assert lifted.state_dict().keys() == {f"backbone.{key}" for key in backbone.state_dict()}
+    if inflation == "average":
+        assert_different(lifted(clips(3)), per_frame(backbone, clips(3)))
+
+
+def saved(backbone: nn.Module, folder: Path) -> Path:
+    path = folder / "img.pth"
+    torch.save(backbone.state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("prefix", [None, "backbone."])
+@pytest.mark.parametrize("mode", MODES)
+def test_image_weights_load_under_their_own_names(mode: str, prefix: str | None, tmp_path: Path) -> None:
+    backbone, video = image_backbone("torchvision/resnet18"), clips(1).expand(-1, -1, 4, -1, -1)
+    lifted = lift("torchvision/resnet18", mode)
+    report = load_pretrained(lifted, saved(backbone, tmp_path), prefix=prefix)
+    assert report.coverage == 1 and not report.missing and not report.unexpected
+    assert {key for key in lifted.state_dict() if ".calibration." in key} == set(report.new)
+    assert ("new:" in str(report)) == (mode == "tada")
+    if mode != "tsm":
+        assert_same(lifted(video), backbone(video[:, :, 0]))
+    if mode == "inflate":
+        assert report.adapted["backbone.conv1.weight"] == "inflated to 3 frames by averaging"
+
+
+def test_lifted_weights_load_whole_and_lack_nothing_silently(tmp_path: Path) -> None:
+    trained = lift(image_backbone("torchvision/resnet18"), "tada")
+    state = trained.state_dict()
+    torch.save(state, tmp_path / "lifted.pth")
+    assert load_pretrained(lift("torchvision/resnet18", "tada"), tmp_path / "lifted.pth").complete
+    dropped = [key for key in state if ".layer4." in key and ".calibration." in key]
+    torch.save({key: value for key, value in state.items() if key not in dropped}, tmp_path / "part.pth")
+    with pytest.raises(WeightsMismatch, match="cover") as caught:
+        load_pretrained(lift("torchvision/resnet18", "tada"), tmp_path / "part.pth")
+    assert set(caught.value.report.missing) == set(dropped)
+
+
+def test_image_weights_load_into_the_lift_of_a_classifier(tmp_path: Path) -> None:
+    backbone = image_backbone("torchvision/resnet18")
+    classifier = build_model(
+        {
+            "type": "VideoClassifier",
+            "backbone": {"type": "Lift2D", "backbone": {"type": "torchvision/resnet18"}, "mode": "tada"},
+            "head": {"type": "VideoClassifierHead", "num_classes": 5},
+        }
+    )
+    report = load_pretrained(classifier, saved(backbone, tmp_path), prefix="backbone", min_coverage=0.8)
+    assert {key for key in report.missing if "head" not in key} == set() and report.new
+    assert torch.equal(classifier.get_parameter("backbone.backbone.conv1.weight"), backbone.conv1.weight)
 
 
 @pytest.mark.parametrize(

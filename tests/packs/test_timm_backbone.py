@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, InputError
 from essmc_timm.backbone import timm_backbone
 
 GOLDEN = sorted((Path(__file__).parent / "data").glob("timm_*.json"))
@@ -130,3 +130,26 @@ def test_the_backbone_traces_to_the_same_numbers() -> None:
     with torch.no_grad():
         traced = torch.jit.trace(model, images)
         torch.testing.assert_close(traced(images), model(images))
+
+
+def test_another_number_type_is_refused_and_autocast_takes_it() -> None:
+    backbone = timm_backbone("resnet18").eval()
+    images = torch.randn(1, 3, 32, 32)
+    for run in (backbone, backbone.forward_features):
+        with pytest.raises(InputError, match=r"timm's ResNet computes in torch\.float32 and got torch\.float64"):
+            run(images.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        assert backbone(images).isfinite().all()
+    assert backbone.bfloat16()(images.bfloat16()).dtype == torch.bfloat16
+    traced = torch.jit.trace(backbone.float(), images, check_trace=False)
+    torch.testing.assert_close(traced(images[..., :16]), backbone(images[..., :16]))
+
+
+@pytest.mark.parametrize(("name", "least"), [("vgg11", 32), ("densenet121", 29), ("inception_resnet_v2", 75)])
+def test_images_that_are_too_small_are_refused_with_the_least_size(name: str, least: int) -> None:
+    backbone = timm_backbone(name).eval()
+    for run in (backbone, backbone.forward_features):
+        with pytest.raises(InputError, match=f"scale the images to {least}x{least} or more"):
+            run(torch.zeros(1, 3, least - 1, least - 1))
+    with torch.no_grad():
+        assert backbone(torch.zeros(1, 3, least, least)).ndim == 2

@@ -187,3 +187,15 @@ def test_arguments_a_family_does_not_take_are_named(arguments: dict[str, Any], n
 def test_unknown_depths_are_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="18, 34, 50, 101, 152"):
         resnet_trunk(20)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "r3d_18", "swin3d_t"])
+def test_another_number_type_is_refused_and_autocast_takes_it(name: str) -> None:
+    backbone = torchvision_backbone(name).eval()
+    images = torch.randn(1, 3, *SIZES[name])
+    for run in (backbone, backbone.forward_features):
+        with pytest.raises(InputError, match=r"computes in torch\.float32 and got torch\.float64"):
+            run(images.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        assert backbone(images).isfinite().all()
+    assert backbone.double()(images.double()).dtype == torch.float64

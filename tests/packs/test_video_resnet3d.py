@@ -230,3 +230,24 @@ def test_a_branch_of_user_code_is_built_by_its_name() -> None:
     model = build("ResNet3D", branch_name="PointwiseBranch").eval()
     assert model(clips()).shape == (2, 24, 1, 1, 1)
     assert any(isinstance(module, PointwiseBranch) for module in model.modules())
+
+
+def test_what_configurations_state_of_the_visualisation_is_accepted_where_it_is_off() -> None:
+    off = {"visualize": False, "visualize_output_dir": ""}
+    built = build("ResNet3D", visual_cfg=None, branch_cfg=off)
+    assert built.state_dict().keys() == build("ResNet3D").state_dict().keys()
+    with pytest.raises(SchemaError, match="ResNet3D takes visual_cfg no more, other than as None"):
+        build("ResNet3D", visual_cfg={"visualize": True})
+    with pytest.raises(SchemaError, match="R2D3DBranch takes visualize no more, other than as False"):
+        build("ResNet3D", branch_cfg={"visualize": True})
+    assert BRICKS.build({"type": "NonLocal", "dim_in": 4, "num_filters": 4, **off})
+    assert BRICKS.build({"type": "BaseTransformerLayer", "dim": 12, **off})
+
+
+def test_non_local_stages_may_be_written_as_numbers() -> None:
+    built = build("ResNet3D", non_local=[0, 0, 1, 0, 0])
+    assert (
+        built.state_dict().keys() == build("ResNet3D", non_local=[False, False, True, False, False]).state_dict().keys()
+    )
+    with pytest.raises(SchemaError, match="non_local"):
+        build("ResNet3D", non_local=[0, 0, 2, 0, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, BRICKS
-from essmc_core.errors import ConfigError, InputError, SchemaError
+from essmc_core.errors import ConfigError, InputError, SchemaError, WeightsMismatch
 from essmc_core.features import BackboneInterface
+from essmc_core.weights import load_pretrained
 from essmc_video.drop_path import DropPath
 from essmc_video.transformers.attention import Attention, AxialAttention, DividedAttention, SplitHeadAttention
 from essmc_video.transformers.feed_forward import GEGLU
@@ -145,8 +147,8 @@ def test_frames_that_are_no_whole_tubelets_are_refused() -> None:
 @every_preset
 @pytest.mark.parametrize(
     "video",
-    [clips()[0], clips()[:, :2], (clips() * 255).to(torch.uint8), clips()[:, :, :0]],
-    ids=["rank", "channels", "integers", "no frames"],
+    [clips()[0], clips()[:, :2], (clips() * 255).to(torch.uint8), clips()[:, :, :0], clips().double()],
+    ids=["rank", "channels", "integers", "no frames", "float64"],
 )
 def test_what_is_no_clip_is_refused(name: str, video: Tensor) -> None:
     with pytest.raises(InputError):
@@ -177,6 +179,29 @@ def test_stems_count_the_tokens_they_make() -> None:
         stem = BRICKS.build({"type": name, "image_size": (32, 48), "num_frames": 4, "dim": 8})
         assert stem.num_patches == expected
         assert stem(clips(2, 4, 32, 48)).shape == (2, expected, 8)
+
+
+def test_positions_of_clips_are_never_read_as_one_large_picture(tmp_path: Path) -> None:
+    def timesformer(frames: int, size: int) -> nn.Module:
+        sizes = {"num_frames": frames, "image_size": size, "num_features": 48, "depth": 1}
+        backbone: nn.Module = BACKBONES.build({"type": "Timesformer", **sizes, "branch_cfg": {"num_heads": 4}})
+        return backbone
+
+    path = tmp_path / "weights.pth"
+    torch.save(timesformer(16, 112).state_dict(), path)
+    with pytest.raises(WeightsMismatch, match=r"could be of .*16x7x7.*position_grid settles which"):
+        load_pretrained(timesformer(32, 160), path)
+    told = load_pretrained(timesformer(32, 160), path, position_grid=(16, 7, 7))
+    assert told.adapted == {"pos_embd": "positions of 16x7x7 tokens resized to 32x10x10"}
+    fewer = load_pretrained(timesformer(8, 112), path)
+    assert fewer.adapted["pos_embd"].startswith("positions of 16x7x7 tokens resized to 8x7x7")
+
+
+@pytest.mark.parametrize("size", [(5, 32, 48), (4, 40, 48)])
+def test_stems_drop_no_frame_and_no_pixel(size: tuple[int, int, int]) -> None:
+    stem = BRICKS.build({"type": "TubeletEmbeddingStem", "image_size": (32, 48), "num_frames": 4, "dim": 8})
+    with pytest.raises(InputError, match="2×16×16 patches"):
+        stem(clips(2, *size))
 
 
 @every_preset
@@ -340,3 +365,14 @@ def test_without_temporal_layers_frames_do_not_know_their_order() -> None:
     backbone, video = build("Timesformer_Space"), clips()
     torch.testing.assert_close(backbone(video.flip(2)), backbone(video), rtol=1e-4, atol=1e-5)
     assert not torch.allclose(build("Timesformer")(video.flip(2)), build("Timesformer")(video), rtol=1e-3)
+
+
+@every_preset
+def test_autocast_and_bfloat16_run(name: str) -> None:
+    model, video = build(name), clips()
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        assert model(video).isfinite().all()
+    with torch.no_grad():
+        assert model.bfloat16()(video.bfloat16()).dtype == torch.bfloat16
+    with pytest.raises(InputError, match=r"computes in torch\.bfloat16 and got torch\.float32"):
+        model(video)

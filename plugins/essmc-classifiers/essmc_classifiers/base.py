@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
 from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
-from essmc_core.errors import ConfigError
+from essmc_core.build import build_beside
+from essmc_core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,8 +32,11 @@ class BaseClassifier(TrainModule):
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
 
     Raises:
-        ConfigError: unknown activation, or no head.
+        ConfigError: unknown activation, no head, or one for another number of labels.
     """
+
+    tasks: ClassVar[int | None] = None
+    """How many labels an item has; None where that is up to the head."""
 
     def __init__(
         self,
@@ -50,8 +54,9 @@ class BaseClassifier(TrainModule):
         if head is None:
             raise ConfigError(f"{type(self).__name__} needs a head", hint="e.g. {type: ClassifierHead, ...}")
         self.backbone: nn.Module = BACKBONES.build(backbone)
-        self.neck: nn.Module = NECKS.build("Identity" if neck is None else neck)
-        self.head: nn.Module = HEADS.build(head)
+        self.neck: nn.Module = build_beside(NECKS, "Identity" if neck is None else neck, self.backbone)
+        self.head: nn.Module = build_beside(HEADS, head, self.backbone, self.neck)
+        self._check_tasks()
         self.loss: nn.Module = LOSSES.build(DEFAULT_LOSS[act_name] if loss is None else loss)
         self.metric: Callable[..., dict[str, Tensor]] = METRICS.build({"type": "accuracy", "topk": topk})
         self.act_name = act_name
@@ -64,6 +69,44 @@ class BaseClassifier(TrainModule):
         if self.freeze_bn:
             freeze_batch_norms(self)
         return self
+
+    def _check_tasks(self) -> None:
+        counts = getattr(self.head, "num_classes", None)
+        if self.tasks is None or counts is None or (1 if isinstance(counts, int) else len(counts)) == self.tasks:
+            return
+        kinds = ("one label", "VideoClassifierHead"), ("two labels", "VideoClassifierHeadx2")
+        (labels, fitting), head = kinds[self.tasks - 1], type(self.head).__name__
+        other = "VideoClassifier2x" if self.tasks == 1 else "VideoClassifier"
+        raise ConfigError(
+            f"{type(self).__name__} gives an item {labels}, and its head {head} has num_classes={counts}",
+            hint=f"give it a head such as {fitting}, or use {head} in {other}",
+        )
+
+    def check_labels(self, scores: Tensor, labels: Tensor) -> None:
+        """Refuses class indices that the scores have no column for.
+
+        Only labels on the CPU are looked at, since reading those of an accelerator would wait for it, and none while
+        the model is traced, exported or compiled.
+
+        Args:
+            scores: of one task, (N, K).
+            labels: class indices (N,); any other shape passes.
+
+        Raises:
+            InputError: an index outside 0 to K - 1 that the loss does not ignore.
+        """
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        if tracing or torch.compiler.is_compiling() or labels.device.type != "cpu":
+            return
+        if labels.ndim != 1 or labels.is_floating_point() or not len(labels):
+            return
+        least, most = (int(value) for value in labels.aminmax())
+        if least >= 0 and most < scores.shape[1]:
+            return
+        wrong = set(labels.tolist()) - {*range(scores.shape[1]), getattr(self.loss, "ignore_index", None)}
+        if wrong:
+            classes = f"the head has {scores.shape[1]} classes, 0 to {scores.shape[1] - 1}"
+            raise InputError(f"label {min(wrong)} is out of range: {classes}", hint="set the head's num_classes")
 
     def raw_scores(self, inputs: Tensor) -> Any:
         """Returns what the head returns, before the activation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -12,11 +12,14 @@ from essmc_classifiers.base import BaseClassifier
 class SingleHeadClassifier(BaseClassifier):
     """Base of classifiers whose head returns one tensor of scores (N, K)."""
 
+    tasks: ClassVar[int | None] = 1
+
     def train_output(self, inputs: Tensor, gt_label: Tensor | None) -> Tensor | dict[str, Any]:
         """Returns loss and accuracies, or probabilities where there are no labels."""
         scores = self.raw_scores(inputs)
         if gt_label is None:
             return self.activate(scores)
+        self.check_labels(scores, gt_label)
         loss = self.loss(scores, gt_label)
         return {"loss": loss, "batch_size": inputs.shape[0], **self.metric(scores, gt_label)}
 
@@ -25,6 +28,7 @@ class SingleHeadClassifier(BaseClassifier):
         probabilities = self.activate(self.raw_scores(inputs))
         if gt_label is None:
             return probabilities
+        self.check_labels(probabilities, gt_label)
         accuracies = self.metric(probabilities, gt_label)
         return {"logits": probabilities, "batch_size": inputs.shape[0], **accuracies}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -28,6 +28,8 @@ class VideoClassifier2x(BaseClassifier):
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
     """
 
+    tasks: ClassVar[int | None] = 2
+
     # Named inputs, so that torch.export can be told which of them is dynamic.
     def forward(self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, **named_inputs: Any) -> Any:
         """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
@@ -46,7 +48,7 @@ class VideoClassifier2x(BaseClassifier):
         scores = self.raw_scores(video)
         if gt_label is None:
             return self._probabilities(scores)
-        labels = _both(gt_label)
+        labels = self._labels(scores, gt_label)
         loss = self.loss(scores[0], labels[0]) + self.loss(scores[1], labels[1])
         return {"loss": loss, "batch_size": video.shape[0], **self._accuracies(scores, labels)}
 
@@ -58,7 +60,14 @@ class VideoClassifier2x(BaseClassifier):
         probabilities = self._probabilities(scores)
         if gt_label is None:
             return probabilities
-        return {**probabilities, "batch_size": video.shape[0], **self._accuracies(scores, _both(gt_label))}
+        labels = self._labels(scores, gt_label)
+        return {**probabilities, "batch_size": video.shape[0], **self._accuracies(scores, labels)}
+
+    def _labels(self, scores: Sequence[Tensor], gt_label: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+        labels = _both(gt_label)
+        for task_scores, task_labels in zip(scores, labels, strict=True):
+            self.check_labels(task_scores, task_labels)
+        return labels
 
     def _probabilities(self, scores: Sequence[Tensor]) -> dict[str, Any]:
         return {f"logits{task}": self.activate(task_scores) for task, task_scores in enumerate(scores)}

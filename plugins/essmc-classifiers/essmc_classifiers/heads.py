@@ -19,10 +19,14 @@ class ClassifierHead(nn.Module):
         dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
+
+    Raises:
+        ConfigError: a number of classes below 1, or a chance outside [0, 1].
     """
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
+        check_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -42,10 +46,14 @@ class VideoClassifierHead(nn.Module):
         dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
+
+    Raises:
+        ConfigError: a number of classes below 1, or a chance outside [0, 1].
     """
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5) -> None:
         super().__init__()
+        check_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -66,10 +74,14 @@ class TransformerHead(nn.Module):
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
         pre_logits: put a linear layer with tanh before the last one.
+
+    Raises:
+        ConfigError: a number of classes below 1, or a chance outside [0, 1].
     """
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5, pre_logits: bool = False) -> None:
         super().__init__()
+        check_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -92,13 +104,14 @@ class VideoClassifierHeadx2(nn.Module):
         dropout_rate: chance of dropping a feature, in [0, 1].
 
     Raises:
-        ConfigError: ``num_classes`` is not two numbers.
+        ConfigError: ``num_classes`` is not two numbers above 0, or a chance is outside [0, 1].
     """
 
     def __init__(self, dim: FeatureDim, num_classes: Sequence[int], dropout_rate: float = 0.5) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = _two(self, num_classes)
+        check_arguments(self, self.num_classes, dropout_rate)
         self.dropout = nn.Dropout(dropout_rate)
         self.linear1 = nn.Linear(dim, self.num_classes[0])
         self.linear2 = nn.Linear(dim, self.num_classes[1])
@@ -120,7 +133,7 @@ class TransformerHeadx2(nn.Module):
         pre_logits: put a linear layer with tanh before each of the last ones.
 
     Raises:
-        ConfigError: ``num_classes`` is not two numbers.
+        ConfigError: ``num_classes`` is not two numbers above 0, or a chance is outside [0, 1].
     """
 
     def __init__(
@@ -129,6 +142,7 @@ class TransformerHeadx2(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_classes = _two(self, num_classes)
+        check_arguments(self, self.num_classes, dropout_rate)
         self.dropout = nn.Dropout(dropout_rate)
         self.pre_logits1 = _pre_logits(dim, pre_logits)
         self.pre_logits2 = _pre_logits(dim, pre_logits)
@@ -140,6 +154,24 @@ class TransformerHeadx2(nn.Module):
         _check_pooled(self, features, self.dim)
         features = self.dropout(features)
         return self.linear1(self.pre_logits1(features)), self.linear2(self.pre_logits2(features))
+
+
+def check_arguments(head: nn.Module, counts: Sequence[int], dropout_rate: float) -> None:
+    """Checks what a head is built with.
+
+    Args:
+        head: for the message.
+        counts: classes of each output.
+        dropout_rate: chance of dropping a feature.
+
+    Raises:
+        ConfigError: a number of classes below 1, or a chance outside [0, 1].
+    """
+    name = type(head).__name__
+    if min(counts) < 1:
+        raise ConfigError(f"{name} needs at least 1 class, got num_classes={counts[0] if len(counts) == 1 else counts}")
+    if not 0 <= dropout_rate <= 1:
+        raise ConfigError(f"{name} drops features with a chance in [0, 1], got dropout_rate={dropout_rate}")
 
 
 def _pre_logits(dim: FeatureDim, wanted: bool) -> nn.Module:

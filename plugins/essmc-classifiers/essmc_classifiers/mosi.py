@@ -84,7 +84,7 @@ class MoSINet(BaseClassifier):
         scores = self._scores(clips)
         if labels is None:
             return self._probabilities(scores)
-        targets = self._targets(labels)
+        targets = self._targets(scores, labels)
         losses = [self.loss(score, target) for score, target in zip(scores, targets, strict=True)]
         return {"loss": sum(losses), "batch_size": clips.shape[0], **self._accuracies(scores, targets)}
 
@@ -99,7 +99,7 @@ class MoSINet(BaseClassifier):
         if labels is None:
             return outputs
         named = {"logits": outputs} if isinstance(outputs, Tensor) else outputs
-        return {**named, "batch_size": clips.shape[0], **self._accuracies(scores, self._targets(labels))}
+        return {**named, "batch_size": clips.shape[0], **self._accuracies(scores, self._targets(scores, labels))}
 
     def _scores(self, clips: Tensor) -> Sequence[Tensor]:
         scores = self.raw_scores(clips)
@@ -110,7 +110,13 @@ class MoSINet(BaseClassifier):
             return self.activate(scores[0])
         return {f"logits{task}": self.activate(one) for task, one in zip(TASKS["separate"], scores, strict=True)}
 
-    def _targets(self, labels: Labels) -> Sequence[Tensor]:
+    def _targets(self, scores: Sequence[Tensor], labels: Labels) -> Sequence[Tensor]:
+        targets = self._split(labels)
+        for score, target in zip(scores, targets, strict=True):
+            self.check_labels(score, target)
+        return targets
+
+    def _split(self, labels: Labels) -> Sequence[Tensor]:
         if isinstance(labels, Mapping):
             labels = self._as_tensor(labels)
         if self.label_mode == "joint":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from essmc_classifiers.heads import check_arguments
 from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
 
@@ -23,13 +24,14 @@ class MoSIHead(nn.Module):
         dropout_rate: chance of dropping a feature, in [0, 1].
 
     Raises:
-        ConfigError: ``num_classes`` is neither one number nor two.
+        ConfigError: ``num_classes`` is neither one number above 0 nor two, or a chance is outside [0, 1].
     """
 
     def __init__(self, dim: FeatureDim, num_classes: int | Sequence[int], dropout_rate: float = 0.5) -> None:
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes if isinstance(num_classes, int) else tuple(num_classes)
+        check_arguments(self, (num_classes,) if isinstance(num_classes, int) else num_classes or (0,), dropout_rate)
         self.dropout = nn.Dropout(dropout_rate)
         if isinstance(self.num_classes, int):
             self.out_joint = nn.Linear(dim, self.num_classes)

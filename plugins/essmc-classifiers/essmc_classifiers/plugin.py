@@ -41,7 +41,12 @@ def _register_necks_and_heads(registries: Registries) -> None:
 
 def _register_losses_and_metrics(registries: Registries) -> None:
     add = registries.losses.register
-    add("CrossEntropy", "essmc_classifiers.losses:CrossEntropy", summary="One true class per item")
+    add(
+        "CrossEntropy",
+        "essmc_classifiers.losses:CrossEntropy",
+        summary="One true class per item",
+        retired=dict.fromkeys(("size_average", "reduce"), (None, "set reduction to mean, sum or none")),
+    )
     add("BinaryCrossEntropy", "essmc_classifiers.losses:BinaryCrossEntropy", summary="Any number of true classes")
     add = registries.metrics.register
     add("accuracy", "essmc_classifiers.metrics:Accuracy", summary="Top-k accuracy of a batch")

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input
+from essmc_core.inputs.check import check_input, check_number_type
+from essmc_timm.least_size import is_too_small, least_side
 
 
 def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
@@ -68,32 +69,34 @@ class UniformBackbone(nn.Module):
         """Returns vectors (N, num_features), or the last map where the backbone was built with ``pool=False``.
 
         Raises:
-            InputError: another rank, other channels, integers, or a size it cannot take.
+            InputError: another rank, channels or number type, or a size it cannot take.
         """
         if not self.pooled:
             features: Any = self.forward_features(x)
             return features  # type: ignore[no-any-return]
-        check_input(x, "NCHW", self.in_chans)
+        self._check(x)
         try:
             vectors: Tensor = self.native.forward_head(self, self.native.forward_features(self, x))
-        except AssertionError as error:
-            raise self._refusal(x, error) from error
+        except (AssertionError, RuntimeError) as error:
+            self._explain(x, error)
+            raise
         return vectors
 
     def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
         """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.features`.
 
         Raises:
-            InputError: another rank, other channels, integers, or a size it cannot take.
+            InputError: another rank, channels or number type, or a size it cannot take.
             IndexError: there is no feature of that index.
         """
-        check_input(x, "NCHW", self.in_chans)
+        self._check(x)
         try:
             if out_indices is None:
                 return self._as_map(self.native.forward_features(self, x), x)
             return self._features_at(x, [range(len(self.feature_info))[index] for index in out_indices])
-        except AssertionError as error:
-            raise self._refusal(x, error) from error
+        except (AssertionError, RuntimeError) as error:
+            self._explain(x, error)
+            raise
 
     def _features_at(self, x: Tensor, positions: Sequence[int]) -> list[Tensor]:
         last = len(self.feature_info) - 1
@@ -131,11 +134,19 @@ class UniformBackbone(nn.Module):
         except AssertionError as error:
             raise ConfigError(f"timm's {self.native.__name__} has no gradient checkpointing") from error
 
-    def _refusal(self, x: Tensor, error: AssertionError) -> InputError:
-        return InputError(
-            f"timm's {self.native.__name__} cannot take images of shape {tuple(x.shape)}: {error}",
-            hint="scale the images, or build the backbone with img_size",
-        )
+    def _check(self, x: Tensor) -> None:
+        check_input(x, "NCHW", self.in_chans)
+        check_number_type(x, next(self.parameters()).dtype, f"timm's {self.native.__name__}")
+
+    def _explain(self, x: Tensor, error: AssertionError | RuntimeError) -> None:
+        """Raises what to do about a size that the family does not take; returns if the error is of another kind."""
+        if isinstance(error, RuntimeError) and not is_too_small(error):
+            return
+        hint = "scale the images, or build the backbone with img_size"
+        if isinstance(error, RuntimeError) and (side := least_side(self, x)):
+            hint = f"scale the images to {side}x{side} or more"
+        message = f"timm's {self.native.__name__} cannot take images of shape {tuple(x.shape)}: {error}"
+        raise InputError(message, hint=hint) from error
 
 
 def _revive(native: type[nn.Module]) -> nn.Module:

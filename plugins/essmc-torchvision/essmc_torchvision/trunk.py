@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input
+from essmc_core.inputs.check import check_input, check_number_type
 from essmc_torchvision.feature_points import FeaturePoint, find_feature_points
 
 Step = tuple[str, nn.Module]
@@ -153,9 +153,9 @@ class Trunk(nn.Module):
         """Returns vectors (N, num_features), or the last map where the backbone was built with ``pool=False``.
 
         Raises:
-            InputError: another rank, other channels, integers, or a size it cannot take.
+            InputError: another rank, channels or number type, or a size it cannot take.
         """
-        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
+        self._check(x)
         state, _ = self.run(x)
         return self._pool(state) if self.pooled else self._as_map(state)
 
@@ -163,15 +163,19 @@ class Trunk(nn.Module):
         """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.features`.
 
         Raises:
-            InputError: another rank, other channels, integers, or a size it cannot take.
+            InputError: another rank, channels or number type, or a size it cannot take.
             IndexError: there is no feature of that index.
         """
-        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
+        self._check(x)
         if out_indices is None:
             return self._as_map(self.run(x)[0])
         positions = [self.feature_points[index].position for index in out_indices]
         maps = self.run(x, positions)[1] if positions else {}
         return [maps[position] for position in positions]
+
+    def _check(self, x: Tensor) -> None:
+        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
+        check_number_type(x, next(self.parameters()).dtype, type(self).__mro__[2].__name__)
 
     @property
     def feature_points(self) -> tuple[FeaturePoint, ...]:

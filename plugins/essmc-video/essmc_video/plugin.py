@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from essmc_core import hookimpl
 from essmc_core.hooks import Registries
 from essmc_core.zoo import Zoo
+from essmc_video import retired
 from essmc_video.lift import registrations as lift
 from essmc_video.mvit import registrations as mvit
 from essmc_video.resnets import registrations as resnets
@@ -41,7 +43,7 @@ def register_zoo(zoo: Zoo) -> None:
 
 
 def _register_backbones(registries: Registries) -> None:
-    add = registries.backbones.register
+    add = partial(registries.backbones.register, retired=retired.OF_BACKBONES)
     add("ResNet3D", "essmc_video.resnet3d:ResNet3D", summary="Configurable five-stage residual 3D network")
     add("ResNetR2D3D", "essmc_video.resnet3d_presets:ResNetR2D3D", summary="2D stages first, 3D stages after")
     add("ResNet2Plus1d", "essmc_video.resnet3d_presets:ResNet2Plus1d", summary="R(2+1)D: factorised 3D convolutions")
@@ -50,7 +52,7 @@ def _register_backbones(registries: Registries) -> None:
 
 
 def _register_bricks(registries: Registries) -> None:
-    add = registries.bricks.register
+    add = partial(registries.bricks.register, retired=retired.OF_BRICKS)
     add("R2D3DBranch", "essmc_video.branches.r2d3d:R2D3DBranch", summary="Residual branch of plain convolutions")
     add("R2Plus1DBranch", "essmc_video.branches.r2plus1d:R2Plus1DBranch", summary="Spatial, then temporal convolution")
     add("CSNBranch", "essmc_video.branches.csn:CSNBranch", summary="Bottleneck with a depthwise 3D convolution")

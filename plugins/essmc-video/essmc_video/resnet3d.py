@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -73,7 +73,7 @@ class ResNet3D(StagedBackbone):
     stem_name: str = "DownSampleStem"
     branch_name: str = "R2D3DBranch"
     branch_cfg: Mapping[str, Any] | None = None
-    non_local: Sequence[bool] = (False, False, False, False, False)
+    non_local: Sequence[bool | Literal[0, 1]] = (False, False, False, False, False)
     non_local_cfg: Mapping[str, Any] | None = None
     bn_params: Mapping[str, Any] | None = None
     init_cfg: Mapping[str, Any] | str | None = None
@@ -130,7 +130,7 @@ class ResNet3D(StagedBackbone):
             branch_style="bottleneck" if bottleneck else "simple_block",
             branch_cfg=self.branch_cfg,
             bn_params=self.bn_params,
-            non_local=self.non_local[index],
+            non_local=bool(self.non_local[index]),
             non_local_cfg=self.non_local_cfg,
         )
 

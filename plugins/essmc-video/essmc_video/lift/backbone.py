@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from essmc_core import BACKBONES, Backbone
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
-from essmc_video.clip_check import check_clip
-from essmc_video.lift.calibrating import add_calibrations
+from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.weights.lifted import ImageNetwork
+from essmc_video.lift.calibrating import ROUTE, add_calibrations
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.inflating import inflate_convolutions
 from essmc_video.lift.shifting import add_shifts
@@ -25,13 +26,16 @@ NEEDED = ("layout", "in_chans", "out_channels", "num_features", "feature_rank", 
 class Lift2D(nn.Module):
     """An image backbone as a video backbone; its image weights, and their keys below ``backbone.``, stay.
 
+    `load_pretrained` takes image weights under their own names too, and inflates them as the mode says.
+
     Frames become one batch of images. What the backbone returns for them is put together again: maps (C, H, W) as a
     map (N, C, T, H, W); vectors (C,) as their mean over time, (N, C). A linear head on that mean equals the mean of
     the scores of all frames, the consensus of TSN.
 
     * ``tsn``: every frame by itself. Wang et al., "Temporal Segment Networks", ECCV 2016.
     * ``tsm``: some channels are moved to neighbouring frames in front of the first convolution of each block, or in
-      front of the first norm of each transformer block. Lin et al., "TSM", ICCV 2019.
+      front of the first norm of each transformer block; networks without blocks (VGG, Inception) shift in front of
+      every spatial convolution but the first. Lin et al., "TSM", ICCV 2019.
     * ``tada``: the weights of every spatial convolution but the first are calibrated per frame. Starts as ``tsn``.
       Huang et al., "TAda!", ICLR 2022.
     * ``inflate``: every spatial convolution becomes a 3D one. Starts as ``tsn`` on clips whose frames are equal, and
@@ -77,6 +81,7 @@ class Lift2D(nn.Module):
         _check_backbone(self.backbone)
         _check_arguments(mode, num_frames, shift_div, shift_every, temporal_kernel, route_kernels, inflation)
         self.mode = mode
+        self.inflation = inflation
         self.num_frames = num_frames
         self.in_chans: int = self.backbone.in_chans
         self.out_channels: int = self.backbone.out_channels
@@ -97,6 +102,11 @@ class Lift2D(nn.Module):
         with self._clip.during(1):
             found: Sequence[FeatureInfo] = self.backbone.feature_info  # type: ignore[assignment]
             return [dataclasses.replace(one, name=f"backbone.{one.name}") for one in found]
+
+    def image_network(self) -> ImageNetwork:
+        """Returns where weights of the image backbone go, which `load_pretrained` then takes as they are."""
+        new = tuple(key for key in self.state_dict() if f".{ROUTE}." in key) if self.mode == "tada" else ()
+        return ImageNetwork("backbone", self.inflation if self.mode == "inflate" else None, new)
 
     def forward(self, video: Tensor) -> Tensor:
         """Returns what the image backbone returns, as maps with time, or averaged over time.
@@ -148,13 +158,8 @@ class Lift2D(nn.Module):
 
     def _check(self, video: Tensor) -> int:
         """Returns the number of frames of clips that are fit to take."""
-        check_clip(video, self.in_chans)
-        weights = next(self.parameters()).dtype
-        if video.dtype != weights and not torch.is_autocast_enabled(video.device.type):
-            raise InputError(
-                f"the backbone computes in {weights} and got clips of {video.dtype}",
-                hint=f"give it video.to({weights})",
-            )
+        check_input(video, "NCTHW", self.in_chans)
+        check_number_type(video, next(self.parameters()).dtype, "the backbone")
         tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
         if tracing and self.num_frames is not None:
             return self.num_frames

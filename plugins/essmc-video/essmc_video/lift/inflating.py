@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from essmc_core.errors import ConfigError
 from essmc_video.lift.clip_length import ClipLength
+from essmc_video.lift.image_convolutions import kind_of, pad_same, standardised
 from essmc_video.lift.layers_found import spatial_convolutions
 
 Inflation = Literal["average", "centre"]
@@ -21,7 +22,8 @@ class InflatedConv2d(nn.Conv3d):
 
     Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR 2017,
     section 2.2. Beyond the ends of a clip its first and last frame are repeated, so that a clip of equal frames gives
-    what the 2D convolution gives, at the ends too.
+    what the 2D convolution gives, at the ends too. Space is padded, and weights are standardised, as the 2D
+    convolution does.
 
     Args:
         convolution: the 2D convolution.
@@ -33,6 +35,9 @@ class InflatedConv2d(nn.Conv3d):
 
     def __init__(self, convolution: nn.Conv2d, temporal_kernel: int, inflation: Inflation, clip: ClipLength) -> None:
         weight = convolution.weight
+        kind = kind_of(convolution)
+        if kind is None:
+            raise ConfigError(f"a {type(convolution).__name__} cannot be inflated")
         super().__init__(
             convolution.in_channels,
             convolution.out_channels,
@@ -46,6 +51,9 @@ class InflatedConv2d(nn.Conv3d):
             dtype=weight.dtype,
         )
         self.clip = clip
+        self.kind = kind
+        self.inflation = inflation
+        self.gain: nn.Parameter | None = getattr(convolution, "gain", None)
         self.bias = convolution.bias
         self.weight.requires_grad_(weight.requires_grad)
         self.train(convolution.training)
@@ -62,8 +70,19 @@ class InflatedConv2d(nn.Conv3d):
         half = self.kernel_size[0] // 2
         before, after = (clips[:, :, end : end + 1].expand(-1, -1, half, -1, -1) for end in (0, clips.shape[2] - 1))
         padded = torch.cat([before, clips, after], dim=2)
-        out = functional.conv3d(padded, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.kind.same:
+            padded = pad_same(padded, self.kernel_size[1:], self.stride[1:], self.dilation[1:])
+        weight = self.weight if self.kind.eps is None else self._standardised()
+        out = functional.conv3d(padded, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         return out.transpose(1, 2).flatten(0, 1)
+
+    def _standardised(self) -> Tensor:
+        """Returns the weight; its mean is taken from the frames that the 2D weight was put on."""
+        frames = self.kernel_size[0]
+        shares = torch.full((frames,), 1 / frames, device=self.weight.device, dtype=self.weight.dtype)
+        if self.inflation == "centre":
+            shares = functional.pad(torch.ones_like(shares[:1]), (frames // 2, frames // 2))
+        return standardised(self.weight, shares, self.gain, self.kind)
 
 
 def inflate_convolutions(backbone: nn.Module, clip: ClipLength, temporal_kernel: int, inflation: Inflation) -> None:
@@ -87,11 +106,11 @@ def inflate_convolutions(backbone: nn.Module, clip: ClipLength, temporal_kernel:
             hint="mode: tsn runs any image backbone frame by frame, mode: tsm shifts transformers too",
         )
     for path, convolution in convolutions:
-        if type(convolution) is not nn.Conv2d or convolution.padding_mode != "zeros":
+        if kind_of(convolution) is None or convolution.padding_mode != "zeros":
             raise ConfigError(
                 f"{path} is a {type(convolution).__name__} with padding_mode={convolution.padding_mode!r}, "
-                "and only plain convolutions can be inflated",
-                hint="choose a variant of the backbone with plain convolutions, or another mode",
+                "and only plain, 'same'-padded and weight-standardised convolutions can be inflated",
+                hint="choose a variant of the backbone with such convolutions, or another mode",
             )
         if isinstance(convolution.padding, str):
             raise ConfigError(f"{path} has padding={convolution.padding!r}, which cannot be inflated")

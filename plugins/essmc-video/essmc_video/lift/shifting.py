@@ -40,7 +40,7 @@ class ShiftInput:
 
 
 def add_shifts(backbone: nn.Module, clip: ClipLength, shift_div: int, shift_every: int | None) -> None:
-    """Shifts the input of the residual branch of blocks, in place.
+    """Shifts what blocks look at, in place: the input of their residual branch, where they have one.
 
     Args:
         backbone: the image backbone.
@@ -55,7 +55,7 @@ def add_shifts(backbone: nn.Module, clip: ClipLength, shift_div: int, shift_ever
     entries = block_entries(backbone)
     if not entries:
         raise ConfigError(
-            f"no residual blocks were found in {type(backbone).__name__}, so there is nowhere to shift",
+            f"{type(backbone).__name__} has neither blocks nor spatial convolutions, so there is nowhere to shift",
             hint="mode: tsn runs any image backbone frame by frame",
         )
     for entry in _chosen(entries, shift_every):

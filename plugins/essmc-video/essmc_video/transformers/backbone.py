@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
-from essmc_video.clip_check import check_clip
+from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.transformers.layers import EPS
 from essmc_video.transformers.positions import clip_sizes, resize_positions
 from essmc_video.transformers.stems import Grid
@@ -107,9 +107,10 @@ class VideoTransformer(nn.Module):
         """Returns tokens (N, L, D) without positions, and how many there are along time, height and width.
 
         Raises:
-            InputError: another rank, other channels, integers, or a size that cannot be cut into whole patches.
+            InputError: another rank, channels or number type, or a size that cannot be cut into whole patches.
         """
-        check_clip(video, self.in_chans)
+        check_input(video, "NCTHW", self.in_chans)
+        check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
         grid = self.stem.grid_of(*clip_sizes(video))
         return self.stem(video), grid
 

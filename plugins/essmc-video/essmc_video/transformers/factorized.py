@@ -81,7 +81,7 @@ class FactorizedTransformer(VideoTransformer):
             video: normalised clips (N, C, T, H, W).
 
         Raises:
-            InputError: another rank, other channels, integers, or a size that cannot be cut into whole patches.
+            InputError: another rank, channels or number type, or a size that cannot be cut into whole patches.
         """
         tokens, grid, _ = self.encode(video)
         steps = unflatten(tokens[:, 0], 0, (-1, grid[0]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from essmc_video.transformers.stems import Grid
+if TYPE_CHECKING:
+    from essmc_video.transformers.stems import Grid
 
 
 def resize_positions(positions: Tensor, learned: Grid, wanted: Grid, prefix: int = 1) -> Tensor:

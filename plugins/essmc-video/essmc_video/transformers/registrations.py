@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from essmc_core.hooks import Registries
+from essmc_video import retired
 
 PACKAGE = "essmc_video.transformers"
 
@@ -27,7 +30,7 @@ def register(registries: Registries) -> None:
 
 
 def _register_bricks(registries: Registries) -> None:
-    add = registries.bricks.register
+    add = partial(registries.bricks.register, retired=retired.OF_BRICKS)
     add("BaseTransformerLayer", f"{PACKAGE}.layers:BaseTransformerLayer", summary="Attention among all tokens")
     add("TimesformerLayer", f"{PACKAGE}.layers:TimesformerLayer", summary="Attention over time, then over space")
     add(

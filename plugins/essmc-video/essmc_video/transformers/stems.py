@@ -8,6 +8,8 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
+from essmc_video.conv3d import Conv3d
+from essmc_video.transformers.positions import clip_sizes
 
 Grid: TypeAlias = tuple[int, int, int]
 """Tokens along time, height and width."""
@@ -57,7 +59,7 @@ class PatchEmbedStem(nn.Module):
             )
         self.grid = self.grid_of(*sizes)
         self.num_patches = self.grid[0] * self.grid[1] * self.grid[2]
-        self.conv1 = nn.Conv3d(num_input_channels, dim, kernel_size=patch_shape, stride=patch_shape)
+        self.conv1 = Conv3d(num_input_channels, dim, kernel_size=patch_shape, stride=patch_shape)
 
     def grid_of(self, num_frames: int, height: int, width: int) -> Grid:
         """Returns the tokens along time, height and width of a clip.
@@ -74,7 +76,12 @@ class PatchEmbedStem(nn.Module):
         return num_frames // patch[0], height // patch[1], width // patch[2]
 
     def forward(self, video: Tensor) -> Tensor:
-        """Returns tokens (N, L, dim) of clips (N, C, T, H, W); what does not fill a patch is left out."""
+        """Returns tokens (N, L, dim) of clips (N, C, T, H, W).
+
+        Raises:
+            InputError: the clip cannot be cut into whole patches.
+        """
+        self.grid_of(*clip_sizes(video))
         tokens: Tensor = self.conv1(video).flatten(2).transpose(1, 2)
         return tokens
 

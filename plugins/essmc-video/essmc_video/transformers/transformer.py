@@ -74,7 +74,7 @@ class Transformer(VideoTransformer):
             video: normalised clips (N, C, T, H, W).
 
         Raises:
-            InputError: another rank, other channels, integers, or a size that cannot be cut into whole patches.
+            InputError: another rank, channels or number type, or a size that cannot be cut into whole patches.
         """
         tokens, _, _ = self.encode(video)
         return tokens[:, 0] if self.class_token else tokens.mean(1)
