@@ -163,7 +163,9 @@ def test_lists_of_videos_are_told_apart(
     assert paths(found) == expected and found.classes == classes
 
 
-@pytest.mark.parametrize(("text", "says"), [("", "empty"), ("a.mp4\n", "csv:1"), ("a.mp4 9\n", "label 9")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "empty"), ("a.mp4\n", "csv:1"), ("a.mp4 9\n", "label 9"), ("a.mp4 -1\n", "label -1")]
+)
 def test_lists_that_make_no_sense_are_refused(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "list.csv").write_text(text)
     with pytest.raises(ConfigError, match=says):
@@ -182,6 +184,8 @@ def test_pictures_from_json_and_from_folders(tmp_path: Path) -> None:
         "ImageClassifyJsonDataset", json_path=str(tmp_path / "list.json"), image_dir=str(tmp_path), pipeline=pipeline
     )
     assert listed[0]["gt_label"].item() == 4 and listed[0]["img"].shape == (3, 6, 8)
+    with pytest.raises(ConfigError, match="entry 0 has gt_label 4, with 2 classes"):
+        build("ImageClassifyJsonDataset", json_path=str(tmp_path / "list.json"), classes=["a", "b"])
     (tmp_path / "list.json").write_text("[{}]")
     with pytest.raises(DatasetNotFound, match="img_path"):
         build("ImageClassifyJsonDataset", json_path=str(tmp_path / "list.json"))
@@ -226,13 +230,16 @@ def test_skip_leaves_out_counts_and_names_each_file_once(broken: Path, caplog: p
         "missing": 1, "empty": 1, "cut": 1, "text": 1,
     }  # fmt: skip
     batch = collate(items)
-    assert batch is not None and batch["video"].shape[0] == 6 and len(batch["meta"]) == 6
-    assert collate([None, None]) is None
+    assert batch["video"].shape[0] == 6 and len(batch["meta"]) == 6
+    assert [meta.get("unreadable", 0) for meta in batch["meta"]] == [5, 0, 0, 0, 0, 0]
+    assert collate([None, None]) == {"meta": [{"unreadable": 2}]}
 
 
 def test_replace_takes_the_next_that_can_be_read(broken: Path) -> None:
     dataset = of_broken(broken, on_error="replace", mode="train")
-    assert [dataset[index]["meta"]["index"] for index in range(10)] == [0, 1, 4, 4, 4, 7, 7, 7, 8, 9]
+    metas = [dataset[index]["meta"] for index in range(10)]
+    assert [meta["index"] for meta in metas] == [0, 1, 4, 4, 4, 7, 7, 7, 8, 9]
+    assert [meta.get("unreadable", 0) for meta in metas] == [0, 0, 2, 1, 0, 2, 1, 0, 0, 0]
     with pytest.raises(ConfigError, match="twice"):
         of_broken(broken, on_error="replace", mode="test")
 
@@ -414,8 +421,10 @@ def test_bad_samples_and_broken_shards_follow_the_policy(tmp_path: Path, shards:
     (tmp_path / "cut.tar").write_bytes(whole[:1800])
     urls = [str(tmp_path / "bad.tar"), str(tmp_path / "cut.tar"), str(tmp_path / "none.tar"), expand_shards(shards)[1]]
     dataset = build("WebDataset", urls=urls, pipeline=PICTURES, on_error="skip")
-    keys = [item["meta"]["key"] for item in dataset if item is not None]
+    metas = [item["meta"] for item in dataset]
+    keys = [meta["key"] for meta in metas]
     assert keys[0] == "2" and keys[-4:] == ["010", "011", "012", "013"]
+    assert {meta["key"]: meta["unreadable"] for meta in metas if "unreadable" in meta} == {"2": 2, "010": 2}
     assert dataset.bad_inputs == 4
     with pytest.raises(UnreadableInput, match="png"):
         list(build("WebDataset", urls=urls, pipeline=PICTURES))

@@ -96,6 +96,11 @@ def test_processes_share_training_and_evaluation_rightly() -> None:
         loader = build_loader(cfg, seed=1, rank=rank, world=2)
         return [meta["index"] for batch in loader for meta in batch["meta"]]
 
+    # The batch size is that of both together.
+    loader = build_loader({"dataset": {**MOTION, "clips": 16}, "batch_size": 8}, rank=1, world=2)
+    assert [len(batch["meta"]) for batch in loader] == [4, 4]
+    with pytest.raises(ConfigError, match="batch_size=5 cannot be divided evenly among 2"):
+        build_loader({"dataset": MOTION, "batch_size": 5}, world=2)
     evaluation = [indices("test", rank, 11) for rank in (0, 1)]
     assert [len(share) for share in evaluation] == [6, 5]
     assert sorted(evaluation[0] + evaluation[1]) == list(range(11))
@@ -140,7 +145,7 @@ def test_a_batch_of_which_nothing_can_be_read_is_left_out(missing: dict[str, Any
 
 
 def test_skipping_in_distributed_training_is_refused(missing: dict[str, Any]) -> None:
-    cfg = {"dataset": [{**missing, "on_error": "skip", "mode": "train"}]}
+    cfg = {"dataset": [{**missing, "on_error": "skip", "mode": "train"}], "batch_size": 2}
     with pytest.raises(ConfigError, match="replace"):
         build_loader(cfg, world=2)
 
@@ -151,7 +156,7 @@ def test_skipping_in_distributed_training_is_refused(missing: dict[str, Any]) ->
         ({}, "dataset"),
         ({"dataset": MOTION, "batchsize": 2}, "batch_size"),
         ({"dataset": MOTION, "batch_size": 0}, "at least 1"),
-        ({"dataset": MOTION, "num_workers": "two"}, "whole number"),
+        ({"dataset": MOTION, "num_workers": "two"}, "expected int"),
         ({"dataset": {"type": "MovingImage"}}, "MovingImages"),
         ({"dataset": {**MOTION, "sped": 3}}, "speeds"),
     ],

@@ -379,6 +379,8 @@ def test_easy_reader_applies_transforms_and_can_be_read_twice(b_frames: str) -> 
     assert len(list(reader)) == 2
     with pytest.raises(ValueError, match="overlap"):
         EasyVideoReader(b_frames, 4, 1, overlap=1)
+    with pytest.raises(ValueError, match="clip_duration=0 must be above 0"):
+        EasyVideoReader(b_frames, 4, 0)
 
 
 @pytest.mark.parametrize("name", ["v.flv", "v.m1v", "v.swf", "v.asf", "v.gif", "v.vob"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from essmc_solvers.errors import (
     CheckpointMismatch,
     CheckpointNotFound,
     CheckpointNotWritten,
+    WorkDirError,
 )
 from tests.packs.solver_samples import Net, data, solver
 
@@ -43,7 +46,7 @@ def test_a_checkpoint_says_what_made_it(run: Path) -> None:
     assert content["epoch"] == 3 and content["total_iters"] == 15
     assert content["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert set(content["state_dict"]) == set(Net().state_dict())
-    assert {"random", "means"} == set(content["processes"][0])
+    assert {"random", "means", "unreadable"} == set(content["processes"][0])
     assert zipfile.ZipFile(run / "epoch-00003.pth").comment.startswith(b"sha256:")
 
 
@@ -88,6 +91,8 @@ def test_another_model_optimizer_seed_or_batch_size_is_refused(run: Path) -> Non
     solver(work_dir=run / "b", hooks=hooks).solve(data())
     with pytest.raises(CheckpointMismatch, match="batch 4 of 5, and the data now make 10 batches"):
         solver(resume_from=run / "b" / "epoch-00000-iter-0000004.pth").solve(data(batch_size=4))
+    with pytest.raises(CheckpointMismatch, match="in batches of 8 items, and they now have 9"):
+        solver(resume_from=run / "b" / "epoch-00000-iter-0000004.pth").solve(data(batch_size=9))
 
 
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
@@ -157,3 +162,110 @@ def test_plain_data_come_back_as_they_were(tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.mktemp("plain") / "epoch-00001.pth"
     contents.save(path, {"value": value})
     assert contents.load(path)["value"] == value
+
+
+@pytest.mark.parametrize(
+    "optimizer", [{"type": "SGD", "lr": 0.1, "momentum": 0.9}, {"type": "RMSprop", "lr": 0.1}, {"type": "Adam"}]
+)
+def test_a_run_is_not_taken_up_with_another_optimizer(run: Path, optimizer: dict[str, Any]) -> None:
+    path = run / "epoch-00002.pth"
+    with pytest.raises(CheckpointMismatch, match=f"optimizer AdamW, this run has {optimizer['type']}"):
+        solver(resume_from=path, optimizer=optimizer, max_epochs=3).solve(data())
+    # Checkpoints of before kinds were written down have their optimizers' settings.
+    content = contents.load(path)
+    del content["kinds"], content["format"]
+    contents.save(path, content)
+    if optimizer["type"] != "Adam":
+        with pytest.raises(CheckpointMismatch, match=f"another optimizer than {optimizer['type']}"):
+            solver(resume_from=path, optimizer=optimizer, max_epochs=3).solve(data())
+
+
+def test_a_run_is_not_taken_up_with_another_schedule(tmp_path: Path) -> None:
+    solver(work_dir=tmp_path, lr_scheduler={"type": "StepLR", "step_size": 1}).solve(data())
+    schedule = {"type": "ExponentialLR", "gamma": 0.5}
+    with pytest.raises(CheckpointMismatch, match="lr_scheduler StepLR, this run has ExponentialLR"):
+        solver(resume_from=tmp_path, lr_scheduler=schedule, max_epochs=2).solve(data())
+
+
+def test_what_changed_since_a_run_was_written_is_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(**arguments: Any) -> str:
+        given = {"max_epochs": 4, **arguments}
+        batch_size = given.pop("batch_size", 8)
+        capsys.readouterr()
+        solver(**given).solve(data(batch_size=batch_size))
+        return capsys.readouterr().out
+
+    assert "warning" not in said(resume_from=run)
+    assert "all 3 epochs are done already" in said(resume_from=run, max_epochs=3)
+    shown = said(resume_from=run, batch_size=4)
+    assert "a batch size of 8, this run has 4" in shown and "batches an epoch: 5, this run has 10" in shown
+    assert "no averaged weights: EmaHook starts from" in said(resume_from=run, hooks=["EmaHook"])
+    said(work_dir=run / "averaged", hooks=["EmaHook"], lr_scheduler={"type": "StepLR", "step_size": 1}, max_epochs=1)
+    shown = said(resume_from=run / "averaged")
+    assert "averaged weights, which end here" in shown and "written with StepLR; this run has no schedule" in shown
+
+
+def test_an_average_that_begins_late_starts_from_the_trained_weights(run: Path) -> None:
+    made = solver(resume_from=run, max_epochs=3, hooks=["EmaHook"])
+    made.solve(data())
+    average = made.hooks[1].averaged_state()
+    assert all(map(torch.equal, made.module.state_dict().values(), average.values()))
+
+
+def test_fewer_epochs_than_are_done_are_refused(run: Path) -> None:
+    with pytest.raises(CheckpointMismatch, match="has 3 epochs behind it, more than max_epochs 2"):
+        solver(resume_from=run, max_epochs=2).solve(data())
+
+
+def test_a_number_that_is_none_is_never_the_best() -> None:
+    from essmc_solvers.hooks.checkpoint import CheckpointHook
+
+    hook = CheckpointHook(save_best_by="+score")
+    made = solver(hooks=[hook])
+    marks = []
+    for value in (float("nan"), 1.0, float("nan"), 2.0):
+        made.epoch_outputs = {"train": {"score": value}}
+        marks.append(hook._improves(made))
+    assert marks == [False, True, False, True]
+    hook.load_state_dict({"best": float("nan")})
+    made.epoch_outputs = {"train": {"score": 0.5}}
+    assert hook._improves(made)
+
+
+def test_of_many_missing_weights_some_are_named(run: Path) -> None:
+    class Deep(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.more = torch.nn.Sequential(*[torch.nn.Linear(2, 2) for _ in range(20)])
+            self.head = torch.nn.Linear(16, 4)
+
+    with pytest.raises(CheckpointMismatch) as caught:
+        solver(Deep(), resume_from=run).solve(data())
+    assert "it lacks more.0.weight, more.0.bias, more.1.weight and 37 more" in caught.value.message
+    assert "head.weight is (3, 16), not (4, 16)" in caught.value.message
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from essmc_solvers.checkpoint.run_lock import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_work_dir_has_one_run_at_a_time_and_is_free_after_a_kill(tmp_path: Path) -> None:
+    made = solver(work_dir=tmp_path)
+    for end in ("exit", "kill"):
+        command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None and other.stdout.readline() == "held\n"
+            with pytest.raises(WorkDirError, match=f"another run is writing to .*: process {other.pid} on"):
+                made.solve(data())
+            assert list_checkpoints(tmp_path) == []
+            other.kill() if end == "kill" else other.communicate()
+            other.wait()
+        assert (tmp_path / ".run.lock").exists() == (end == "kill")
+    made.solve(data())
+    assert names(tmp_path) == ["epoch-00001.pth"] and not (tmp_path / ".run.lock").exists()

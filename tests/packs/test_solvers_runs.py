@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from essmc_core import SOLVERS
 from essmc_core.errors import ConfigError, ContractError
-from essmc_solvers.errors import DataError, LabelError, TrainingDiverged, WorkDirError
+from essmc_solvers.errors import CheckpointNotFound, DataError, LabelError, TrainingDiverged, WorkDirError
 from essmc_solvers.hooks.base import Hook
 from tests.packs.solver_samples import Net, Points, data, loader, solver
 
@@ -319,3 +319,258 @@ def test_streams_are_read_in_order_and_end_their_steps() -> None:
     results = solver(streamed, **common).solve(loader(Stream(), 4, shuffle=False))
     assert results["train"]["loss"] > 0
     assert not torch.equal(large.head.weight, streamed.head.weight)  # the fifth batch made a step of its own
+
+
+def test_a_training_configuration_evaluates_when_its_type_is_changed(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "optimizer": {"type": "AdamW", "lr": 0.01}, "lr_scheduler": {"type": "StepLR", "step_size": 1},
+        "max_epochs": 2, "device": "cpu",
+        "hooks": [{"type": name} for name in ("BackwardHook", "LrHook", "CheckpointHook", "EmaHook")],
+    }  # fmt: skip
+    loaders = data()
+    trained = SOLVERS.build({"type": "TrainValSolver", "model": Net(), "work_dir": str(tmp_path), **settings})
+    expected = trained.solve(loaders)["eval"]
+    model = Net()
+    settings |= {"type": "EvaluationSolver", "model": model, "resume_from": str(tmp_path)}
+    assert SOLVERS.build(settings).solve({"eval": loaders["eval"]})["eval"] == expected
+    with pytest.raises(CheckpointNotFound, match="nowhere"):
+        SOLVERS.build({**settings, "resume_from": str(tmp_path / "nowhere.pth")})
+
+
+class Renamed(Points):
+    """Points under another name, or without labels."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        super().__init__(8)
+        self.names = names
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {self.names[key]: value for key, value in super().__getitem__(index).items() if key in self.names}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"img": "video", "gt_label": "gt_label"}, "takes 'img', 'gt_label', and the batch has 'video', 'gt_label'"),
+        ({"gt_label": "gt_label"}, "the batch has 'gt_label'"),
+        ({"img": "img"}, "the batch has 'img' alone|takes 'img', 'gt_label', and the batch has 'img'"),
+    ],
+)
+def test_a_batch_that_the_model_does_not_take_is_told_by_names(names: dict[str, str], message: str) -> None:
+    batches = torch.utils.data.DataLoader(Renamed(names), batch_size=4)
+    with pytest.raises(DataError, match=message):
+        solver().solve(batches)
+    if "img" not in names:
+        with pytest.raises(DataError, match="takes 'img', 'gt_label'"):
+            SOLVERS.build({"type": "EvaluationSolver", "model": Net(), "device": "cpu"}).solve(batches)
+
+
+def test_a_model_that_runs_without_labels_is_not_trained_without_them() -> None:
+    class Optional(Net):
+        def forward_train(self, img: Tensor, gt_label: Tensor | None = None) -> Any:
+            return self.scores(img)
+
+    with pytest.raises(DataError, match="nothing to learn from") as caught:
+        solver(Optional()).solve(torch.utils.data.DataLoader(Renamed({"img": "img"}), batch_size=4))
+    assert "Do all items have a 'gt_label'?" in str(caught.value)
+
+
+def test_a_type_error_inside_the_model_stays_what_it_is() -> None:
+    class Wrong(Net):
+        def forward_train(self, img: Tensor, gt_label: Tensor) -> Any:
+            return len(3)  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="has no len"):
+        solver(Wrong()).solve(loader(Points(8)))
+
+
+def test_a_stream_without_a_batch_is_refused() -> None:
+    class Empty(torch.utils.data.IterableDataset[dict[str, Any]]):
+        def __iter__(self) -> Any:
+            return iter(())
+
+    with pytest.raises(DataError, match="no batch of this pass could be read"):
+        solver().solve(loader(Empty(), 4, shuffle=False))
+
+
+def test_the_last_batches_of_a_stream_are_shared_by_stand_ins() -> None:
+    from essmc_solvers.epoch_loader import EpochLoader
+
+    class Stream(torch.utils.data.IterableDataset[dict[str, Any]]):
+        def __iter__(self) -> Any:
+            return (Points()[index] for index in range(21))
+
+    def counted(world: int, start: int = 0) -> list[list[tuple[int, int]]]:
+        made = [EpochLoader(loader(Stream(), 4, shuffle=False), rank=rank, world=world) for rank in range(world)]
+        return [[b.count(len(b.data["meta"])) for b in one.batches(0, start)] for one in made]
+
+    for world in (1, 2, 3, 4):
+        shares = counted(world)
+        assert sum(own for share in shares for own, _ in share) == 21
+        assert len({len(share) for share in shares}) == 1  # processes stay in step
+        assert counted(world, 1) == [share[1:] for share in shares]
+
+
+def test_labels_of_the_dataset_do_not_count_for_a_model_that_learns_others() -> None:
+    class Motions(Net):
+        """Three motions, on data of any number of classes."""
+
+        def forward_train(  # type: ignore[override]
+            self, img: Tensor, mosi_label: Tensor, gt_label: Tensor | None = None
+        ) -> dict[str, Any]:
+            return super().forward_train(img, mosi_label)
+
+    class Many(Points):
+        classes = tuple("abcdefghij")
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            item = super().__getitem__(index)
+            return {**item, "mosi_label": item["gt_label"], "gt_label": torch.tensor(9)}
+
+    batches = torch.utils.data.DataLoader(Many(16), batch_size=8)
+    assert solver(Motions()).solve(batches)["train"]["loss"] > 0
+    with pytest.raises(DataError, match="10 classes"):
+        solver(Net()).solve(batches)
+
+
+class Stream(torch.utils.data.IterableDataset[dict[str, Any]]):
+    """Points one after the other."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __iter__(self) -> Any:
+        return (Points()[index] for index in range(self.size))
+
+
+@pytest.mark.parametrize("kind", [Points, Stream])
+@pytest.mark.parametrize(("size", "batch", "steps"), [(10, 4, 3), (10, 3, 2), (11, 3, 2), (20, 2, 4), (5, 4, 3)])
+def test_accumulated_batches_of_any_size_equal_one_large_batch(kind: Any, size: int, batch: int, steps: int) -> None:
+    torch.manual_seed(3)
+    large = Net(norm=False, dropout=0.0)
+    small = copy.deepcopy(large)
+    common: dict[str, Any] = {"optimizer": {"type": "SGD", "lr": 0.1}, "clip_grad_norm": 0.5}
+    solver(large, **common).solve(loader(kind(size), batch * steps, shuffle=False))
+    solver(small, **common, accumulate_steps=steps).solve(loader(kind(size), batch, shuffle=False))
+    for left, right in zip(large.parameters(), small.parameters(), strict=True):
+        assert torch.allclose(left, right, atol=1e-6)
+
+
+class Huge(Points):
+    """Points of which one is finite but huge."""
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = super().__getitem__(index)
+        return {**item, "img": item["img"] * 1e30} if index == 12 else item
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_gradients_that_are_not_finite_are_skipped_without_a_trace(
+    norm: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Without(Points):
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return super().__getitem__(index if index < 8 else index + 8)
+
+    models = [Net(norm, dropout=0.0), Net(norm, dropout=0.0)]
+    models[1].load_state_dict(models[0].state_dict())
+    common: dict[str, Any] = {"on_nan": "skip", "optimizer": {"type": "SGD", "lr": 0.1}}
+    results = solver(models[0], **common).solve(loader(Huge(40), shuffle=False))
+    assert solver(models[1], **common).solve(loader(Without(32), shuffle=False)) == results
+    assert all(map(torch.equal, models[0].state_dict().values(), models[1].state_dict().values()))
+    shown = capsys.readouterr().out
+    assert f"iteration 2: {'batch statistics' if norm else 'the gradients'} are not finite, skipped" in shown
+
+
+def test_gradients_that_are_not_finite_stop_with_their_batch_saved(tmp_path: Path) -> None:
+    model = Net(norm=False, dropout=0.0)
+    with pytest.raises(TrainingDiverged, match="gradients are not finite at epoch 1, iteration 2"):
+        solver(model, tmp_path, optimizer={"type": "SGD", "lr": 0.1}).solve(loader(Huge(), shuffle=False))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    saved = torch.load(tmp_path / "bad-batch-00001-0000002.pth", weights_only=True)
+    assert saved["img"].abs().max() > 1e29
+
+
+def test_infinite_masks_of_a_model_are_let_be() -> None:
+    model = Net()
+    model.register_buffer("mask", torch.tensor([0.0, float("-inf")]))
+    assert solver(model).solve(loader(Points(16)))["train"]["loss"] > 0
+
+
+@pytest.mark.parametrize("accumulate_steps", [1, 2])
+def test_an_epoch_of_which_nothing_is_left_stops_the_run(accumulate_steps: int) -> None:
+    class Nothing(Points):
+        """Each step has a batch that is not a number."""
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            item = super().__getitem__(index)
+            bad = index // 8 % accumulate_steps == 0
+            return {**item, "img": item["img"] * float("nan")} if bad else item
+
+    run = solver(on_nan="skip", max_epochs=3, accumulate_steps=accumulate_steps)
+    with pytest.raises(TrainingDiverged, match=r"Epoch 1 changed nothing.*the loss is nan"):
+        run.solve(loader(Nothing(32), shuffle=False))
+
+
+@pytest.mark.parametrize("name", ["clip_grad_norm", "clip_grad_value"])
+@pytest.mark.parametrize("bound", [0, -1.0, float("nan")])
+def test_bounds_of_gradients_are_above_zero(name: str, bound: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} must be above 0"):
+        solver(**{name: bound})
+
+
+def test_the_last_epoch_has_the_folds_that_are_left() -> None:
+    watch = Watch()
+    run = solver(max_epochs=3, num_folds=2, hooks=[watch], lr_scheduler={"type": "StepLR", "step_size": 1})
+    run.solve({"train": loader(Points(16))})
+    assert [event for event in watch.events if event.startswith("epoch")] == ["epoch 0", "epoch 2"]
+    assert run.total_iters == 6 and run.epoch == 3
+    assert run.lr_schedulers[""].last_epoch == 3
+
+
+def test_a_loss_without_gradient_is_told() -> None:
+    with pytest.raises(ContractError, match="carries no gradient"):
+        solver(Broken({"loss": torch.zeros(()), "batch_size": 8})).solve(data())
+
+
+def test_labels_that_are_no_indices_are_told() -> None:
+    class Floats(Points):
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            item = super().__getitem__(index)
+            return {**item, "gt_label": item["gt_label"].float()}
+
+    with pytest.raises(LabelError, match=r"labels of train batch 0 are torch\.float32 numbers"):
+        solver().solve(loader(Floats()))
+
+
+def test_a_module_that_is_no_model_is_told_at_once() -> None:
+    for made in ("TrainValSolver", "EvaluationSolver"):
+        with pytest.raises(ContractError, match="is a Linear, which takes no ground truth"):
+            SOLVERS.build({"type": made, "model": nn.Linear(6, 3), "device": "cpu"})
+
+
+def test_a_test_output_without_logits_is_told() -> None:
+    class Scores(Net):
+        def forward_test(self, img: Tensor, gt_label: Tensor | None = None) -> Any:
+            return {"scores": self.scores(img)}
+
+    with pytest.raises(ContractError, match="a dict without 'logits': it has 'scores'"):
+        solver(Scores()).solve(data())
+
+
+def test_a_hook_without_events_is_refused() -> None:
+    class Duck:
+        def after_iter(self, solver: Any) -> None:
+            self.seen = solver.iter
+
+    duck = Duck()
+    solver(hooks=[duck]).solve(loader(Points(16)))
+    assert duck.seen == 2
+    with pytest.raises(ContractError, match="object is no hook"):
+        solver(hooks=[object()])
+
+
+def test_missing_data_are_not_counted_as_given() -> None:
+    made = SOLVERS.build({"type": "EvaluationSolver", "model": Net(), "device": "cpu"})
+    with pytest.raises(DataError, match=r"needs 'eval' data, and got 'train'(\n|$)"):
+        made.solve({"train": loader(Points(8)), "eval": None})

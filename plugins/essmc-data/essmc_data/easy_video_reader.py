@@ -33,7 +33,7 @@ class EasyVideoReader:
         of it.
 
     Raises:
-        ValueError: ``overlap`` is not in [0, clip_duration).
+        ValueError: ``clip_duration`` is not above 0, or ``overlap`` is not in [0, clip_duration).
         UnreadableInput: the video cannot be read.
     """
 
@@ -49,6 +49,8 @@ class EasyVideoReader:
         self.video_path = video_path
         self.num_frames = num_frames
         self.clip_duration, self.overlap = Fraction(clip_duration), Fraction(overlap)
+        if self.clip_duration <= 0:
+            raise ValueError(f"clip_duration={clip_duration} must be above 0")
         if not 0 <= self.overlap < self.clip_duration:
             raise ValueError(f"overlap={overlap} must be at least 0 and less than clip_duration={clip_duration}")
         self.decoder = decoder

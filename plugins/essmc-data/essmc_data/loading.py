@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from essmc_core import Config, Dataset
+from essmc_core.build import check_config, live_signature
 from essmc_core.errors import ConfigError
-from essmc_core.names import did_you_mean
 from essmc_core.plain import plain_data
-from essmc_data.collate import collate
+from essmc_data.collate import collate, has_inputs
 from essmc_data.datasets.base import BaseDataset
 from essmc_data.datasets.combining import build_dataset
 from essmc_data.errors import UnreadableInput
@@ -21,10 +22,12 @@ from essmc_data.index_samplers import EvalDistributedSampler, MultiFoldDistribut
 
 @dataclass(frozen=True, slots=True)
 class LoaderOptions:
-    """What a loader's configuration may say beside ``dataset``.
+    """What a loader's configuration may say.
 
-    Attributes:
-        batch_size: items of a batch, in each process.
+    Args:
+        dataset: a dataset; several, as a list or by names of your choice, are taken one after another.
+        batch_size: items of a batch, in all processes together. Only with a solver's ``split_batches: false`` is it
+            that of each process.
         num_workers: loading processes; 0 loads in the training process.
         shuffle: whether the order is random; by default where the dataset's mode is ``train``.
         drop_last: whether to drop a last batch that is not full.
@@ -36,6 +39,7 @@ class LoaderOptions:
         timeout: seconds to wait for a batch; 0 waits forever.
     """
 
+    dataset: Dataset | list[Dataset] | dict[str, Dataset]
     batch_size: int = 1
     num_workers: int = 0
     shuffle: bool | None = None
@@ -43,29 +47,25 @@ class LoaderOptions:
     pin_memory: bool = False
     prefetch_factor: int | None = None
     persistent_workers: bool | None = None
-    multiprocessing_context: str | None = None
+    multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
     num_folds: int = 1
     timeout: float = 0.0
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> LoaderOptions:
-        """Checks names and values.
+        """Checks names and values, the dataset's included.
 
         Raises:
-            ConfigError: a name is unknown, or a value impossible.
+            SchemaError: names or types do not fit.
+            ConfigError: a number is impossible.
         """
-        known = [field.name for field in fields(cls)]
-        for name in given:
-            if name not in known:
-                where = given.where(name) if hasattr(given, "where") else None
-                hint = did_you_mean(name, [*known, "dataset"]) or f"It takes dataset, {', '.join(known)}."
-                raise ConfigError(f"A data loader has no option {name!r}.", where=where, hint=hint)
-        options = cls(**{name: plain_data(given[name]) for name in given})
-        for name, least in (("batch_size", 1), ("num_workers", 0), ("num_folds", 1)):
+        config = given if isinstance(given, Config) else Config.from_mapping(given)
+        check_config("loaders", config.with_overrides({"type": "DataLoader"}), live_signature)
+        options = cls(**{name: plain_data(config[name]) for name in config if name != "type"})
+        for name, least in (("batch_size", 1), ("num_workers", 0), ("num_folds", 1), ("timeout", 0)):
             value = getattr(options, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                where = given.where(name) if hasattr(given, "where") else None
-                raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}.", where=where)
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value!r}.", where=config.where(name))
         return options
 
 
@@ -90,7 +90,7 @@ class Loader(DataLoader[Any]):
         batches = readable = 0
         for batch in super().__iter__():
             batches += 1
-            if batch is not None:
+            if has_inputs(batch):
                 readable += 1
                 yield batch
         if batches and not readable:
@@ -100,11 +100,13 @@ class Loader(DataLoader[Any]):
 def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank: int = 0, world: int = 1) -> Loader:
     """Builds a loader and its dataset.
 
-    Items depend on (seed, epoch, index) alone, not on the number of workers. Training gives every process the same
-    number of items; evaluation gives each item to exactly one process.
+    Items depend on (seed, epoch, index) alone, not on the number of workers. With ``world`` above 1 the loader gives
+    this process its part: in training every process the same number of items, in evaluation each item to exactly one
+    process, and ``batch_size / world`` items at a time. Solvers divide batches themselves; they take loaders of one
+    process.
 
     Args:
-        cfg: ``dataset`` (a config, or several of them) and what `LoaderOptions` lists.
+        cfg: what `LoaderOptions` lists.
         seed: of order and augmentation.
         epoch: to begin with.
         rank: number of this process.
@@ -114,9 +116,7 @@ def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank:
         ConfigError: the configuration cannot be used.
         SchemaError: the dataset's does not fit its signature.
     """
-    if "dataset" not in cfg:
-        raise ConfigError("A data loader needs a `dataset`.", hint="`essmc list datasets` shows the names.")
-    options = LoaderOptions.from_mapping(_without_dataset(cfg))
+    options = LoaderOptions.from_mapping(cfg)
     dataset = build_dataset(cfg["dataset"])
     if hasattr(dataset, "set_seed"):
         dataset.set_seed(seed)
@@ -127,16 +127,9 @@ def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank:
     return loader
 
 
-def _without_dataset(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
-    from essmc_core.config import Config
-
-    kept = {key: cfg[key] for key in cfg if key != "dataset"}
-    return Config.from_mapping(kept) if isinstance(cfg, Config) else kept
-
-
 def _arguments(dataset: Any, options: LoaderOptions, seed: int, rank: int, world: int) -> dict[str, Any]:
     arguments: dict[str, Any] = {
-        "batch_size": options.batch_size,
+        "batch_size": _share(options.batch_size, world),
         "num_workers": options.num_workers,
         "drop_last": options.drop_last,
         "pin_memory": options.pin_memory,
@@ -164,6 +157,13 @@ def _arguments(dataset: Any, options: LoaderOptions, seed: int, rank: int, world
     else:
         arguments["sampler"] = EvalDistributedSampler(dataset, world, rank)
     return arguments
+
+
+def _share(batch_size: int, world: int) -> int:
+    if batch_size % world:
+        message = f"batch_size={batch_size} cannot be divided evenly among {world} processes."
+        raise ConfigError(message, hint="It counts the items of all processes together.")
+    return batch_size // world
 
 
 def _leaves(dataset: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What this pack tells the core: transforms, frame samplers and datasets."""
+"""What this pack tells the core: transforms, frame samplers, datasets and the options of data loaders."""
 
 from __future__ import annotations
 
@@ -67,12 +67,14 @@ _SAMPLERS = {
 
 @hookimpl
 def register_components(registries: Registries) -> None:
-    """Registers all of them by import string."""
+    """Registers all of them by import string, and a kind of its own: what `data.train` of a configuration says."""
     for module, names in _TRANSFORMS.items():
         for name, summary in names.items():
             registries.transforms.register(name, f"essmc_data.transforms.{module}:{name}", summary=summary)
     for module, names in _DATASETS.items():
         for name, summary in names.items():
             registries.datasets.register(name, f"essmc_data.datasets.{module}:{name}", summary=summary)
+    loaders = registries.add_kind("loaders", "loader")
+    loaders.register("DataLoader", "essmc_data.loading:LoaderOptions", summary="Batches of a dataset's items")
     for name, (target, summary) in _SAMPLERS.items():
         registries.frame_samplers.register(name, f"essmc_data.frame_samplers:{target}", summary=summary)

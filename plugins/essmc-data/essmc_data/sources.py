@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from essmc_core.errors import MissingDependency
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 
-_WHOLE_FILE_BYTES = 64 << 20
-"""Remote files up to this size are fetched in one request; larger ones are read where the decoder looks."""
+_IN_MEMORY_BYTES = 64 << 20
+"""Remote files up to this size are kept in memory while they are read; larger ones in a temporary file."""
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 
 
@@ -41,6 +43,9 @@ def local_path(location: str) -> Path:
 def locate(location: str) -> str | BinaryIO:
     """Returns what a decoder opens: the path of a local file, or a seekable file object of a remote one.
 
+    A remote file is fetched as a whole, in one request: a decoder has to see all of a video's packets to know when its
+    frames are shown.
+
     Raises:
         UnreadableInput: the file is missing, empty, a directory, or cannot be reached.
         MissingDependency: the URL's scheme needs a driver that is not installed.
@@ -57,6 +62,24 @@ def locate(location: str) -> str | BinaryIO:
     if status.st_size == 0:
         raise UnreadableInput(f"{path} is an empty file.")
     return str(path)
+
+
+def open_stream(location: str) -> BinaryIO:
+    """Opens a file to be read once from beginning to end; a remote one arrives while it is read.
+
+    Raises:
+        UnreadableInput: the file is missing, empty, a directory, or cannot be reached.
+        MissingDependency: the URL's scheme needs a driver that is not installed.
+    """
+    if not is_url(location):
+        return open(str(locate(location)), "rb")
+    filesystem, path = _filesystem(location)
+    try:
+        # By HTTP, a block size of 0 is one request, which servers that know no ranges answer, too.
+        options = {"block_size": 0} if location.startswith(("http://", "https://")) else {}
+        return cast(BinaryIO, filesystem.open(path, "rb", **options))
+    except Exception as error:
+        raise _cannot_be_fetched(location, error) from error
 
 
 def read_bytes(location: str) -> bytes:
@@ -119,7 +142,7 @@ def _remote_files(root: str) -> list[str]:
     return [str(name)[len(path) :].lstrip("/") for name in found]
 
 
-def _remote(url: str) -> BinaryIO:
+def _filesystem(url: str) -> tuple[Any, str]:
     import fsspec
 
     try:
@@ -128,14 +151,38 @@ def _remote(url: str) -> BinaryIO:
         raise MissingDependency(f"{url} needs a driver that is not installed.", hint=str(error)) from error
     except ValueError as error:
         raise UnreadableInput(f"{url} cannot be opened: {error}.") from error
+    return filesystem, path
+
+
+def _remote(url: str) -> BinaryIO:
+    filesystem, path = _filesystem(url)
     try:
         size = filesystem.size(path)
-        if size is not None and size > _WHOLE_FILE_BYTES:
-            return cast(BinaryIO, filesystem.open(path, "rb"))
+        if size is None or size > _IN_MEMORY_BYTES:
+            return _fetched(url)
         content = filesystem.cat_file(path)
+    except UnreadableInput:
+        raise
     except Exception as error:
-        # Drivers raise exceptions of their own (aiohttp, botocore, ...); the cause is chained.
-        raise UnreadableInput(f"{url} cannot be fetched: {type(error).__name__}: {error}.") from error
+        raise _cannot_be_fetched(url, error) from error
     if not content:
         raise UnreadableInput(f"{url} is an empty file.")
     return io.BytesIO(content)
+
+
+def _fetched(url: str) -> BinaryIO:
+    """Returns a temporary copy of a remote file, which is gone once it is closed."""
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+    try:
+        with open_stream(url) as stream:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    return cast(BinaryIO, copy)
+
+
+def _cannot_be_fetched(url: str, error: Exception) -> UnreadableInput:
+    # Drivers raise exceptions of their own (aiohttp, botocore, ...); callers chain them.
+    return UnreadableInput(f"{url} cannot be fetched: {type(error).__name__}: {error}.")

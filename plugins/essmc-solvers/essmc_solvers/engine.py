@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
+from essmc_core.devices import find_device
 from essmc_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ def gather_objects(accelerator: Accelerator, value: Any) -> list[Any]:
     return gathered
 
 
+def sum_over_processes(accelerator: Accelerator, number: int) -> int:
+    """Returns the sum of all processes' numbers."""
+    if accelerator.num_processes == 1:
+        return number
+    total = accelerator.reduce(torch.tensor(number, device=accelerator.device), "sum")
+    return int(total.item())
+
+
 def any_process(accelerator: Accelerator, flag: bool) -> bool:
     """Tells whether a flag is set in any process."""
     if accelerator.num_processes == 1:
@@ -98,13 +107,11 @@ def _has_accelerator() -> bool:
 
 
 def _check_device(device: str, mixed_precision: str) -> None:
-    if device not in ("auto", "cpu", "cuda", "mps"):
+    # Accelerate chooses among several of a kind, one for each process.
+    if ":" in device:
         raise ConfigError(f"device is 'auto', 'cpu', 'cuda' or 'mps', got {device!r}")
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, True):
-        raise ConfigError(f"device {device!r} is not available on this machine", hint="device=auto takes what is there")
+    kind = find_device(device).type
     if mixed_precision not in ("no", "fp16", "bf16"):
         raise ConfigError(f"mixed_precision is 'no', 'fp16' or 'bf16', got {mixed_precision!r}")
-    on_cpu = device == "cpu" or (device == "auto" and not any(there.values()))
-    if on_cpu and mixed_precision == "fp16":
+    if kind == "cpu" and mixed_precision == "fp16":
         raise ConfigError("mixed_precision 'fp16' needs an accelerator", hint="On a CPU use bf16.")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence, Sized
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from essmc_core.errors import EssmcError
 from essmc_solvers.checkpoint.randomness import mixed_seed, seeded
 from essmc_solvers.errors import DataError
+from essmc_solvers.worker_errors import telling_errors
 
 
 @dataclass(slots=True)
@@ -32,15 +36,17 @@ class Batch:
 
     Attributes:
         index: its place in the pass.
-        data: inputs by name, tensors on the CPU; None where the loader could read none of its items.
+        data: inputs by name, tensors on the CPU; None where none of its items could be read.
         share: this process's part; None where nothing was divided.
         is_last: whether the pass over the data ends with it.
+        unreadable: inputs of this process's part that could not be read.
     """
 
     index: int
     data: Any
     share: Share | None
     is_last: bool
+    unreadable: int = 0
 
     def count(self, size: int) -> tuple[int, int]:
         """Returns how many items count here, and in all processes.
@@ -64,6 +70,23 @@ class _Planned:
 
     def __len__(self) -> int:
         return len(self.batches)
+
+
+def _batch(index: int, loaded: Any, share: Share | None, is_last: bool) -> Batch:
+    """Returns what a loader gave as a batch.
+
+    Raises:
+        EssmcError: a worker could not go on.
+    """
+    if isinstance(loaded, EssmcError):
+        raise loaded
+    metas = loaded.get("meta") if isinstance(loaded, Mapping) else None
+    if not isinstance(metas, (list, tuple)) or (share is not None and not share.own):
+        metas = ()
+    unreadable = sum(meta.get("unreadable", 0) for meta in metas if isinstance(meta, Mapping))
+    # Of inputs that were all skipped, loaders give nothing, or the count alone.
+    data = None if isinstance(loaded, Mapping) and set(loaded) == {"meta"} else loaded
+    return Batch(index, data, share, is_last, unreadable)
 
 
 class EpochLoader:
@@ -92,7 +115,8 @@ class EpochLoader:
         divides_itself = any(getattr(sampler, "num_replicas", 1) > 1 for sampler in self.samplers())
         self.rank, self.world = (0, 1) if divides_itself else (rank, world)
         self._plan = _Planned()
-        self._indexed = self._with_planned_batches(loader)
+        self._indexed = self._with_planned_batches()
+        self._streamed = self._telling_stream()
 
     def samplers(self) -> list[Any]:
         """Returns the sampler objects of the loader, outermost first."""
@@ -111,7 +135,7 @@ class EpochLoader:
         batches = len(self.loader)
         if self.world == 1 or (self.split_batches and self._indexed is not None):
             return batches
-        return -(-batches // self.world) if self._indexed is not None else batches // self.world
+        return -(-batches // self.world)
 
     @property
     def length(self) -> int | None:
@@ -120,6 +144,20 @@ class EpochLoader:
             return len(self)
         except TypeError:
             return None
+
+    @property
+    def full_batch(self) -> int | None:
+        """Items of a full batch of all processes together, None where the loader does not tell."""
+        sampler = getattr(self.loader, "batch_sampler", None)
+        size = getattr(self.loader, "batch_size", None) or getattr(sampler, "batch_size", None)
+        if not isinstance(size, int) or size < 1:
+            return None
+        return size if self.split_batches and self._indexed is not None else size * self.world
+
+    @property
+    def usual_size(self) -> float:
+        """Items that one process has of a full batch, 1 where the loader does not tell."""
+        return 1.0 if self.full_batch is None else self.full_batch / self.world
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yields the batches of a pass.
@@ -138,7 +176,8 @@ class EpochLoader:
         if self._indexed is None:
             return None
         indices, _ = self._divided(epoch)[index]
-        return self._indexed.collate_fn([self._indexed.dataset[item] for item in indices])
+        loaded = self._indexed.collate_fn([self._indexed.dataset[item] for item in indices])
+        return _batch(index, loaded, None, False).data
 
     def _read_indexed(self, epoch: int, start: int) -> Iterator[Batch]:
         assert self._indexed is not None
@@ -148,25 +187,37 @@ class EpochLoader:
             loaded = iter(self._indexed)
         readable = not planned
         for index, (_, share) in enumerate(planned, start=start):
-            data = next(loaded)
-            readable |= data is not None
-            yield Batch(index, data, share, index + 1 == start + len(planned))
+            batch = _batch(index, next(loaded), share, index + 1 == start + len(planned))
+            readable |= batch.data is not None
+            yield batch
         if not readable:
             raise DataError("no batch of this pass could be read", hint="The warnings above name the files.")
 
     def _read_stream(self, epoch: int, start: int) -> Iterator[Batch]:
         with seeded(mixed_seed(self.seed, epoch)):
-            loaded = iter(self.loader)
+            loaded = iter(self.loader if self._streamed is None else self._streamed)
         groups = iter(lambda: tuple(itertools.islice(loaded, self.world)), ())
-        # An incomplete group would leave some process without a batch.
-        whole = (group[self.rank] for group in groups if len(group) == self.world)
-        following = itertools.islice(whole, start, None)
-        held = next(following, None)
-        for index in itertools.count(start):
-            if held is None:
-                return
-            current, held = held, next(following, None)
-            yield Batch(index, current, None, held is None)
+        following = itertools.chain(itertools.islice(groups, start, None), [None])
+        readable = start > 0
+        for index, (group, after) in enumerate(itertools.pairwise(following), start=start):
+            assert group is not None
+            batch = self._own_of(index, group, after is None)
+            readable |= batch.data is not None
+            yield batch
+        if not readable:
+            raise DataError(
+                "no batch of this pass could be read",
+                hint="The warnings above name the files; where there are none, the stream is empty.",
+            )
+
+    def _own_of(self, index: int, group: tuple[Any, ...], is_last: bool) -> Batch:
+        """Returns this process's batch of a group; where the last group has none for it, the first one stands in."""
+        if len(group) == self.world:
+            return _batch(index, group[self.rank], None, is_last)
+        sizes = [_size(loaded) for loaded in group]
+        if self.rank < len(group):
+            return _batch(index, group[self.rank], Share(sizes[self.rank], sum(sizes)), is_last)
+        return _batch(index, group[0], Share(0, sum(sizes)), is_last)
 
     def _divided(self, epoch: int) -> list[tuple[Sequence[Any], Share | None]]:
         """Returns this process's part of each batch of a pass."""
@@ -190,32 +241,73 @@ class EpochLoader:
         own = parts[self.rank]
         return own or parts[0], Share(len(own), sum(map(len, parts)))
 
-    def _with_planned_batches(self, loader: Iterable[Any]) -> DataLoader[Any] | None:
+    def _with_planned_batches(self) -> DataLoader[Any] | None:
         """Returns a loader of the same kind whose batches are planned, None where batches are not made of indices."""
-        if not isinstance(loader, DataLoader):
+        loader = self.loader
+        if not isinstance(loader, DataLoader) or self._is_stream or loader.batch_sampler is None:
             return None
-        if isinstance(loader.dataset, IterableDataset) or loader.batch_sampler is None:
+        return _like(loader, batch_sampler=self._plan)
+
+    def _telling_stream(self) -> DataLoader[Any] | None:
+        """Returns a loader of the same stream whose workers tell their errors; None where it is no DataLoader."""
+        if not isinstance(self.loader, DataLoader) or not self._is_stream:
             return None
-        workers: dict[str, Any] = {}
-        if loader.num_workers:
-            # Workers that outlive an epoch keep the dataset as it was, unless it shares its epoch with them.
-            follows = hasattr(loader.dataset, "share") or not hasattr(loader.dataset, "set_epoch")
-            persistent = loader.persistent_workers and follows
-            workers = {
-                "prefetch_factor": loader.prefetch_factor,
-                "persistent_workers": persistent,
-                "multiprocessing_context": loader.multiprocessing_context,
-                "timeout": loader.timeout,
-            }
-        return DataLoader(
-            loader.dataset,
-            batch_sampler=self._plan,  # type: ignore[arg-type]
-            num_workers=loader.num_workers,
-            collate_fn=loader.collate_fn,
-            pin_memory=loader.pin_memory,
-            worker_init_fn=loader.worker_init_fn,
-            **workers,
-        )
+        return _like(self.loader, batch_size=self.loader.batch_size, drop_last=self.loader.drop_last)
+
+    @property
+    def _is_stream(self) -> bool:
+        return isinstance(self.dataset, IterableDataset)
+
+    @property
+    def readers(self) -> int | None:
+        """Processes that read a stream, on whose number its order depends; None where the order does not."""
+        if self._indexed is not None:
+            return None
+        return self.world * max(1, getattr(self.loader, "num_workers", 0))
+
+
+def _like(loader: DataLoader[Any], **batches: Any) -> DataLoader[Any]:
+    """Returns a loader of the same data with the same workers."""
+    workers: dict[str, Any] = {}
+    dataset, collate_fn, prepare = loader.dataset, loader.collate_fn, loader.worker_init_fn
+    if loader.num_workers:
+        # Workers that outlive an epoch keep the dataset as it was, unless it shares its epoch with them.
+        follows = hasattr(dataset, "share") or not hasattr(dataset, "set_epoch")
+        workers = {
+            "prefetch_factor": loader.prefetch_factor,
+            "persistent_workers": loader.persistent_workers and follows,
+            "multiprocessing_context": loader.multiprocessing_context,
+            "timeout": loader.timeout,
+        }
+        dataset, collate_fn = telling_errors(dataset, collate_fn)
+        prepare = _Prepare(prepare)
+    return DataLoader(
+        dataset,
+        num_workers=loader.num_workers,
+        collate_fn=collate_fn,
+        pin_memory=loader.pin_memory,
+        worker_init_fn=prepare,
+        **batches,
+        **workers,
+    )
+
+
+class _Prepare:
+    """Lets Ctrl-C, which reaches all processes of a terminal, be the main process's affair."""
+
+    def __init__(self, prepare: Callable[[int], None] | None) -> None:
+        self.prepare = prepare
+
+    def __call__(self, worker: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self.prepare is not None:
+            self.prepare(worker)
+
+
+def _size(loaded: Any) -> int:
+    """Returns the number of items of a batch."""
+    values = loaded.values() if isinstance(loaded, Mapping) else ()
+    return next((int(value.shape[0]) for value in values if isinstance(value, Tensor) and value.ndim), 0)
 
 
 def check_not_empty(loader: EpochLoader, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from essmc_core.errors import ConfigError, EssmcError, InputError
 
 
@@ -34,4 +36,22 @@ class LabelError(InputError):
 
 
 class TrainingDiverged(EssmcError, ArithmeticError):
-    """The loss is not a finite number."""
+    """The loss or its gradients are no finite numbers."""
+
+
+class TrainingInterrupted(EssmcError):
+    """A run was told to stop, and did so where it can be taken up again.
+
+    Args:
+        epoch: epochs that are complete.
+        within: iterations done of the next one, in words.
+        path: the checkpoint of that moment, None where none could be written.
+        signal_number: of the signal that told it.
+    """
+
+    def __init__(self, epoch: int, within: str, path: Path | None, signal_number: int) -> None:
+        saved = f"all of it is in {path}" if path else "nothing was saved: the run has no work dir or CheckpointHook"
+        hint = "--resume auto (resume_from: auto) goes on from there with the same bits." if path else ""
+        super().__init__(f"Interrupted after {epoch} epochs{within}: {saved}.", hint=hint)
+        self.path = path
+        self.signal_number = signal_number

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from essmc_core import Hook, Model
+from essmc_core.annotations import LrSchedulerConfig, OptimizerConfig
+from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
+from essmc_solvers.checkpoint.run_state import load_for_evaluation
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.log import LogHook
@@ -20,9 +24,11 @@ class EvaluationSolver(BaseSolver):
 
     Args:
         model: the model to evaluate.
+        resume_from: weights to load: a checkpoint, or a folder, for the best in it, else its newest.
         work_dir: where metrics and evaluation data go; None writes nothing.
         logger: takes the log lines; they go to standard output by default.
-        hooks: hooks, as a sequence or mapping; one replaces the default of the same class.
+        hooks: hooks, as a sequence or mapping; one replaces the default of the same class. Those that work on
+            training, such as ``BackwardHook``, are left out.
         default_hooks: add a LogHook if none is given.
         do_final_eval: run ``eval_metric_cfg``; None does where it is given.
         save_eval_data: write what ``eval_metric_cfg`` and ``extra_keys`` name to ``eval_00001.pth``.
@@ -32,11 +38,18 @@ class EvaluationSolver(BaseSolver):
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         mixed_precision: ``no``, ``fp16`` or ``bf16``.
         split_batches: divide each batch among processes; otherwise each takes whole batches in turn.
+        optimizer: not used; like the following, it is taken so that a `TrainValSolver`'s configuration fits as it is.
+        lr_scheduler: not used.
+        max_epochs: not used.
+        num_folds: not used.
+        eval_interval: not used.
+        envs: not used; the launcher tells devices and processes.
     """
 
     def __init__(
         self,
         model: Model,
+        resume_from: str | os.PathLike[str] | None = None,
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
         hooks: list[Hook] | dict[str, Hook] | None = None,
@@ -49,6 +62,12 @@ class EvaluationSolver(BaseSolver):
         device: str = "auto",
         mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
+        optimizer: OptimizerConfig | dict[str, OptimizerConfig] | None = None,
+        lr_scheduler: LrSchedulerConfig | dict[str, LrSchedulerConfig] | None = None,
+        max_epochs: int = 1,
+        num_folds: int = 1,
+        eval_interval: int = 1,
+        envs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -64,7 +83,13 @@ class EvaluationSolver(BaseSolver):
             split_batches=split_batches,
         )
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
+        if resume_from is not None:
+            load_for_evaluation(self.module, named_checkpoint(Path(resume_from)))
         self.model = self.module.to(self.accelerator.device)
+
+    def order_hooks(self, given: Any, default_hooks: bool) -> list[Any]:
+        """Returns the hooks less those of training."""
+        return [hook for hook in super().order_hooks(given, default_hooks) if not getattr(hook, "for_training", False)]
 
     def default_hooks(self) -> list[BaseHook]:
         """Returns the hooks of every evaluation."""

@@ -15,6 +15,7 @@ from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
 from essmc_solvers.engine import autocast, gather_objects
 from essmc_solvers.epoch_loader import Batch
+from essmc_solvers.model_call import call_model
 
 if TYPE_CHECKING:
     from essmc_solvers.solver import BaseSolver
@@ -74,11 +75,12 @@ class EvaluationPass:
             solver._take_batch(batch)
             solver.call("before_iter")
             with autocast(solver.accelerator):
-                solver.iter_outputs = _named(model(**solver._inputs()))
+                inputs = solver._inputs()
+                solver.iter_outputs = _named(call_model(model, solver.module, inputs), inputs)
             collected.append(self._take(solver, batch))
             solver.iter += 1
             solver.call("after_iter")
-        results = solver.reduced_means()
+        results = solver.pass_results()
         results.update(self._finish(solver, collected))
         solver.epoch_outputs["eval"] = results
         solver.call("after_all_iter")
@@ -108,14 +110,17 @@ class EvaluationPass:
         return results
 
 
-def _named(outputs: Any) -> Mapping[str, Any]:
+def _named(outputs: Any, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns a model's test output as a mapping."""
     if isinstance(outputs, Tensor):
         return {"logits": outputs}
+    found = f"a {type(outputs).__name__}"
     if isinstance(outputs, Mapping):
-        return outputs
+        if "gt_label" not in inputs or any(str(name).startswith("logits") for name in outputs):
+            return outputs
+        found = f"a dict without 'logits': it has {', '.join(map(repr, outputs)) or 'no keys'}"
     raise ContractError(
-        f"In test mode the model returned a {type(outputs).__name__}.",
+        f"In test mode the model returned {found}.",
         hint='In test mode a model returns `logits`, a tensor (N, num_classes), or a dict with "logits" and metrics; '
         "see essmc_core.TrainModule.",
     )

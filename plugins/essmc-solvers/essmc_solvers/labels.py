@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Sequence, Sized
 from typing import Any
@@ -23,15 +24,21 @@ def class_counts(model: nn.Module) -> tuple[int, ...]:
     return ()
 
 
+def _learns_gt_label(model: nn.Module) -> bool:
+    """Tells whether a model is trained by ``gt_label``, not by a label of another name, as ``mosi_label``."""
+    names = list(inspect.signature(getattr(model, "forward_train", model.forward)).parameters)
+    return not any(name.endswith("_label") and name != "gt_label" for name in names)
+
+
 class LabelCheck:
     """Checks labels while they are on the CPU; on accelerators a label out of range kills the process.
 
     Args:
-        model: whose head tells the number of classes.
+        model: whose head tells the number of classes. One that learns other labels than ``gt_label`` is let alone.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._counts = class_counts(model)
+        self._counts = class_counts(model) if _learns_gt_label(model) else ()
         self._ignored = getattr(getattr(model, "loss", None), "ignore_index", None)
 
     def check_dataset(self, dataset: Any, name: str) -> None:
@@ -60,10 +67,15 @@ class LabelCheck:
             describe: which batch, for the message.
 
         Raises:
-            LabelError: a label has no class.
+            LabelError: a label has no class, or is no index.
         """
         if not isinstance(labels, Tensor) or not self._counts or labels.device.type != "cpu" or not labels.numel():
             return
+        if labels.is_floating_point() and labels.ndim == 1 and len(self._counts) == 1 and self._counts[0] > 1:
+            raise LabelError(
+                f"the labels of {describe} are {labels.dtype} numbers, not indices of {self._counts[0]} classes",
+                hint="Give gt_label as int64: torch.tensor(label), or labels.long().",
+            )
         if labels.is_floating_point() or labels.dtype == torch.bool:
             return
         if labels.ndim == 1 and len(self._counts) == 1:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
+from torch.optim import Optimizer, SparseAdam
 
 from essmc_core import LR_SCHEDULERS, OPTIMIZERS
 from essmc_core.build import live_signature
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.registry import Registry
 from essmc_solvers.parameter_groups import GroupRules, make_groups, split_by_module, trainable_parameters
 
@@ -78,8 +78,49 @@ def _build_optimizer(
         return config
     arguments = {"type": config} if isinstance(config, str) else config
     groups = make_groups(model, parameters, rules, arguments)
-    built: Optimizer = _build_with(OPTIMIZERS, arguments, groups)
+    try:
+        built: Optimizer = _build_with(OPTIMIZERS, arguments, groups)
+    except EssmcError:
+        raise
+    except Exception as error:
+        raise ConfigError(_told(arguments, error), hint=_advice(arguments, error)) from error
+    if isinstance(built, SparseAdam):
+        _check_sparse(model, parameters)
     return built
+
+
+def _told(arguments: Mapping[str, Any], error: Exception) -> str:
+    cause = str(error) or type(error).__name__
+    return f"{arguments['type']} cannot be built: {cause.splitlines()[0]}"
+
+
+def _advice(arguments: Mapping[str, Any], error: Exception) -> str:
+    name, cause = arguments["type"], str(error).lower()
+    if any(word in cause for word in ("cuda", "apex", "bitsandbytes")):
+        return f"{name} needs what this machine does not have; those without bnb or fused in their names run anywhere."
+    if "2d param" in cause or "2d tensor" in cause:
+        return (
+            f"{name} is for weights that are matrices; give the rest another optimizer: "
+            f"optimizer: {{head: {{type: {name}, lr: …}}, '*': {{type: AdamW, lr: …}}}}."
+        )
+    if arguments.get("lr") is None:
+        return f"Give it a learning rate: optimizer: {{type: {name}, lr: 1e-3}}."
+    return f"`essmc show {name}` shows what it takes."
+
+
+def _check_sparse(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> None:
+    sparse = {
+        id(parameter)
+        for module in model.modules()
+        if getattr(module, "sparse", False)
+        for parameter in module.parameters(recurse=False)
+    }
+    dense = [name for name, parameter in parameters.items() if id(parameter) not in sparse]
+    if dense:
+        raise ConfigError(
+            f"SparseAdam takes sparse gradients alone, and that of {dense[0]!r} is dense",
+            hint="It is for nn.Embedding(sparse=True); give the rest another optimizer, e.g. Adam.",
+        )
 
 
 def _build_scheduler(optimizer: Optimizer, config: Any) -> Any:
@@ -90,9 +131,15 @@ def _build_scheduler(optimizer: Optimizer, config: Any) -> Any:
     if isinstance(inner, Sequence) and not isinstance(inner, str):
         # SequentialLR and ChainedScheduler are made of schedules of the same optimizer.
         arguments["schedulers"] = [_build_scheduler(optimizer, part) for part in inner]
-    if arguments["type"] == "ChainedScheduler":
-        return LR_SCHEDULERS[arguments["type"]](arguments["schedulers"], optimizer)
-    return _build_with(LR_SCHEDULERS, arguments, optimizer)
+    try:
+        if arguments.get("type") == "ChainedScheduler":
+            return LR_SCHEDULERS["ChainedScheduler"](arguments["schedulers"], optimizer)
+        return _build_with(LR_SCHEDULERS, arguments, optimizer)
+    except EssmcError:
+        raise
+    except Exception as error:
+        hint = f"`essmc show {arguments['type']}` shows what it takes."
+        raise ConfigError(_told(arguments, error), hint=hint) from error
 
 
 def _build_with(registry: Registry, config: Mapping[str, Any], subject: Any) -> Any:

@@ -11,7 +11,7 @@ from torch import nn
 
 from essmc_core.errors import ConfigError
 
-_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 REST = "*"
 
 
@@ -87,7 +87,7 @@ def make_groups(
     groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
     for name, parameter in parameters.items():
         settings = _settings(name, rules.param_groups, optimizer)
-        if _matches(name, without_decay):
+        if matches_any(name, without_decay):
             settings.setdefault("weight_decay", 0.0)
         elif name in norms and rules.bn_weight_decay is not None:
             settings.setdefault("weight_decay", rules.bn_weight_decay)
@@ -98,7 +98,7 @@ def make_groups(
 
 def _settings(name: str, rules: Sequence[Mapping[str, Any]], optimizer: Mapping[str, Any]) -> dict[str, Any]:
     for rule in rules:
-        if _matches(name, _as_patterns(rule["match"])):
+        if matches_any(name, _as_patterns(rule["match"])):
             settings = {key: value for key, value in rule.items() if key not in ("match", "lr_scale", "decay_scale")}
             for scale, target in (("lr_scale", "lr"), ("decay_scale", "weight_decay")):
                 if scale in rule:
@@ -124,14 +124,15 @@ def _as_patterns(match: Any) -> tuple[str, ...]:
     return (match,) if isinstance(match, str) else tuple(match)
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
+def matches_any(name: str, patterns: Iterable[str]) -> bool:
+    """Tells whether a parameter's name is one of some names, or fits one of some patterns."""
     return any(fnmatch.fnmatchcase(name, pattern) or name == pattern for pattern in patterns)
 
 
 def _check_used(patterns: Iterable[str], model: nn.Module) -> None:
     names = [name for name, _ in model.named_parameters()]
     for pattern in patterns:
-        if not any(_matches(name, (pattern,)) for name in names):
+        if not any(matches_any(name, (pattern,)) for name in names):
             shown = ", ".join(names[:3])
             raise ConfigError(f"{pattern!r} matches no parameter of the model", hint=f"Its names are {shown}, …")
 

@@ -39,6 +39,7 @@ def register_commands(cli: CommandGroup) -> None:
 def _register_solvers_and_hooks(registries: Registries) -> None:
     add = registries.solvers.register
     add("TrainValSolver", "essmc_solvers.training:TrainValSolver", summary="Epochs of training, evaluation in between")
+    add("MoSISolver", "essmc_solvers.mosi:MoSISolver", summary="TrainValSolver with MoSI's parameter groups")
     add("EvaluationSolver", "essmc_solvers.evaluation:EvaluationSolver", summary="One pass over evaluation data")
     add = registries.hooks.register
     add("BackwardHook", "essmc_solvers.hooks.backward:BackwardHook", summary="Gradients and optimizer steps")

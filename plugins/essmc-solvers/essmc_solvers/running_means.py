@@ -20,6 +20,7 @@ class RunningMeans:
     def __init__(self) -> None:
         self._sums: dict[str, tuple[float, float]] = {}
         self._pending: list[tuple[str, Any, float]] = []
+        self._last = 0
 
     def reset(self) -> None:
         """Forgets everything."""
@@ -33,6 +34,9 @@ class RunningMeans:
             values: numbers and tensors by name; whatever is not a scalar is left out.
             weight: of all of them, e.g. the batch size. With 0 nothing is added.
         """
+        if len(self._pending) > _MOST_PENDING:
+            self._flush()
+        self._last = len(self._pending)
         if not weight:
             return
         for name, value in values.items():
@@ -42,8 +46,10 @@ class RunningMeans:
                     self._pending.append((name, value.detach(), weight))
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
                 self._pending.append((name, value, weight))
-        if len(self._pending) > _MOST_PENDING:
-            self._flush()
+
+    def drop_last(self) -> None:
+        """Takes back what was added last, unless the means were asked for since."""
+        del self._pending[self._last :]
 
     def means(self) -> dict[str, float]:
         """Returns the means by name, in the order in which the names came."""
@@ -67,6 +73,7 @@ class RunningMeans:
     def _flush(self) -> list[tuple[str, float, float]]:
         read = _read(self._pending)
         self._pending.clear()
+        self._last = 0
         for name, value, weight in read:
             total, weights = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (total + value * weight, weights + weight)

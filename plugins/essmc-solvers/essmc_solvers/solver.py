@@ -15,12 +15,13 @@ import torch
 from torch import nn
 
 from essmc_core import HOOKS, MODELS
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
 from essmc_solvers.epoch_loader import Batch, EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
 from essmc_solvers.hooks.base import EVENTS, Hook
 from essmc_solvers.labels import LabelCheck
+from essmc_solvers.model_call import check_model
 from essmc_solvers.running_means import RunningMeans, combine
 
 
@@ -52,6 +53,7 @@ class BaseSolver(ABC):
         iter_items: items of this iteration, in all processes.
         epoch_outputs: means over the last pass, by mode and name.
         data_seconds: time spent waiting for data in this pass.
+        unreadable: inputs of this pass that this process could not read.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class BaseSolver(ABC):
             if number < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {number}")
         self.module: nn.Module = MODELS.build(model)
+        check_model(self.module)
         self.model: nn.Module = self.module
         self.work_dir = None if work_dir is None else Path(work_dir)
         self.logger = logger
@@ -81,7 +84,10 @@ class BaseSolver(ABC):
         self.seed = seed
         self.split_batches = split_batches
         self.accelerator = make_accelerator(device, mixed_precision)
-        self.hooks = self._order_hooks(hooks, default_hooks)
+        self.hooks = self.order_hooks(hooks, default_hooks)
+        self._calls = {
+            event: [getattr(hook, event) for hook in self.hooks if _takes_part(hook, event)] for event in EVENTS
+        }
         self.means = RunningMeans()
         self.loaders: dict[str, EpochLoader] = {}
         self.config: Mapping[str, Any] | None = None
@@ -93,6 +99,7 @@ class BaseSolver(ABC):
         self.iter_items = 0
         self.epoch_outputs: dict[str, dict[str, float]] = {}
         self.data_seconds = 0.0
+        self.unreadable = 0
         self._labels = LabelCheck(self.module)
 
     @abstractmethod
@@ -102,6 +109,33 @@ class BaseSolver(ABC):
     def default_hooks(self) -> list[Hook]:
         """Returns the hooks this solver has unless others of their classes are given."""
         return []
+
+    def pass_results(self) -> dict[str, float]:
+        """Returns the means of a pass, and ``unreadable``, if inputs could not be read; every process must ask."""
+        results = self.reduced_means()
+        counts = gather_objects(self.accelerator, self.unreadable)
+        return {**results, "unreadable": sum(counts)} if any(counts) else results
+
+    def order_hooks(self, given: Sequence[Any] | Mapping[str, Any] | None, default_hooks: bool) -> list[Any]:
+        """Returns the run's hooks by priority.
+
+        Args:
+            given: hooks or configurations of such.
+            default_hooks: add those of `default_hooks` whose class is not given.
+        """
+        listed = list(given.values()) if isinstance(given, Mapping) else list(given or ())
+        hooks = [HOOKS.build(hook) for hook in listed]
+        for hook in hooks:
+            _check_hook(hook)
+        if default_hooks:
+            classes = {type(hook) for hook in hooks}
+            hooks += [hook for hook in self.default_hooks() if type(hook) not in classes]
+        return sorted(hooks, key=lambda hook: getattr(hook, "priority", 0))
+
+    @property
+    def folds(self) -> int:
+        """Passes of this epoch: ``num_folds``, or what is left of ``max_epochs``."""
+        return max(1, min(self.num_folds, self.max_epochs - self.epoch))
 
     @property
     def is_main(self) -> bool:
@@ -139,16 +173,6 @@ class BaseSolver(ABC):
             return self.means.means()
         return combine(gather_objects(self.accelerator, self.means.state_dict()))
 
-    def _order_hooks(self, given: Any, default_hooks: bool) -> list[Any]:
-        listed = list(given.values()) if isinstance(given, Mapping) else list(given or ())
-        hooks = [HOOKS.build(hook) for hook in listed]
-        if default_hooks:
-            classes = {type(hook) for hook in hooks}
-            hooks += [hook for hook in self.default_hooks() if type(hook) not in classes]
-        hooks.sort(key=lambda hook: getattr(hook, "priority", 0))
-        self._calls = {event: [getattr(hook, event) for hook in hooks if _takes_part(hook, event)] for event in EVENTS}
-        return hooks
-
     def _close_hooks(self) -> None:
         for hook in self.hooks:
             if hasattr(hook, "close"):
@@ -160,7 +184,7 @@ class BaseSolver(ABC):
             data = {names[0]: data}
         missing = [name for name in names if data.get(name) is None]
         if missing:
-            known = ", ".join(map(repr, data)) or "nothing"
+            known = ", ".join(repr(name) for name, loader in data.items() if loader is not None) or "nothing"
             raise DataError(
                 f"{type(self).__name__} needs {missing[0]!r} data, and got {known}",
                 hint=f'solve({{"{missing[0]}": loader}}), or a section data.{missing[0]} in a configuration.',
@@ -199,6 +223,8 @@ class BaseSolver(ABC):
         self.model.train(mode == "train")
         self.module.train(mode == "train")
         self.iter = iteration
+        if not iteration:
+            self.unreadable = 0
         self.epoch_max_iter = self.loaders[mode].length
         self.data_seconds = 0.0
 
@@ -210,6 +236,7 @@ class BaseSolver(ABC):
             self.data_seconds += time.perf_counter() - began
             if batch is None:
                 return
+            self.unreadable += batch.unreadable
             yield batch
 
     def _take_batch(self, batch: Batch) -> None:
@@ -225,6 +252,14 @@ class BaseSolver(ABC):
 
     def _inputs(self) -> dict[str, Any]:
         return {key: value for key, value in self.batch.items() if key != "meta"}
+
+
+def _check_hook(hook: Any) -> None:
+    if not isinstance(hook, Hook) and not any(_takes_part(hook, event) for event in EVENTS):
+        raise ContractError(
+            f"A {type(hook).__name__} is no hook: it has none of a run's events.",
+            hint=f"A hook has some of the methods {', '.join(EVENTS)}.",
+        )
 
 
 def _takes_part(hook: Any, event: str) -> bool:

@@ -12,20 +12,30 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import Hook, Model
+from essmc_core.annotations import LrSchedulerConfig, OptimizerConfig
 from essmc_core.errors import ConfigError
-from essmc_core.module import check_train_output
+from essmc_core.module import check_gradient, check_train_output
 from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
-from essmc_solvers.engine import autocast, steps_plainly, synchronize_batch_norms
+from essmc_solvers.checkpoint.run_lock import run_lock
+from essmc_solvers.engine import (
+    any_process,
+    autocast,
+    steps_plainly,
+    sum_over_processes,
+    synchronize_batch_norms,
+)
 from essmc_solvers.epoch_loader import Batch
-from essmc_solvers.errors import DataError
+from essmc_solvers.errors import DataError, TrainingInterrupted
 from essmc_solvers.evaluation_pass import EvaluationPass
+from essmc_solvers.gradients import scale_gradients
 from essmc_solvers.hooks.backward import BackwardHook
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.checkpoint import CheckpointHook
 from essmc_solvers.hooks.dist_sampler import DistSamplerHook
 from essmc_solvers.hooks.log import LogHook
 from essmc_solvers.hooks.lr import LrHook
+from essmc_solvers.model_call import call_model, check_truth
 from essmc_solvers.nan_guard import NanGuard
 from essmc_solvers.optimization import build_optimizers, build_schedulers
 from essmc_solvers.parameter_groups import GroupRules
@@ -45,6 +55,7 @@ class TrainValSolver(BaseSolver):
         resume_from: a checkpoint, or a folder, for the newest in it; ``auto`` is the work dir's newest, if any.
         work_dir: where checkpoints and metrics go; None writes nothing.
         logger: takes the log lines; they go to standard output by default.
+        envs: taken for the sake of EssentialMC2's configurations; the launcher tells devices and processes.
         max_epochs: passes over the training data.
         num_folds: passes that count as one epoch for hooks and evaluation.
         hooks: hooks, as a sequence or mapping; one replaces the default of the same class.
@@ -58,12 +69,13 @@ class TrainValSolver(BaseSolver):
             or ``decay_scale``; the first that matches counts.
         bn_weight_decay: weight decay of norm layers' scales and shifts; that of the rest by default.
         no_decay: patterns of parameter names without weight decay, e.g. ``*.bias``.
-        accumulate_steps: batches whose gradients make one optimizer step.
+        accumulate_steps: batches whose gradients make one optimizer step: those of the mean over all their items.
         clip_grad_norm: largest norm of all gradients together.
         clip_grad_value: largest absolute value of a gradient.
         sync_bn: share batch statistics among processes (accelerators only).
-        on_nan: a loss that is not finite stops the run, its batch saved in the work dir, or is skipped: no step is
-            taken and buffers, such as batch statistics, are put back.
+        on_nan: a loss or gradients that are not finite stop the run, the batch saved in the work dir, or are skipped:
+            no step is taken and buffers, such as batch statistics, are put back. An epoch of which nothing is left
+            stops the run in any case.
         seed: of all random numbers, the order of the data included.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         mixed_precision: ``no``, ``fp16`` or ``bf16``. On CPUs, 3D convolutions that bfloat16 breaks run in float32.
@@ -77,11 +89,12 @@ class TrainValSolver(BaseSolver):
     def __init__(
         self,
         model: Model,
-        optimizer: Any = None,
-        lr_scheduler: Any = None,
+        optimizer: OptimizerConfig | dict[str, OptimizerConfig] | None = None,
+        lr_scheduler: LrSchedulerConfig | dict[str, LrSchedulerConfig] | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
+        envs: Mapping[str, Any] | None = None,
         max_epochs: int = 1,
         num_folds: int = 1,
         hooks: list[Hook] | dict[str, Hook] | None = None,
@@ -120,6 +133,9 @@ class TrainValSolver(BaseSolver):
         for name, number in (("eval_interval", eval_interval), ("accumulate_steps", accumulate_steps)):
             if number < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {number}")
+        for name, bound in (("clip_grad_norm", clip_grad_norm), ("clip_grad_value", clip_grad_value)):
+            if bound is not None and not bound > 0:
+                raise ConfigError(f"{name} must be above 0, got {bound}", hint="null (None) clips nothing.")
         self.resume_from = resume_from
         self.eval_interval = eval_interval
         self.accumulate_steps = accumulate_steps
@@ -128,16 +144,28 @@ class TrainValSolver(BaseSolver):
         self.total_steps = 0
         self.iter_skipped = False
         self.is_step_end = True
+        self.step_items = 0
+        self.stop_signal = 0
         self.scaled_loss: Tensor = torch.zeros(())
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
         self._nan_guard = NanGuard(on_nan)
+        self._holds_work_dir = False
         if sync_bn:
             self.module = synchronize_batch_norms(self.module, self.accelerator)
-        self._prepare_training(optimizer, lr_scheduler, GroupRules(param_groups, bn_weight_decay, no_decay))
+        rules = self.group_rules(GroupRules(param_groups, bn_weight_decay, no_decay))
+        self._prepare_training(optimizer, lr_scheduler, rules)
 
     def default_hooks(self) -> list[BaseHook]:
         """Returns the hooks of every training."""
         return [BackwardHook(), LogHook(), LrHook(), CheckpointHook(), DistSamplerHook()]
+
+    def group_rules(self, given: GroupRules) -> GroupRules:
+        """Returns how to divide the model's parameters into groups; a subclass may have defaults of its own.
+
+        Args:
+            given: what the arguments say.
+        """
+        return given
 
     def solve(self, data: Any) -> dict[str, dict[str, float]]:
         """Trains.
@@ -151,27 +179,57 @@ class TrainValSolver(BaseSolver):
         Raises:
             ContractError: the model returns something else than the contract says.
             DataError: there are no data to train on.
-            TrainingDiverged: the loss is not finite and ``on_nan`` is ``stop``.
+            TrainingDiverged: loss or gradients are not finite and ``on_nan`` is ``stop``, or no batch of an epoch was.
+            TrainingInterrupted: `request_stop` was called.
+            WorkDirError: the work dir cannot be written to, or another run writes to it.
         """
         self._take_data(data, ["train"])
-        self._prepare_work_dir()
-        seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
-        with self._guarded_convolutions():
+        with self.holding_work_dir(), self._guarded_convolutions():
+            seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
             try:
                 self.call("before_solve")
-                for epoch in range(self.epoch, self.max_epochs, self.num_folds):
-                    self.epoch = epoch
+                while self.epoch < self.max_epochs:
                     self._run_epoch()
+                    self.epoch += self.folds
                 self.epoch = self.max_epochs
                 self.call("after_solve")
             finally:
                 self._close_hooks()
         return self.epoch_outputs
 
+    def request_stop(self, signal_number: int) -> None:
+        """Lets the run save a checkpoint at the next optimizer step, or after the evaluation, and end.
+
+        Args:
+            signal_number: of the signal that asks for it.
+        """
+        self.stop_signal = signal_number
+
+    @contextlib.contextmanager
+    def holding_work_dir(self) -> Iterator[None]:
+        """Keeps other runs out of the work dir, which is made if need be.
+
+        Raises:
+            WorkDirError: the work dir cannot be written to, or another run writes to it.
+        """
+        self._prepare_work_dir()
+        if self.work_dir is None or not self.is_main or self._holds_work_dir:
+            yield
+            return
+        with run_lock(self.work_dir):
+            self._holds_work_dir = True
+            try:
+                yield
+            finally:
+                self._holds_work_dir = False
+
     def forward_train(self) -> Mapping[str, Any]:
         """Runs the model on this iteration's batch in train mode and checks what it returns."""
         with autocast(self.accelerator):
-            return check_train_output(self.model(**self._inputs()))
+            inputs = self._inputs()
+            outputs = call_model(self.model, self.module, inputs)
+            check_truth(self.module, inputs, outputs)
+            return check_gradient(check_train_output(outputs))
 
     def backward(self, loss: Tensor) -> None:
         """Adds the gradients of a loss."""
@@ -210,7 +268,7 @@ class TrainValSolver(BaseSolver):
     def _run_epoch(self) -> None:
         self.call("before_epoch")
         self._train()
-        done = self.epoch + self.num_folds
+        done = self.epoch + self.folds
         if "eval" in self.loaders and (done % self.eval_interval == 0 or done >= self.max_epochs):
             self._evaluate()
         else:
@@ -218,6 +276,8 @@ class TrainValSolver(BaseSolver):
         self.mode = ""
         self.call("after_epoch")
         self.iter = 0
+        if done < self.max_epochs:
+            self._stop_if_asked(done)
 
     def _train(self) -> None:
         start = self.iter
@@ -225,26 +285,42 @@ class TrainValSolver(BaseSolver):
             self.means.reset()
         self._start_pass("train", start)
         if self.epoch_max_iter is not None:
-            self.epoch_max_iter *= self.num_folds
+            self.epoch_max_iter *= self.folds
+        self.is_step_end, self.step_items = True, 0
+        self._nan_guard.start_pass(self)
         self.call("before_all_iter")
         for batch in self._timed(self._batches(start)):
             self._iterate(batch)
-        self.epoch_outputs["train"] = self.reduced_means()
+            if self.is_step_end:
+                self._stop_if_asked(self.epoch)
+        self.epoch_outputs["train"] = self.pass_results()
+        self._nan_guard.check_pass(self)
         self.call("after_all_iter")
+
+    def _stop_if_asked(self, epoch: int) -> None:
+        """Saves the run and ends it, if it is to stop; all processes must ask at the same place."""
+        if not any_process(self.accelerator, bool(self.stop_signal)):
+            return
+        saver = self.hook(CheckpointHook)
+        path = None if saver is None else saver.save_now(self, epoch, self.iter)
+        within = f", iteration {self.iter}" if self.iter else ""
+        raise TrainingInterrupted(epoch, within, path, self.stop_signal)
 
     def _batches(self, start: int) -> Iterator[Batch]:
         """Yields the batches of all folds from a position on."""
         loader = self.loaders["train"]
-        for fold in range(self.num_folds):
+        for fold in range(self.folds):
             length = loader.length or 0
-            skipped = min(start, length) if fold + 1 < self.num_folds else start
+            skipped = min(start, length) if fold + 1 < self.folds else start
             start -= skipped
             for batch in loader.batches(self.epoch + fold, skipped):
-                batch.is_last = batch.is_last and fold + 1 == self.num_folds
+                batch.is_last = batch.is_last and fold + 1 == self.folds
                 batch.index += fold * length
                 if batch.data is not None:
                     yield batch
-                elif loader.world > 1:
+                    continue
+                self.unreadable += batch.unreadable
+                if loader.world > 1:
                     raise DataError(
                         f"no item of batch {batch.index} could be read, and the other processes wait for this one",
                         hint="Let the dataset replace what it cannot read (on_error: replace), or stop.",
@@ -256,29 +332,51 @@ class TrainValSolver(BaseSolver):
         self.is_step_end = (self.iter + 1) % self.accumulate_steps == 0 or batch.is_last
         self.call("before_iter")
         with contextlib.nullcontext() if self.is_step_end else self.accelerator.no_sync(self.model):
-            with self._nan_guard.watching(self):
-                self.iter_outputs = self.forward_train()
-                weight, self.iter_items = batch.count(int(self.iter_outputs["batch_size"]))
-                self.scaled_loss = self._scale(self.iter_outputs["loss"], batch)
-                self.iter_skipped = self._nan_guard.is_bad(self, batch)
+            self._nan_guard.keep_buffers(self)
+            self.iter_outputs = self.forward_train()
+            weight, self.iter_items = batch.count(int(self.iter_outputs["batch_size"]))
+            self.scaled_loss = self._scale(self.iter_outputs["loss"], batch, weight)
+            self.iter_skipped = self._nan_guard.is_bad_loss(self, batch)
             if not self.iter_skipped:
+                self.step_items += weight
                 values = {key: value for key, value in self.iter_outputs.items() if key != "batch_size"}
                 self.means.add(values, weight)
             self.iter += 1
             self.total_iters += 1
             self.call("after_iter")
 
-    def _scale(self, loss: Tensor, batch: Batch) -> Tensor:
-        """Weighs a loss so that the sum over a step is the mean over its batches and processes."""
+    def gradients_are_bad(self) -> bool:
+        """Tells whether the gradients so far are not finite, so that this iteration is to be skipped.
+
+        Raises:
+            TrainingDiverged: they are not, and ``on_nan`` is ``stop``.
+        """
+        return self._nan_guard.are_bad_gradients(self)
+
+    def average_gradients(self) -> None:
+        """Turns the gradients added up over a step into those of the mean over its items in all processes."""
+        items, self.step_items = self.step_items, 0
+        if self.accumulate_steps == 1:
+            return
+        total = sum_over_processes(self.accelerator, items)
+        factor = self._usual_items * self.accelerator.num_processes / max(total, 1)
+        if factor != 1:
+            scale_gradients(self.trained_parameters, factor)
+
+    @property
+    def _usual_items(self) -> float:
+        """Items of a step in this process whose batches are full: what losses are divided by before they are added."""
+        return self.accumulate_steps * self.loaders["train"].usual_size
+
+    def _scale(self, loss: Tensor, batch: Batch, weight: int) -> Tensor:
+        """Weighs a loss so that gradients of a step add up; `average_gradients` corrects what no batch knows alone."""
         loss = loss.reshape(())
+        if self.accumulate_steps > 1:
+            return loss * (weight / self._usual_items)
         if batch.share is not None:
             # DDP averages over processes; their parts of a batch may differ in size.
             loss = loss * (batch.share.own * self.loaders["train"].world / batch.share.total)
-        if self.accumulate_steps == 1:
-            return loss
-        first = self.iter // self.accumulate_steps * self.accumulate_steps
-        left = self.accumulate_steps if self.epoch_max_iter is None else self.epoch_max_iter - first
-        return loss / min(self.accumulate_steps, left)
+        return loss
 
     def _evaluate(self) -> None:
         trained, self.iter = self.iter, 0

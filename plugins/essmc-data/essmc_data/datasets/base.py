@@ -11,6 +11,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
+from essmc_data.collate import META, UNREADABLE
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import UnreadableInput
 from essmc_data.randomness import item_randomness
@@ -97,16 +98,27 @@ class ErrorPolicy:
         self.on_error = on_error
         self._state = state
         self._named: set[str] = set()
+        self._unreported = 0
 
     def note(self, error: UnreadableInput) -> None:
         """Counts an input and warns of it; raises the error again where the choice is to stop."""
         self._state.count_bad_input()
+        self._unreported += 1
         if self.on_error == "stop":
             raise error
         if error.message not in self._named:
             self._named.add(error.message)
             what = "skipped" if self.on_error == "skip" else "replaced"
             _logger.warning("%s an input that cannot be read: %s", what, error.message)
+
+    def forget(self) -> None:
+        """Starts to count anew for `report`."""
+        self._unreported = 0
+
+    def report(self, item: Item) -> Item:
+        """Writes into an item's ``meta`` how many inputs could not be read since the last report, if any."""
+        count, self._unreported = self._unreported, 0
+        return {**item, META: {**item.get(META, {}), UNREADABLE: count}} if count else item
 
 
 class BaseDataset(MapDataset):
@@ -117,7 +129,8 @@ class BaseDataset(MapDataset):
             by nature is in the pipeline.
         pipeline: transforms of every item.
         on_error: what to do about a file that cannot be read: ``stop`` with its error, ``skip`` it, or ``replace`` it
-            by the next one that can be read (training only). All are counted in ``bad_inputs``.
+            by the next one that can be read (training only; of ten that follow). All are counted in ``bad_inputs``,
+            and under ``unreadable`` in the ``meta`` of what is read in their place.
 
     Raises:
         ConfigError: the choices exclude each other.
@@ -150,11 +163,12 @@ class BaseDataset(MapDataset):
         Raises:
             UnreadableInput: its file cannot be read and ``on_error`` is ``stop``, or no replacement can be read either.
         """
+        self.policy.forget()
         attempts = 1 + (min(REPLACEMENTS, len(self) - 1) if self.policy.on_error == "replace" else 0)
         failed: UnreadableInput | None = None
         for attempt in range(attempts):
             try:
-                return self._make((index + attempt) % len(self), key)
+                return self.policy.report(self._make((index + attempt) % len(self), key))
             except UnreadableInput as error:
                 self.policy.note(error)
                 failed = error

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from essmc_core import Transform
+from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
 from essmc_data.datasets.video_folder import files_by_class
 from essmc_data.errors import DatasetNotFound
@@ -31,6 +32,7 @@ class ImageClassifyJsonDataset(BaseDataset):
 
     Raises:
         DatasetNotFound: the list is missing, empty or cannot be understood.
+        ConfigError: a label is the number of none of ``classes``.
     """
 
     def __init__(
@@ -54,6 +56,11 @@ class ImageClassifyJsonDataset(BaseDataset):
         for number, entry in enumerate(entries):
             if not isinstance(entry, dict) or "img_path" not in entry:
                 raise DatasetNotFound(f"{json_path}: entry {number} has no img_path: {entry!r}.")
+            label = entry.get("gt_label")
+            if self.classes and isinstance(label, int) and not 0 <= label < len(self.classes):
+                raise ConfigError(
+                    f"{json_path}: entry {number} has gt_label {label}, with {len(self.classes)} classes."
+                )
         self.samples: list[dict[str, Any]] = entries
 
     def __len__(self) -> int:

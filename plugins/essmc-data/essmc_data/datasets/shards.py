@@ -8,7 +8,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from essmc_data.datasets.shared_state import SharedState
 from essmc_data.datasets.video import VIDEO_SUFFIXES
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.randomness import item_randomness, mix
-from essmc_data.sources import list_files, locate
+from essmc_data.sources import list_files, open_stream
 from essmc_data.transforms.base import Item
 from essmc_data.transforms.compose import as_transform
 
@@ -54,13 +54,16 @@ def expand_shards(urls: str | Sequence[str]) -> list[str]:
     return found
 
 
-class WebDataset(IterableDataset[Item | None]):
+class WebDataset(IterableDataset[Item]):
     """Items from tar shards, read from beginning to end, each shard by one worker of one process.
 
     A sample's picture or video is handed to the pipeline as bytes under ``img_bytes`` or ``video_bytes``, and as a
     temporary in-memory file under ``meta.img_path`` or ``meta.video_path``, so that the usual loading transforms read
     it. ``cls`` and ``label`` (a number), and ``label`` in a ``json`` file, are ``gt_label``; other files are kept in
     ``meta``.
+
+    The order depends on seed, epoch, and the number of processes and workers. A run that resumes within an epoch reads
+    the epoch from its beginning, without training on what it has seen, and goes on with the same items.
 
     Args:
         urls: shards: paths, URLs, ranges such as ``train-{000..127}.tar``, or folders of tar files.
@@ -131,7 +134,7 @@ class WebDataset(IterableDataset[Item | None]):
         """How many inputs could not be read since the beginning."""
         return self.state.bad_inputs
 
-    def __iter__(self) -> Iterator[Item | None]:
+    def __iter__(self) -> Iterator[Item]:
         worker = get_worker_info()
         number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
         place, readers = self._rank * workers + number, self._world * workers
@@ -145,7 +148,7 @@ class WebDataset(IterableDataset[Item | None]):
         else:
             wanted = len(range(place, self.epoch_size, readers))
             endless = self._shuffled(self._endless(epoch, place, readers), place, epoch)
-            yield from itertools.islice((item for item in self._made(endless, epoch) if item is not None), wanted)
+            yield from itertools.islice(self._made(endless, epoch), wanted)
 
     def _order(self, epoch: int, round_: int) -> list[str]:
         drawn = int(mix(self.state.seed, epoch, round_)) >> 1
@@ -184,11 +187,13 @@ class WebDataset(IterableDataset[Item | None]):
         for chosen in torch.randperm(len(buffer), generator=generator).tolist():
             yield buffer[chosen]
 
-    def _made(self, samples: Iterator[_Sample], epoch: int) -> Iterator[Item | None]:
+    def _made(self, samples: Iterator[_Sample], epoch: int) -> Iterator[Item]:
+        """Yields items; one of ``meta`` alone counts what could not be read after the last."""
         failures = 0
+        self.policy.forget()
         for sample in samples:
             try:
-                yield self._item(sample, epoch)
+                yield self.policy.report(self._item(sample, epoch))
                 failures = 0
             except UnreadableInput as error:
                 self.policy.note(error)
@@ -196,7 +201,9 @@ class WebDataset(IterableDataset[Item | None]):
                 # An endless stream of which nothing can be read must end.
                 if self.epoch_size is not None and failures > max(100, self.epoch_size):
                     raise
-                yield None
+        rest = self.policy.report({})
+        if rest:
+            yield rest
 
     def _item(self, sample: _Sample, epoch: int) -> Item:
         item: Item = {"meta": {"shard": sample.shard, "key": sample.key, "mode": self.mode, "clip_id": self._clip_id}}
@@ -268,8 +275,7 @@ def read_shard(url: str) -> Iterator[_Sample]:
     Raises:
         UnreadableInput: the file is missing, broken off, or no tar file.
     """
-    source = locate(url)
-    stream: BinaryIO = open(source, "rb") if isinstance(source, str) else source  # noqa: SIM115 - closed below
+    stream = open_stream(url)
     sample: _Sample | None = None
     try:
         with stream, tarfile.open(fileobj=stream, mode="r|*") as archive:

@@ -15,6 +15,7 @@ from essmc_data.sources import read_annotation
 
 _PATHS = ("path", "video_path", "video", "file", "filename")
 _LABELS = ("label", "gt_label", "class", "target")
+_NO_LABEL = "A list without labels has a header `path` and no column for them."
 
 
 class VideoCsv(VideoDataset):
@@ -67,7 +68,7 @@ class VideoCsv(VideoDataset):
         """Returns the samples of the list."""
         rows = self._rows()
         names = {label for _, label in rows if label is not None}
-        if all(name.isdigit() for name in names):
+        if all(_is_number(name) for name in names):
             self.classes = tuple(self._given_classes or ())
             return [Sample(path, None if label is None else self._number(int(label))) for path, label in rows]
         self.classes = tuple(sorted(names) if self._given_classes is None else self._given_classes)
@@ -77,6 +78,8 @@ class VideoCsv(VideoDataset):
         return [Sample(path, None if label is None else numbers[label]) for path, label in rows]
 
     def _number(self, label: int) -> int:
+        if label < 0:
+            raise ConfigError(f"{self.csv_path} has label {label}; labels count from 0.", hint=_NO_LABEL)
         if self.classes and label >= len(self.classes):
             raise ConfigError(f"{self.csv_path} has label {label}, and there are {len(self.classes)} classes.")
         return label
@@ -110,3 +113,7 @@ class VideoCsv(VideoDataset):
             raise DatasetNotFound(f"{self.csv_path} has no times for {row.get('youtube_id')!r}.") from error
         name = f"{row['youtube_id']}_{start:06d}_{end:06d}.mp4"
         return (f"{label}/{name}" if label and self._class_folders else name), label
+
+
+def _is_number(name: str) -> bool:
+    return name.removeprefix("-").isdigit()

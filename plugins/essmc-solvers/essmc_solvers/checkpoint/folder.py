@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from essmc_solvers.checkpoint.contents import load
+from essmc_solvers.checkpoint.sealed_file import check_seal
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotFound
 
 BEST = "best.pth"
@@ -93,6 +94,18 @@ def _candidates(source: Path) -> list[Path]:
     return [source, *older]
 
 
+def newest_intact(damaged: Path) -> Path | None:
+    """Returns the newest checkpoint beside a damaged one that is as it was written, None if there is none."""
+    for _, path in reversed(list_checkpoints(damaged.parent)):
+        if path.resolve() != damaged.resolve():
+            try:
+                check_seal(path)
+            except (CheckpointCorrupt, OSError):
+                continue
+            return path
+    return None
+
+
 def mark_best(path: Path) -> None:
     """Makes ``best.pth`` stand for a checkpoint of the same folder, in one step."""
     best = path.parent / BEST
@@ -139,8 +152,21 @@ def best_or_newest(source: Path) -> Path | None:
     Raises:
         CheckpointNotFound: there is none.
     """
-    if source.is_dir():
-        return source / BEST if (source / BEST).exists() else _candidates(source)[0]
-    if source.name != BEST and not _NAME.fullmatch(source.name):
-        return None
+    if source.is_dir() or source.name == BEST or _NAME.fullmatch(source.name):
+        return named_checkpoint(source)
+    return None
+
+
+def named_checkpoint(source: Path) -> Path:
+    """Returns the checkpoint that a path names: itself, or the best of a folder, else its newest.
+
+    Raises:
+        CheckpointNotFound: there is none.
+    """
+    if source.is_dir() and (source / BEST).exists():
+        return source / BEST
+    if source.is_dir() and not list_checkpoints(source):
+        raise CheckpointNotFound(
+            f"There is no checkpoint in {source}.", hint="A work dir of `essmc train` has epoch-00001.pth … in it."
+        )
     return _candidates(source)[0]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from essmc_solvers.checkpoint.folder import Position
+from essmc_solvers.checkpoint.contents import load
+from essmc_solvers.checkpoint.folder import Position, newest_intact
 from essmc_solvers.checkpoint.randomness import random_state, restore_random_state
 from essmc_solvers.engine import gather_objects
-from essmc_solvers.errors import CheckpointMismatch
+from essmc_solvers.errors import CheckpointCorrupt, CheckpointMismatch
 from essmc_solvers.hooks.ema import EmaHook
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:
         position: how far it has come.
     """
     weights, optimizers = _parameters(solver)
-    by_process = gather_objects(solver.accelerator, {"random": random_state(), "means": solver.means.state_dict()})
+    by_process = gather_objects(solver.accelerator, _process_state(solver))
     content: dict[str, Any] = {
         "epoch": position.epoch,
         "iter": position.iteration,
@@ -36,12 +37,15 @@ def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:
         "total_steps": solver.total_steps,
         "state_dict": weights,
         "optimizer": optimizers,
+        "kinds": _kinds(solver),
         "lr_scheduler": {key: schedule.state_dict() for key, schedule in solver.lr_schedulers.items()},
         "hooks": {name: hook.state_dict() for name, hook in _named_hooks(solver)},
         "processes": by_process,
         "epoch_outputs": solver.epoch_outputs,
         "seed": solver.seed,
         "train_batches": solver.loaders["train"].length,
+        "train_readers": solver.loaders["train"].readers,
+        "train_batch_size": solver.loaders["train"].full_batch,
         "card": getattr(solver.module, "card", None),
         "config": solver.config,
         "versions": {name: version(name) for name in ("essmc-core", "essmc-solvers", "torch", "accelerate")},
@@ -54,6 +58,10 @@ def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:
     return content
 
 
+def _process_state(solver: TrainValSolver) -> dict[str, Any]:
+    return {"random": random_state(), "means": solver.means.state_dict(), "unreadable": solver.unreadable}
+
+
 def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
     """Takes up a state that `capture` returned.
 
@@ -61,7 +69,10 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
         CheckpointMismatch: it is that of another model, of other optimizers or data.
     """
     _check_data(solver, content, path)
+    _check_kinds(solver, content, path)
     _load_parameters(solver, content, path)
+    _check_length(solver, content, path)
+    _tell_changes(solver, content, path)
     for key, schedule in solver.lr_schedulers.items():
         schedule.load_state_dict(_part(content, "lr_scheduler", key, path))
     for name, hook in _named_hooks(solver):
@@ -73,6 +84,9 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
     solver.total_iters, solver.total_steps = content["total_iters"], content["total_steps"]
     solver.epoch_outputs = {mode: dict(means) for mode, means in content["epoch_outputs"].items()}
     _restore_process(solver, content["processes"], path)
+    ema = solver.hook(EmaHook)
+    if ema is not None and "state_dict_ema" not in content:
+        ema.restart(solver)
 
 
 def _restore_process(solver: TrainValSolver, processes: list[dict[str, Any]], path: Path) -> None:
@@ -85,6 +99,7 @@ def _restore_process(solver: TrainValSolver, processes: list[dict[str, Any]], pa
         )
     own = processes[rank % len(processes)]
     solver.means.load_state_dict(own["means"])
+    solver.unreadable = own.get("unreadable", 0)
     restore_random_state(own["random"])
 
 
@@ -100,6 +115,88 @@ def _check_data(solver: TrainValSolver, content: Mapping[str, Any], path: Path) 
             f"{path} was written at batch {content['iter']} of {then}, and the data now make {now} batches",
             hint="Resume with the same data and batch size, or from a checkpoint at the end of an epoch.",
         )
+    then, now = content.get("train_batch_size"), solver.loaders["train"].full_batch
+    if content["iter"] and then is not None and then != now:
+        raise CheckpointMismatch(
+            f"{path} was written within an epoch in batches of {then} items, and they now have {now}",
+            hint="Resume with the same batch size, or from a checkpoint at the end of an epoch.",
+        )
+    then, now = content.get("train_readers"), solver.loaders["train"].readers
+    if content["iter"] and then != now:
+        raise CheckpointMismatch(
+            f"{path} was written within an epoch of a stream read by {then} workers, and {now} read it now",
+            hint="Resume with as many workers and processes, or from a checkpoint at the end of an epoch.",
+        )
+
+
+def _kinds(solver: TrainValSolver) -> dict[str, dict[str, str]]:
+    """Returns the classes of optimizers and schedules, whose states look alike but mean different things."""
+    made = dict(zip(solver.optimizers, _raw_optimizers(solver), strict=True))
+    return {
+        "optimizer": {key: type(optimizer).__name__ for key, optimizer in made.items()},
+        "lr_scheduler": {key: type(schedule).__name__ for key, schedule in solver.lr_schedulers.items()},
+    }
+
+
+def _check_kinds(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
+    then, now = content.get("kinds", {}), _kinds(solver)
+    for section, names in now.items():
+        for key, name in names.items():
+            before = then.get(section, {}).get(key, name)
+            if before != name:
+                place = f" of {key!r}" if key else ""
+                raise CheckpointMismatch(
+                    f"{path} was written with the {section} {before}{place}, this run has {name}",
+                    hint=f"Resume with {before}, or train anew from the weights alone, in another work dir.",
+                )
+    if not solver.is_fsdp:
+        for key, optimizer in solver.optimizers.items():
+            _check_settings(optimizer, _part(content, "optimizer", key, path), path)
+
+
+def _check_settings(optimizer: Any, state: Mapping[str, Any], path: Path) -> None:
+    have, wanted = state["param_groups"][0].keys(), optimizer.param_groups[0].keys()
+    # Schedules add settings of their own, and versions of torch differ in those that are flags.
+    absent = [name for name in ("lr", "momentum", "betas", "alpha", "rho") if name in wanted and name not in have]
+    if absent:
+        kind = type(getattr(optimizer, "optimizer", optimizer)).__name__
+        raise CheckpointMismatch(
+            f"{path} was written with another optimizer than {kind}: its groups have no {absent[0]!r}",
+            hint="Resume with the optimizer it was written with.",
+        )
+
+
+def _check_length(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
+    begun = content["epoch"] + bool(content["iter"])
+    if begun > solver.max_epochs:
+        within = f" and {content['iter']} iterations" if content["iter"] else ""
+        raise CheckpointMismatch(
+            f"{path} has {content['epoch']} epochs{within} behind it, more than max_epochs {solver.max_epochs}",
+            hint=f"Set max_epochs to {begun} or more, or resume from an earlier checkpoint.",
+        )
+
+
+def _tell_changes(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
+    """Says in what a run that is taken up differs from that which was written."""
+    if content["epoch"] == solver.max_epochs:
+        solver.log(f"all {solver.max_epochs} epochs are done already: a larger max_epochs goes on")
+    has_ema = solver.hook(EmaHook) is not None
+    if has_ema and "state_dict_ema" not in content:
+        solver.log(f"warning: {path.name} has no averaged weights: EmaHook starts from the weights as they are now")
+    if not has_ema and "state_dict_ema" in content:
+        solver.log(f"warning: {path.name} has averaged weights, which end here: this run has no EmaHook")
+    dropped = [name for key, name in content.get("kinds", {}).get("lr_scheduler", {}).items()
+               if key not in solver.lr_schedulers]  # fmt: skip
+    if dropped:
+        solver.log(f"warning: {path.name} was written with {dropped[0]}; this run has no schedule and keeps its rate")
+    loader = solver.loaders["train"]
+    for what, name, now in (
+        ("a batch size of", "train_batch_size", loader.full_batch),
+        ("this many batches an epoch:", "train_batches", loader.length),
+    ):
+        then = content.get(name)
+        if then is not None and now is not None and then != now:
+            solver.log(f"warning: {path.name} was written with {what} {then}, this run has {now}")
 
 
 def _parameters(solver: TrainValSolver) -> tuple[Any, Any]:
@@ -141,8 +238,53 @@ def load_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> N
     try:
         module.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:4]]
-        raise CheckpointMismatch(f"{path} belongs to another model: {' '.join(lines)[:300]}") from error
+        message = f"{path} belongs to another model: {_differences(module, weights)}"
+        raise CheckpointMismatch(message, hint="Build the model as it was when the checkpoint was written.") from error
+
+
+def _differences(module: nn.Module, weights: Mapping[str, Any]) -> str:
+    own = module.state_dict()
+    shapes = [
+        f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if hasattr(tensor, "shape") and hasattr(weights.get(name), "shape") and weights[name].shape != tensor.shape
+    ]
+    kinds = {
+        "it lacks": [name for name in own if name not in weights],
+        "it has": [name for name in weights if name not in own],
+        "of another shape:": shapes,
+    }
+    return "; ".join(f"{kind} {_some(names)}" for kind, names in kinds.items() if names) or "its weights do not fit"
+
+
+def _some(names: list[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def load_for_evaluation(module: nn.Module, path: Path, ema: bool | None = None) -> None:
+    """Loads a run's weights into a module.
+
+    Args:
+        module: whose weights they are.
+        path: a checkpoint of a run.
+        ema: take the averaged weights, or the plain ones; None takes averaged ones if there are any.
+
+    Raises:
+        CheckpointMismatch: it has no averaged weights, or belongs to another model.
+        CheckpointCorrupt: it is not as it was written.
+    """
+    try:
+        content = load(path)
+    except CheckpointCorrupt as error:
+        intact = newest_intact(path)
+        if intact is not None:
+            error.hint = f"{intact} is intact."
+        raise
+    if ema and "state_dict_ema" not in content:
+        raise CheckpointMismatch(f"{path} holds no averaged weights", hint="--no-ema takes the plain ones.")
+    averaged = "state_dict_ema" in content and ema is not False
+    load_weights(module, content["state_dict_ema" if averaged else "state_dict"], path)
 
 
 def _raw_optimizers(solver: TrainValSolver) -> list[Any]:

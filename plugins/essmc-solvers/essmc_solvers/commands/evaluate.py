@@ -36,6 +36,20 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Evaluate as CONFIG says, a YAML file or a zoo name whose entry has a section data."""
+    from essmc_solvers.commands.plain_warnings import plain_warnings
+
+    with plain_warnings():
+        _evaluate(config, overrides, checkpoint, ema, work_dir, as_json)
+
+
+def _evaluate(
+    config: str,
+    overrides: tuple[str, ...],
+    checkpoint: str | None,
+    ema: bool | None,
+    work_dir: Path | None,
+    as_json: bool,
+) -> None:
     from essmc_core.build import build_config
     from essmc_solvers.job import read_job
     from essmc_solvers.reporting.text import in_words
@@ -73,22 +87,16 @@ def _quiet_logger() -> Any:
 
 def _load(job: Job, checkpoint: str | None, ema: bool | None) -> TrainModule:
     """Builds the model with the weights to evaluate."""
-    from essmc_core.factory import build_recipe, weights_source
-    from essmc_solvers.checkpoint.contents import load
+    from essmc_core.factory import build_recipe, build_trained, weights_source
     from essmc_solvers.checkpoint.folder import best_or_newest
-    from essmc_solvers.checkpoint.run_state import load_weights
-    from essmc_solvers.errors import CheckpointMismatch
+    from essmc_solvers.checkpoint.run_state import load_for_evaluation
 
     if checkpoint is None:
-        return build_recipe(job.recipe, weights_source(job.recipe, True, None))
+        return build_trained(job.recipe, weights_source(job.recipe, True, None))
     path = best_or_newest(Path(checkpoint))
     if path is None:
         source = weights_source(job.recipe, False, checkpoint)
-        return build_recipe(job.recipe, source if ema is None or source is None else {**source, "ema": ema})
-    content = load(path)
-    if ema and "state_dict_ema" not in content:
-        raise CheckpointMismatch(f"{path} holds no averaged weights", hint="--no-ema takes the plain ones.")
+        return build_trained(job.recipe, source if ema is None or source is None else {**source, "ema": ema})
     model = build_recipe(job.recipe)
-    averaged = "state_dict_ema" in content and ema is not False
-    load_weights(model, content["state_dict_ema" if averaged else "state_dict"], path)
+    load_for_evaluation(model, path, ema)
     return model

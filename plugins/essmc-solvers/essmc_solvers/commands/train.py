@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,40 @@ def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume
 
     PATH=VALUE changes the configuration: `solver.max_epochs=20`, `data.train.batch_size=16`.
     """
+    from essmc_solvers.commands.plain_warnings import plain_warnings
+
+    with plain_warnings():
+        _train(config, overrides, work_dir, resume, overwrite)
+
+
+def _train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume: str | None, overwrite: bool) -> None:
+    from essmc_solvers.commands.stopping import stopping_on_signals
+    from essmc_solvers.errors import TrainingInterrupted
     from essmc_solvers.job import read_job
 
     job = read_job(config, overrides)
     folder = work_dir or Path(job.solver.get("work_dir") or Path("work_dirs", job.name))
     resume = resume or job.solver.get("resume_from")
     solver, data = _build(job, folder, resume)
-    if resume is None and solver.is_main:
-        _claim(folder, overwrite)
-    results = solver.solve(data)
-    if solver.is_main:
-        _conclude(folder, results)
+    with _held(solver):
+        if resume is None and solver.is_main:
+            _claim(folder, overwrite)
+        try:
+            with stopping_on_signals(solver):
+                results = solver.solve(data)
+        except TrainingInterrupted as interrupted:
+            if solver.is_main:
+                click.echo(str(interrupted), err=True)
+            raise SystemExit(128 + interrupted.signal_number) from interrupted
+        if solver.is_main:
+            _conclude(folder, results)
     solver.accelerator.end_training()
+
+
+def _held(solver: Any) -> AbstractContextManager[None]:
+    """Keeps other runs out of the work dir from before it is looked into; solvers of other packs may not do that."""
+    held: AbstractContextManager[None] = getattr(solver, "holding_work_dir", nullcontext)()
+    return held
 
 
 def _claim(folder: Path, overwrite: bool) -> None:
@@ -56,14 +79,12 @@ def _claim(folder: Path, overwrite: bool) -> None:
 
 
 def _build(job: Job, folder: Path, resume: str | None) -> tuple[Any, dict[str, Any]]:
-    from essmc_core.build import build_config, check_config, live_signature
+    from essmc_core.build import build_config
     from essmc_core.factory import build_recipe, weights_source
     from essmc_solvers.checkpoint.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
     config = job.solver.with_overrides({**changes, "model": object()})
-    # Mistakes are told before data are read and a model is built.
-    check_config("solvers", config, live_signature, prefix="solver")
     seed_everything(job.seed)
     data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}
     model = build_recipe(job.recipe, weights_source(job.recipe, job.pretrained, None))

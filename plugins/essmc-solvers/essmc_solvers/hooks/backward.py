@@ -22,6 +22,8 @@ class BackwardHook(Hook):
         priority: hooks with lower ones run first.
     """
 
+    for_training = True
+
     def __init__(self, priority: int = 0) -> None:
         super().__init__(priority)
         self._spoilt = False
@@ -41,19 +43,24 @@ class BackwardHook(Hook):
         """Adds gradients; at the end of a step, clips them and steps."""
         if solver.mode != "train":
             return
-        # With a loss that is no number, the gradients of the whole step are dropped.
-        self._spoilt |= solver.iter_skipped
         if not solver.iter_skipped:
             solver.backward(solver.scaled_loss)
+            solver.iter_skipped = solver.gradients_are_bad()
+        # With a loss or gradients that are no numbers, the gradients of the whole step are dropped.
+        self._spoilt |= solver.iter_skipped
+        if solver.iter_skipped:
+            _clear(solver)
         if not solver.is_step_end:
             return
         if not self._spoilt:
             self._step(solver)
         self._spoilt = False
+        solver.step_items = 0
         _clear(solver)
 
     def _step(self, solver: TrainValSolver) -> None:
         parameters = solver.trained_parameters
+        solver.average_gradients()
         if solver.clip_grad_norm is not None:
             solver.accelerator.clip_grad_norm_(parameters, solver.clip_grad_norm)
         if solver.clip_grad_value is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from essmc_solvers.solver import BaseSolver
@@ -20,7 +20,12 @@ class Hook:
 
     Args:
         priority: hooks with lower ones run first.
+
+    Attributes:
+        for_training: whether it works on optimizers or checkpoints, which an evaluation alone does not have.
     """
+
+    for_training: ClassVar[bool] = False
 
     def __init__(self, priority: int) -> None:
         self.priority = priority

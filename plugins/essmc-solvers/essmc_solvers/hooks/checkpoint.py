@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ class CheckpointHook(Hook):
     Raises:
         ConfigError: a number below 1, or a ``save_best_by`` that does not start with + or -.
     """
+
+    for_training = True
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class CheckpointHook(Hook):
 
     def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Saves after an epoch, and marks the best."""
-        done = solver.epoch + solver.num_folds
+        done = solver.epoch + solver.folds
         is_best = self.save_best and self._improves(solver)
         if is_best or done % self.interval == 0 or done >= solver.max_epochs:
             self._save(solver, done, 0, is_best)
@@ -101,26 +104,42 @@ class CheckpointHook(Hook):
                 f"save_best_by is {by!r}, and the {mode} data give no {name!r}", hint=f"They give {', '.join(means)}."
             )
         value = means[name]
-        if self.best is not None and not sign * value > sign * self.best:
+        if math.isnan(value):
+            return False
+        if self.best is not None and not math.isnan(self.best) and not sign * value > sign * self.best:
             return False
         self.best = value
         return True
 
-    def _save(self, solver: TrainValSolver, epoch: int, iteration: int, is_best: bool = False) -> None:
+    def save_now(self, solver: TrainValSolver, epoch: int, iteration: int) -> Path | None:
+        """Saves the run as it is, where an optimizer step ends; every process must take part.
+
+        Args:
+            solver: the run.
+            epoch: epochs that are complete.
+            iteration: iterations done of the next one.
+
+        Returns:
+            The checkpoint, None where there is no work dir.
+        """
+        return self._save(solver, epoch, iteration)
+
+    def _save(self, solver: TrainValSolver, epoch: int, iteration: int, is_best: bool = False) -> Path | None:
         if solver.work_dir is None:
-            return
+            return None
         from essmc_solvers.checkpoint import contents, folder
         from essmc_solvers.checkpoint.run_state import capture
 
         position = folder.Position(epoch, iteration)
         content = capture(solver, position)
-        if not solver.is_main:
-            return
         path = solver.work_dir / position.file_name
+        if not solver.is_main:
+            return path
         contents.save(path, content)
         if is_best:
             folder.mark_best(path)
         folder.remove_old(solver.work_dir, self.keep_last)
+        return path
 
     def _resume(self, solver: TrainValSolver) -> None:
         from essmc_solvers.checkpoint.folder import list_checkpoints, load_newest

@@ -29,6 +29,8 @@ class EmaHook(Hook):
         ConfigError: ``decay`` is not in [0, 1).
     """
 
+    for_training = True
+
     def __init__(self, decay: float = 0.999, warmup: bool = True, priority: int = 50) -> None:
         super().__init__(priority)
         if not 0 <= decay < 1:
@@ -45,6 +47,12 @@ class EmaHook(Hook):
         if solver.is_fsdp:
             raise ConfigError("EmaHook does not work with sharded parameters (FSDP)")
         self._module = solver.module
+        self.restart(solver)
+
+    @torch.no_grad()
+    def restart(self, solver: TrainValSolver) -> None:
+        """Takes the weights as they are for the average."""
+        self._steps = solver.total_steps
         self._average = {name: tensor.detach().clone() for name, tensor in _averaged(solver.module).items()}
 
     @torch.no_grad()

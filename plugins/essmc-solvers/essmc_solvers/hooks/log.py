@@ -130,8 +130,8 @@ class LogHook(Hook):
         if solver.epoch_max_iter is not None:
             left = solver.epoch_max_iter - solver.iter
             if solver.mode == "train":
-                epochs = -(-(solver.max_epochs - solver.epoch) // solver.num_folds) - 1
-                left += epochs * solver.epoch_max_iter
+                passes = solver.max_epochs - solver.epoch - solver.folds
+                left += passes * solver.epoch_max_iter // solver.folds
             parts.append(f"ETA {duration(left * speed['iter_time'])}")
         return "  ".join([*parts, f"{speed['memory'] / 2**30:.1f} GB"])
 

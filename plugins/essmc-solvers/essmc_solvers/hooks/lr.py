@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LambdaLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import (
+    CosineAnnealingWarmRestarts,
+    LambdaLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+)
 
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, EssmcError
 from essmc_solvers.hooks.base import Hook
 
 if TYPE_CHECKING:
@@ -36,6 +44,8 @@ class LrHook(Hook):
         ConfigError: unknown ``warmup_func``, or no epochs to warm up in.
     """
 
+    for_training = True
+
     def __init__(
         self,
         set_by_epoch: bool = True,
@@ -59,8 +69,24 @@ class LrHook(Hook):
 
     def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Takes the rates that optimizers and schedules start with as those to warm up to."""
+        for schedule in solver.lr_schedulers.values():
+            self._check_steps(schedule, solver)
         self._read(solver)
         self._apply(solver, 0.0)
+
+    def _check_steps(self, schedule: Any, solver: TrainValSolver) -> None:
+        """Refuses schedules that would end before the training."""
+        length = 1 if self.set_by_epoch else solver.loaders["train"].length
+        if not isinstance(schedule, OneCycleLR) or length is None:
+            return
+        steps = solver.max_epochs * length
+        if schedule.total_steps < steps:
+            unit = "epoch" if self.set_by_epoch else "iteration"
+            raise ConfigError(
+                f"OneCycleLR ends after {schedule.total_steps} steps, and this training makes {steps}: LrHook with "
+                f"set_by_epoch={self.set_by_epoch} makes one step an {unit}",
+                hint=f"lr_scheduler: {{type: OneCycleLR, total_steps: {steps}, …}}",
+            )
 
     def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Sets the rates of the next iteration."""
@@ -69,22 +95,24 @@ class LrHook(Hook):
         timm = [schedule for schedule in solver.lr_schedulers.values() if _is_timm(schedule)]
         if self.set_by_epoch and not timm:
             return
-        done = solver.epoch + solver.num_folds * solver.iter / (solver.epoch_max_iter or float("inf"))
+        done = solver.epoch + solver.folds * solver.iter / (solver.epoch_max_iter or float("inf"))
         self._restore(solver)
         for schedule in solver.lr_schedulers.values():
-            if _is_timm(schedule):
-                schedule.step_update(solver.total_iters)
-            elif not self.set_by_epoch:
-                _step_within_epoch(schedule, done)
+            with _naming(schedule):
+                if _is_timm(schedule):
+                    schedule.step_update(solver.total_iters)
+                elif not self.set_by_epoch:
+                    _step_within_epoch(schedule, done)
         self._read(solver)
         self._apply(solver, float(solver.epoch) if self.set_by_epoch else done)
 
     def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Sets the rates of the next epoch."""
-        following = solver.epoch + solver.num_folds
+        following = solver.epoch + solver.folds
         self._restore(solver)
         for schedule in solver.lr_schedulers.values():
-            self._step_epoch(schedule, following, solver)
+            with _naming(schedule):
+                self._step_epoch(schedule, following, solver)
         self._read(solver)
         self._apply(solver, following)
 
@@ -95,7 +123,7 @@ class LrHook(Hook):
         elif isinstance(schedule, ReduceLROnPlateau):
             schedule.step(self._watched(solver))
         elif self.set_by_epoch:
-            for _ in range(solver.num_folds):
+            for _ in range(solver.folds):
                 schedule.step()
 
     def _watched(self, solver: TrainValSolver) -> float:
@@ -136,6 +164,20 @@ class LrHook(Hook):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes up the schedules' rates."""
         self._scheduled = [list(rates) for rates in state["scheduled"]]
+
+
+@contextmanager
+def _naming(schedule: Any) -> Iterator[None]:
+    """Names the schedule whose step fails."""
+    try:
+        yield
+    except EssmcError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{type(schedule).__name__} cannot make a step: {error}",
+            hint="Do its arguments fit max_epochs and LrHook's set_by_epoch?",
+        ) from error
 
 
 def _step_within_epoch(schedule: Any, epoch: float) -> None:

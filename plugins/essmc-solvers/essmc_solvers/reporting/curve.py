@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,10 +56,10 @@ def _points(records: Sequence[dict[str, Any]], mode: str, name: str) -> list[tup
 
 
 def _save(figure: Any, picture: Path) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=picture.parent, prefix=f".{picture.name}.", suffix=".png")
-    os.close(descriptor)
+    # No `tempfile`: its files are for their owner alone, whatever the umask.
+    temporary = picture.with_name(f".{picture.name}.{os.getpid()}.png")
     try:
         figure.savefig(temporary, dpi=120)
         os.replace(temporary, picture)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -20,4 +20,6 @@ def duration(seconds: float) -> str:
 
 
 def _short(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.3e}" if value != 0 and not 1e-3 <= abs(value) < 1e5 else f"{value:.4f}"
