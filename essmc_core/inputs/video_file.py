@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import InputError, MissingDependency
 from essmc_core.inputs.files import check_file
+from essmc_core.inputs.forking import leave_decoders_to_this_process
 from essmc_core.inputs.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def open_video_file(path: Path, spec: InputSpec) -> VideoFile:
         import av
     except ImportError as error:
         raise MissingDependency("Videos are read with PyAV, which is not installed.", hint="pip install av") from error
+    leave_decoders_to_this_process()
     with _explained(file, spec), av.open(str(file)) as container:
         if not container.streams.video:
             raise InputError(f"{file} has no video in it.", hint=f"The model takes {spec}.")

