@@ -12,6 +12,7 @@ from essmc_core.errors import EssmcError, Issue, LookupFailure
 from essmc_core.kinds import Registries
 from essmc_core.names import did_you_mean
 from essmc_core.plain import plain_data
+from essmc_core.schema.nesting import component_kind
 from essmc_core.schema.signature import Parameter, Signature
 from essmc_core.schema.types import (
     configured,
@@ -161,8 +162,7 @@ class Checker:
         self._beside_backbone = filled
 
     def _takes_backbone(self, parameter: Parameter) -> bool:
-        members = options(evaluate(parameter.annotation, self.registries))
-        return any(nested_kind(member) == "backbones" for member in members)
+        return component_kind(evaluate(parameter.annotation, self.registries)) == "backbones"
 
     def _unknown_argument(self, component: Component, signature: Signature, name: str, path: Path) -> None:
         known = [parameter.name for parameter in signature.parameters]
