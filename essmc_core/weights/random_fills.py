@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,8 @@ class _SkipRandomFills(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left_out: set[int] = set()
+        # Held, not only numbered: the identity of a freed tensor passes to the next one.
+        self._left_out: dict[int, Tensor] = {}
 
     def __torch_function__(
         self,
@@ -43,12 +44,12 @@ class _SkipRandomFills(TorchFunctionMode):
         if name in _RANDOM_FILLS or name in _FOLLOW_UPS:
             target = args[0] if args else (kwargs or {}).get("tensor")
             if _is_parameter(target) and (name in _RANDOM_FILLS or id(target) in self._left_out):
-                self._left_out.add(id(target))
+                self._left_out[id(target)] = target
                 return target
         return func(*args, **(kwargs or {}))
 
 
-def _is_parameter(target: object) -> bool:
+def _is_parameter(target: object) -> TypeGuard[Tensor]:
     if not isinstance(target, Tensor):
         return False
     return isinstance(target, nn.Parameter) or isinstance(target._base, nn.Parameter)

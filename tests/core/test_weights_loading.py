@@ -378,6 +378,13 @@ def test_random_fills_of_parameters_are_skipped_and_others_are_not() -> None:
     assert not parameter.eq(2).all(), "outside the block everything is as usual"
 
 
+def test_a_parameter_that_follows_a_freed_one_in_memory_keeps_its_values() -> None:
+    with skip_init(), torch.no_grad():
+        for _ in range(100):
+            nn.Parameter(torch.ones(2)).normal_()  # freed at once, so that the next one may stand at its address
+            assert nn.Parameter(torch.ones(2)).mul_(3).eq(3).all()
+
+
 def test_skipping_is_for_this_thread_only() -> None:
     import threading
 
