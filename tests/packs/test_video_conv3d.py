@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -16,19 +16,25 @@ from essmc_video.conv3d import Conv3d
 small = st.integers(1, 3)
 triples = st.tuples(small, small, small)
 paddings = st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1))
+POINTWISE = {"kernel": (1, 1, 1), "padding": (0, 0, 0), "dilation": (1, 1, 1), "groups": 1, "bias": False, "clips": 2}
 
 
 @settings(deadline=None, max_examples=150)
 @given(
     kernel=triples, stride=triples, padding=paddings, dilation=triples, groups=st.sampled_from([1, 2, 4]),
-    bias=st.booleans(), clips=st.integers(1, 2),
+    bias=st.booleans(), clips=st.integers(1, 2), channels_last=st.booleans(),
 )  # fmt: skip
-def test_outputs_and_gradients_are_those_of_torch(kernel, stride, padding, dilation, groups, bias, clips):
+@example(**POINTWISE, stride=(1, 1, 1), channels_last=False)
+@example(**POINTWISE, stride=(1, 2, 2), channels_last=True)
+def test_outputs_and_gradients_are_those_of_torch(
+    kernel, stride, padding, dilation, groups, bias, clips, channels_last
+):
     torch.manual_seed(0)
     ours = Conv3d(4, 8, kernel, stride, padding, dilation, groups, bias).double()
     results = []
     for conv in (ours, _plain(ours)):
         x = torch.linspace(-1, 1, clips * 4 * 7 * 8 * 9, dtype=torch.float64).sin().view(clips, 4, 7, 8, 9)
+        x = x.contiguous(memory_format=torch.channels_last_3d) if channels_last else x
         x.requires_grad_()
         out = conv(x)
         out.square().sum().backward()
@@ -70,6 +76,16 @@ def test_a_convolution_over_time_never_meets_the_slow_3d_kernel(kernel):
     names = {event.key for event in profiled.key_averages()}
     assert "aten::conv2d" in names
     assert "aten::conv3d" not in names and "aten::slow_conv3d_forward" not in names
+
+
+@pytest.mark.parametrize(("widths", "product"), [((24, 54), True), ((32, 64), False)])
+def test_a_pointwise_convolution_of_odd_widths_is_a_product(widths, product):
+    conv, x = Conv3d(*widths, 1, bias=False), torch.randn(2, widths[0], 5, 6, 7)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
+        conv(x)
+    names = {event.key for event in profiled.key_averages()}
+    assert ("aten::bmm" in names) is product and ("aten::conv2d" in names) is not product
+    assert "aten::copy_" not in names
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 1, 1), (1, 3, 3)])

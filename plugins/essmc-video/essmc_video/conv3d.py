@@ -6,6 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_video.memory_layout import is_channels_last, is_recorded
+
+CHANNELS_OF_A_BLOCK = 32
+"""oneDNN convolves channels in blocks of this many; other widths leave the last one partly empty."""
+
 
 class Conv3d(nn.Conv3d):
     """`torch.nn.Conv3d` with the same parameters and numbers, except where those would be slow or wrong.
@@ -13,6 +18,8 @@ class Conv3d(nn.Conv3d):
     A kernel that reaches over one position of space (pointwise and temporal convolutions) slides over a picture of time
     by space, (N, C, T, H * W), which takes no copy. Where a clip comes alone to a CPU, a kernel that reaches over one
     frame sees each frame as a picture. For both, PyTorch has faster kernels: its 3D ones unfold a clip that is alone.
+    On CPUs a pointwise convolution of odd widths, such as X3D's, is a plain matrix product, which takes half the time.
+    The order in memory, torch's own or channels last, stays that of the input.
 
     On CPUs in bfloat16, with padding in time and fewer frames than the kernel is long, oneDNN returns gradients of any
     size up to infinity (seen in torch 2.14). Late stages get there on short clips. Those convolutions run in float32.
@@ -27,11 +34,31 @@ class Conv3d(nn.Conv3d):
                 return exact.bfloat16()
         if isinstance(self.padding, str) or self.padding_mode != "zeros" or input.dim() != 5:
             return super().forward(input)
-        if self.kernel_size[1:] == (1, 1) and self.padding[1:] == (0, 0):
-            return self._over_time(input)
-        if self.kernel_size[0] == self.stride[0] == 1 and self.padding[0] == 0 and _is_alone_on_cpu(input):
+        over_time_only = self.kernel_size[1:] == (1, 1) and self.padding[1:] == (0, 0)
+        if self._is_faster_by_frame(input, over_time_only):
             return self._over_frames(input)
+        if over_time_only:
+            return self._product(input) if self._is_faster_as_product(input) else self._over_time(input)
         return super().forward(input)
+
+    def _is_faster_by_frame(self, input: Tensor, over_time_only: bool) -> bool:
+        if self.kernel_size[0] != 1 or self.stride[0] != 1 or self.padding[0] != 0 or is_recorded():
+            return False
+        if over_time_only:
+            # Channels last, frames are pictures as they lie, and positions need not be picked out first.
+            return self.stride[1:] != (1, 1) and is_channels_last(input)
+        return input.shape[0] == 1 and input.device.type == "cpu"
+
+    def _is_faster_as_product(self, input: Tensor) -> bool:
+        pointwise = self.kernel_size == self.stride == (1, 1, 1) and self.padding[0] == 0
+        if not pointwise or self.groups != 1 or self.bias is not None or is_recorded():
+            return False
+        fills_blocks = self.in_channels % CHANNELS_OF_A_BLOCK == 0 == self.out_channels % CHANNELS_OF_A_BLOCK
+        return input.device.type == "cpu" and not fills_blocks and not is_channels_last(input)
+
+    def _product(self, input: Tensor) -> Tensor:
+        weights = self.weight.flatten(1).expand(input.shape[0], -1, -1)
+        return torch.bmm(weights, input.flatten(2)).unflatten(2, input.shape[2:])
 
     def _over_time(self, input: Tensor) -> Tensor:
         if self.stride[1:] != (1, 1):
@@ -62,13 +89,6 @@ class Conv3d(nn.Conv3d):
     def _gradient_breaks(self, input: Tensor) -> bool:
         wanted = torch.is_grad_enabled() and self.weight.requires_grad
         return wanted and self.padding[0] != 0 and input.shape[2] < self.kernel_size[0]
-
-
-def _is_alone_on_cpu(input: Tensor) -> bool:
-    # A graph must not depend on how many clips it was recorded with.
-    if torch.jit.is_tracing() or torch.compiler.is_compiling():
-        return False
-    return input.shape[0] == 1 and input.device.type == "cpu"
 
 
 def _in_bfloat16_on_cpu(input: Tensor) -> bool:

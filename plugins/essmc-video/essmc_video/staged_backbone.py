@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
+from essmc_video.memory_layout import arrange_for_training, arrange_like
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class StagedBackbone(nn.Module):
         for position, feature in enumerate(self.feature_maps(x)):
             # A feature nobody asked for is not kept, since early ones are large.
             if position in wanted:
-                kept[position] = feature
+                kept[position] = arrange_like(feature, x)
             if position >= max(wanted, default=0):
                 break
         return kept[wanted[0]] if out_indices is None else [kept[position] for position in wanted]
@@ -83,8 +84,11 @@ class StagedBackbone(nn.Module):
         check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
 
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
-        """Runs a stage, checkpointed where that was asked for and gradients are kept."""
-        if self.grad_checkpointing and self.training and torch.is_grad_enabled():
+        """Runs a stage; in training in the fastest order in memory, and checkpointed where that was asked for."""
+        if not (self.training and torch.is_grad_enabled()):
+            return stage(*inputs)
+        inputs = tuple(arrange_for_training(features) for features in inputs)
+        if self.grad_checkpointing:
             result: T = checkpoint(stage, *inputs, use_reentrant=False)
             return result
         return stage(*inputs)

@@ -79,14 +79,14 @@ class TAdaConv2d(nn.Module):
         images = (x * alpha).transpose(1, 2).flatten(0, 1)
         out: Tensor = functional.conv2d(
             images,
-            self.weight[0, 0],
+            self.weight.flatten(0, 2),  # a view, where the gradient of an index would be a tensor of zeros
             self.bias,
             stride=self.stride[1:],
             padding=self.padding[1:],
             dilation=self.dilation[1:],
             groups=self.groups,
         )
-        return out.reshape(batch, frames, out.shape[1], out.shape[2], out.shape[3]).transpose(1, 2)
+        return out.unflatten(0, (batch, frames)).transpose(1, 2)
 
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""

@@ -111,7 +111,7 @@ class BottleneckResNet3D(StagedBackbone):
 
     def feature_maps(self, video: Tensor) -> Iterator[Tensor]:
         """Yields the outputs of the stem and the stages."""
-        x: Tensor = self.conv1(video)
+        x: Tensor = self.run(self.conv1, video)
         yield x
         x = self.run(self.conv2, x)
         yield x

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
+from essmc_video.memory_layout import arrange_like
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
 from essmc_video.slowfast.frame_index import slow_frames, take_frames
 from essmc_video.slowfast.fusion import LateralFusion
@@ -135,8 +136,8 @@ class SlowFast(StagedBackbone):
     def path_maps(self, video: Tensor) -> Iterator[Paths]:
         """Yields (slow, fast) behind the stem and each stage, before their fusion."""
         indices = slow_frames(int(video.shape[2]), self.alpha, self.slow_index)
-        slow: Tensor = self.slow_conv1(take_frames(video, indices))
-        fast: Tensor = self.fast_conv1(video)
+        slow: Tensor = self.run(self.slow_conv1, take_frames(video, indices))
+        fast: Tensor = self.run(self.fast_conv1, video)
         yield slow, fast
         for stage in range(2, 6):
             fusion = self.get_submodule(f"slowfast_fusion{stage - 1}")
@@ -165,4 +166,4 @@ class SlowFast(StagedBackbone):
         slow = fast = video
         for slow, fast in self.path_maps(video):  # noqa: B007 - only the last is of use
             pass
-        return slow, fast
+        return arrange_like(slow, video), arrange_like(fast, video)

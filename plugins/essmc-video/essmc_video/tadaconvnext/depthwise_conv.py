@@ -43,7 +43,7 @@ class CalibratedDepthwiseConv(nn.Module):
         """
         batch, channels, frames, height, width = x.shape
         images = x.transpose(1, 2).reshape(batch * frames, channels, height, width)
-        filtered = functional.conv2d(images, self.weight[0, 0], padding=self.kernel_size // 2, groups=channels)
+        filtered = functional.conv2d(images, self.weight.flatten(0, 2), padding=self.kernel_size // 2, groups=channels)
         clips = filtered.reshape(batch, frames, channels, height, width).transpose(1, 2)
         return clips * alpha + beta * self.bias.reshape(1, channels, 1, 1, 1)
 
