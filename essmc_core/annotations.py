@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,12 @@ class Configured:
 
     Attributes:
         kind: of the component.
-        subject: the component's argument that the constructor gives; its first where none has this name.
+        subject: the component's argument that the constructor gives, its first where none has this name; None: it
+            gives none.
     """
 
     kind: str
-    subject: str
+    subject: str | None = None
 
 
 FeatureDim: TypeAlias = Annotated[int, FromBackbone("num_features")]
@@ -49,6 +51,19 @@ OptimizerConfig: TypeAlias = Annotated[Any, Configured("optimizers", "params")]
 """An optimizer less its parameters: a name, a mapping with ``type``, or the object itself."""
 LrSchedulerConfig: TypeAlias = Annotated[Any, Configured("lr_schedulers", "optimizer")]
 """A schedule less its optimizer."""
+
+
+class MetricOnKeys(TypedDict):
+    """A metric over all evaluation data, and what it is called with.
+
+    Attributes:
+        metric: the metric.
+        keys: dotted names of inputs and outputs of the model, in the order of the metric's arguments.
+    """
+
+    metric: Annotated[Any, Configured("metrics")]
+    keys: Sequence[str]
+
 
 Model: TypeAlias = Annotated[Any, Nested("models")]
 Backbone: TypeAlias = Annotated[Any, Nested("backbones")]

@@ -18,6 +18,7 @@ from essmc_core.schema.types import (
     configured,
     derived_attribute,
     evaluate,
+    fields,
     has_configured,
     has_nested,
     nested_kind,
@@ -141,7 +142,7 @@ class Checker:
             parameter = signature.parameter(name)
             if parameter is not None and parameter.name == subject:
                 self.mistake((*path, name), f"{component.name} is given its {name!r}", "leave it out", key=True)
-            elif given is not None and _is_configuration(value):
+            elif given is not None and given.subject and _is_configuration(value):
                 # Schedules, for one, are made of schedules of the same optimizer.
                 self._nested_in(given, value, (*path, name))
             elif parameter is not None:
@@ -192,6 +193,10 @@ class Checker:
         members = options(expected)
         if value is None and any(member is None or member is type(None) for member in members):
             return
+        record = next(filter(None, map(fields, members)), None)
+        if record and isinstance(value, Mapping):
+            self._record(record, value, path)
+            return
         # A sequence of components is written as a YAML sequence, one component as a name or a mapping with `type`.
         marks = [(nested_kind(member), configured(member)) for member in members]
         kinds = [kind or (mark.kind if mark else "") for kind, mark in marks if kind or mark]
@@ -205,7 +210,19 @@ class Checker:
         elif kinds:
             self.component(kinds[0], value, path, next((mark for _, mark in marks if mark), None))
         else:
-            self.mistake(path, f"expected a sequence or mapping of components, got {_shown(value)}")
+            wanted = f"mapping with {' and '.join(record)}" if record else "sequence or mapping of components"
+            self.mistake(path, f"expected a {wanted}, got {_shown(value)}")
+
+    def _record(self, record: Mapping[str, Any], value: Mapping[str, Any], path: Path) -> None:
+        """Checks a mapping whose keys and what they hold are fixed."""
+        for name, item in value.items():
+            if name in record:
+                self.value(record[name], item, (*path, name))
+            else:
+                suggestion = did_you_mean(name, list(record)) or f"it takes {', '.join(record)}"
+                self.mistake((*path, name), f"there is no {name!r} here", suggestion, key=True)
+        for name in (name for name in record if name not in value):
+            self.mistake(path, f"{name!r} is missing")
 
     def _nested_in(self, given: Configured, value: Any, path: Path) -> None:
         if isinstance(value, Mapping):
@@ -268,10 +285,13 @@ def item_type(container: Any) -> Any:
 
 def _holds_components(member: Any) -> bool:
     """Tells a sequence or mapping of components from a component."""
-    return nested_kind(member) is None and configured(member) is None and (has_nested(member) or has_configured(member))
+    is_one = nested_kind(member) is not None or configured(member) is not None or bool(fields(member))
+    return not is_one and (has_nested(member) or has_configured(member))
 
 
 def _subject(signature: Signature, given: Configured) -> str | None:
+    if given.subject is None:
+        return None
     names = [parameter.name for parameter in signature.parameters]
     return given.subject if given.subject in names or not names else names[0]
 

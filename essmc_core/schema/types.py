@@ -6,7 +6,7 @@ import ast
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from essmc_core.annotations import (
     Configured,
@@ -14,6 +14,7 @@ from essmc_core.annotations import (
     FeatureRank,
     FromBackbone,
     LrSchedulerConfig,
+    MetricOnKeys,
     Nested,
     OptimizerConfig,
 )
@@ -33,6 +34,7 @@ _PLAIN: dict[str, Any] = {
     "FeatureRank": FeatureRank,
     "OptimizerConfig": OptimizerConfig,
     "LrSchedulerConfig": LrSchedulerConfig,
+    "MetricOnKeys": MetricOnKeys,
 }
 _OBJECTS = ("Tensor",)
 """Types of which no configuration file can hold a value."""
@@ -77,7 +79,13 @@ def configured(annotated: Any) -> Configured | None:
 
 def has_configured(annotated: Any) -> bool:
     """Tells whether the configuration of a component can occur anywhere inside the type."""
-    return configured(annotated) is not None or any(has_configured(argument) for argument in get_args(annotated))
+    inner = fields(annotated).values() or get_args(annotated)
+    return configured(annotated) is not None or any(map(has_configured, inner))
+
+
+def fields(annotated: Any) -> Mapping[str, Any]:
+    """Returns the annotations of a mapping with named fields, by name; nothing for other types."""
+    return get_type_hints(annotated, include_extras=True) if is_typeddict(annotated) else {}
 
 
 def derived_attribute(annotated: Any) -> str | None:
@@ -199,7 +207,7 @@ def _from_object(annotation: Any, registries: Registries) -> Any:
     """Translates a live annotation by the same rules as source text."""
     if annotation is None or annotation is type(None):
         return None
-    if nested_kind(annotation) or derived_attribute(annotation) or configured(annotation):
+    if nested_kind(annotation) or derived_attribute(annotation) or configured(annotation) or fields(annotation):
         return annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:

@@ -66,7 +66,7 @@ def load_pretrained(
             ``"average"`` or ``"centre"``; see `essmc_core.weights.positions`.
         position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
             tell.
-        ema: choose the averaged (True) or plain (False) weights; None prefers the plain ones.
+        ema: choose the averaged (True) or plain (False) weights; None prefers the averaged ones.
         min_coverage: share of the module, in [0, 1], that must be loaded, 0.9 by default. The head is not counted if it
             was dropped.
         min_usage: share of the weights, in [0, 1], that must find a place, 0.9 by default; see `LoadReport.usage`.

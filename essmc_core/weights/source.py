@@ -41,7 +41,7 @@ class WeightsSource:
             ``average`` or the one in the ``centre`` for all.
         position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
             tell.
-        ema: True: the averaged weights, which must be there; False: the plain ones; None: the plain ones where the
+        ema: True: the averaged weights, which must be there; False: the plain ones; None: the averaged ones where the
             file has both.
         min_coverage: share of the module below which loading is refused; None: the default.
         min_usage: like ``min_coverage``, for the share of the weights.

@@ -48,13 +48,14 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
     Args:
         checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict``
             or ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
-        ema: True for the averaged weights, False for the plain ones, None for the plain ones if there are any.
+        ema: True for the averaged weights, False for the plain ones, None for the averaged ones if there are any:
+            they are what training evaluated.
 
     Raises:
         WeightsMismatch: there are no tensors, or not the kind asked for.
     """
     content: Mapping[str, Any] = checkpoint
-    wanted = {None: _PLAIN + _AVERAGED, True: _AVERAGED, False: _PLAIN}[ema]
+    wanted = {None: _AVERAGED + _PLAIN, True: _AVERAGED, False: _PLAIN}[ema]
     found_kind = ema is not True
     for _ in range(_DEEPEST):
         inner = next((content[key] for key in wanted if isinstance(content.get(key), Mapping)), None)

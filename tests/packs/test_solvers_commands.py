@@ -160,13 +160,35 @@ def test_all_mistakes_are_told_before_anything_is_built(python: Python, config: 
         "data.eval.batch_size=many": "expected int", "data.train.dataset.mode=3": "expected str",
         "solver.optimizer.lr=fast": "expected float", "solver.hooks.0.type=CheckpointHok": "CheckpointHook",
         "solver.lr_scheduler={type: StepLR}": "needs the argument 'step_size'",
+        "solver.eval_metric_cfg=[{metric: {type: accurcy}, keys: [logits, gt_label]}]": "no metric is called 'accurcy'",
     }  # fmt: skip
     for command in ("validate", "train"):
         done = python.essmc(command, "tiny.yaml", *mistakes, check=False)
         assert done.returncode == 2 and "Traceback" not in done.stderr
-        assert "7 mistakes in the configuration" in done.stderr
+        assert "8 mistakes in the configuration" in done.stderr
         assert [text for text in mistakes if mistakes[text] not in done.stderr] == []
     assert not (python.cwd / "built.txt").exists() and not (python.cwd / "work_dirs").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            "{metrc: {type: accuracy}, keys: [logits]}",
+            ["did you mean 'metric'", "eval_metric_cfg: 'metric' is missing"],
+        ),
+        ("{metric: {type: accuracy, topk: x}, keys: 3}", ["metric.topk: expected int", "keys: expected Sequence"]),
+        ("3", ["expected a mapping with metric and keys"]),
+    ],
+)
+def test_metrics_over_all_data_are_checked_too(python: Python, config: Path, value: str, told: list[str]) -> None:
+    done = python.essmc("validate", "tiny.yaml", f"solver.eval_metric_cfg={value}", check=False)
+    assert done.returncode == 2 and [text for text in told if text not in done.stderr] == []
+
+
+@pytest.mark.parametrize("value", ["{metric: accuracy, keys: [logits, gt_label]}", "[{metric: accuracy, keys: []}]"])
+def test_metrics_over_all_data_are_one_or_several(python: Python, config: Path, value: str) -> None:
+    assert "is valid" in python.essmc("validate", "tiny.yaml", f"solver.eval_metric_cfg={value}").stdout
 
 
 ZOO_ENTRY = """

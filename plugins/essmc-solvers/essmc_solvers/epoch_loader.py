@@ -4,59 +4,15 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any
 
-from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from essmc_core.errors import EssmcError
+from essmc_solvers.batch import Batch, Share, batch_size_of, cut, read_batch
 from essmc_solvers.checkpoint.randomness import mixed_seed, seeded
 from essmc_solvers.errors import DataError
 from essmc_solvers.worker_errors import telling_errors
-
-
-@dataclass(slots=True)
-class Share:
-    """What one process has of a batch that is divided.
-
-    Attributes:
-        own: items that count here. Where it is 0 the batch holds stand-ins, so that processes stay in step.
-        total: items that count in all processes together.
-    """
-
-    own: int
-    total: int
-
-
-@dataclass(slots=True)
-class Batch:
-    """A batch as the loader gave it.
-
-    Attributes:
-        index: its place in the pass.
-        data: inputs by name, tensors on the CPU; None where none of its items could be read.
-        share: this process's part; None where nothing was divided.
-        is_last: whether the pass over the data ends with it.
-        unreadable: inputs of this process's part that could not be read.
-    """
-
-    index: int
-    data: Any
-    share: Share | None
-    is_last: bool
-    unreadable: int = 0
-
-    def count(self, size: int) -> tuple[int, int]:
-        """Returns how many items count here, and in all processes.
-
-        Args:
-            size: how many the model saw; fewer than planned, where some could not be read.
-        """
-        if self.share is None:
-            return size, size
-        return (size, self.share.total) if self.share.own else (0, self.share.total)
 
 
 class _Planned:
@@ -70,23 +26,6 @@ class _Planned:
 
     def __len__(self) -> int:
         return len(self.batches)
-
-
-def _batch(index: int, loaded: Any, share: Share | None, is_last: bool) -> Batch:
-    """Returns what a loader gave as a batch.
-
-    Raises:
-        EssmcError: a worker could not go on.
-    """
-    if isinstance(loaded, EssmcError):
-        raise loaded
-    metas = loaded.get("meta") if isinstance(loaded, Mapping) else None
-    if not isinstance(metas, (list, tuple)) or (share is not None and not share.own):
-        metas = ()
-    unreadable = sum(meta.get("unreadable", 0) for meta in metas if isinstance(meta, Mapping))
-    # Of inputs that were all skipped, loaders give nothing, or the count alone.
-    data = None if isinstance(loaded, Mapping) and set(loaded) == {"meta"} else loaded
-    return Batch(index, data, share, is_last, unreadable)
 
 
 class EpochLoader:
@@ -177,7 +116,7 @@ class EpochLoader:
             return None
         indices, _ = self._divided(epoch)[index]
         loaded = self._indexed.collate_fn([self._indexed.dataset[item] for item in indices])
-        return _batch(index, loaded, None, False).data
+        return read_batch(index, loaded, None, False).data
 
     def _read_indexed(self, epoch: int, start: int) -> Iterator[Batch]:
         assert self._indexed is not None
@@ -187,7 +126,7 @@ class EpochLoader:
             loaded = iter(self._indexed)
         readable = not planned
         for index, (_, share) in enumerate(planned, start=start):
-            batch = _batch(index, next(loaded), share, index + 1 == start + len(planned))
+            batch = read_batch(index, next(loaded), share, index + 1 == start + len(planned))
             readable |= batch.data is not None
             yield batch
         if not readable:
@@ -213,11 +152,11 @@ class EpochLoader:
     def _own_of(self, index: int, group: tuple[Any, ...], is_last: bool) -> Batch:
         """Returns this process's batch of a group; where the last group has none for it, the first one stands in."""
         if len(group) == self.world:
-            return _batch(index, group[self.rank], None, is_last)
-        sizes = [_size(loaded) for loaded in group]
+            return read_batch(index, group[self.rank], None, is_last)
+        sizes = [batch_size_of(loaded) for loaded in group]
         if self.rank < len(group):
-            return _batch(index, group[self.rank], Share(sizes[self.rank], sum(sizes)), is_last)
-        return _batch(index, group[0], Share(0, sum(sizes)), is_last)
+            return read_batch(index, group[self.rank], Share(sizes[self.rank], sum(sizes)), is_last)
+        return read_batch(index, group[0], Share(0, sum(sizes)), is_last)
 
     def _divided(self, epoch: int) -> list[tuple[Sequence[Any], Share | None]]:
         """Returns this process's part of each batch of a pass."""
@@ -233,7 +172,7 @@ class EpochLoader:
         if self.world == 1:
             return [(batch, None) for batch in batches]
         if self.split_batches:
-            return [self._part_of(_cut(batch, self.world)) for batch in batches]
+            return [self._part_of(cut(batch, self.world)) for batch in batches]
         groups = [batches[first : first + self.world] for first in range(0, len(batches), self.world)]
         return [self._part_of([*group, *[[]] * (self.world - len(group))]) for group in groups]
 
@@ -304,12 +243,6 @@ class _Prepare:
             self.prepare(worker)
 
 
-def _size(loaded: Any) -> int:
-    """Returns the number of items of a batch."""
-    values = loaded.values() if isinstance(loaded, Mapping) else ()
-    return next((int(value.shape[0]) for value in values if isinstance(value, Tensor) and value.ndim), 0)
-
-
 def check_not_empty(loader: EpochLoader, name: str) -> None:
     """Refuses data without a single batch.
 
@@ -322,11 +255,3 @@ def check_not_empty(loader: EpochLoader, name: str) -> None:
             f"the {name} data make no batch: the dataset has {size} items",
             hint="drop_last leaves out a batch that is not full." if size else "Check the dataset's folder and files.",
         )
-
-
-def _cut(batch: Sequence[Any], parts: int) -> list[Sequence[Any]]:
-    """Cuts into parts whose lengths differ by one at most."""
-    bounds = [len(batch) * part // parts for part in range(parts + 1)]
-    cut = [batch[low:high] for low, high in itertools.pairwise(bounds)]
-    # Longer parts first: the first part stands in where another is empty, so it must not be.
-    return sorted(cut, key=len, reverse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import LrSchedulerConfig, OptimizerConfig
+from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_state import load_for_evaluation
@@ -56,7 +56,7 @@ class EvaluationSolver(BaseSolver):
         default_hooks: bool = True,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
-        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        eval_metric_cfg: MetricOnKeys | Sequence[MetricOnKeys] | None = None,
         extra_keys: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",

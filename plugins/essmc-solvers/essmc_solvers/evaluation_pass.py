@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import METRICS
+from essmc_core.annotations import MetricOnKeys
 from essmc_core.errors import ConfigError, ContractError
+from essmc_solvers.batch import Batch
 from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
 from essmc_solvers.engine import autocast, gather_objects
-from essmc_solvers.epoch_loader import Batch
 from essmc_solvers.model_call import call_model
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ class EvaluationPass:
 
     def __init__(
         self,
-        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        eval_metric_cfg: MetricOnKeys | Sequence[MetricOnKeys] | None = None,
         extra_keys: Sequence[str] | None = None,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
     ) -> None:
-        configs = [eval_metric_cfg] if isinstance(eval_metric_cfg, Mapping) else list(eval_metric_cfg or ())
+        configs: list[Any] = [eval_metric_cfg] if isinstance(eval_metric_cfg, Mapping) else list(eval_metric_cfg or ())
         for config in configs:
             if not isinstance(config, Mapping) or set(config) != {"metric", "keys"}:
                 raise ConfigError(

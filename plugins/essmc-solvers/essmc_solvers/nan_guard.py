@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import ConfigError
+from essmc_solvers.batch import Batch
 from essmc_solvers.engine import any_process
-from essmc_solvers.epoch_loader import Batch
 from essmc_solvers.errors import TrainingDiverged
 from essmc_solvers.gradients import are_finite, gradients_of
 

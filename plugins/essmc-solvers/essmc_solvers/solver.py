@@ -16,8 +16,9 @@ from torch import nn
 
 from essmc_core import HOOKS, MODELS
 from essmc_core.errors import ConfigError, ContractError
+from essmc_solvers.batch import Batch
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
-from essmc_solvers.epoch_loader import Batch, EpochLoader, check_not_empty
+from essmc_solvers.epoch_loader import EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
 from essmc_solvers.hooks.base import EVENTS, Hook
 from essmc_solvers.labels import LabelCheck

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import LrSchedulerConfig, OptimizerConfig
+from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_core.errors import ConfigError
 from essmc_core.module import check_gradient, check_train_output
+from essmc_solvers.batch import Batch
 from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_lock import run_lock
@@ -25,7 +26,6 @@ from essmc_solvers.engine import (
     sum_over_processes,
     synchronize_batch_norms,
 )
-from essmc_solvers.epoch_loader import Batch
 from essmc_solvers.errors import DataError, TrainingInterrupted
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.gradients import scale_gradients
@@ -102,7 +102,7 @@ class TrainValSolver(BaseSolver):
         eval_interval: int = 1,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
-        eval_metric_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        eval_metric_cfg: MetricOnKeys | Sequence[MetricOnKeys] | None = None,
         extra_keys: Sequence[str] | None = None,
         param_groups: Sequence[Mapping[str, Any]] = (),
         bn_weight_decay: float | None = None,

@@ -9,6 +9,7 @@ import click
 
 from essmc_core.cli.arguments import overrides_argument
 from essmc_core.cli.output import json_option, write_json
+from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
     from essmc_core import TrainModule
@@ -27,6 +28,7 @@ _SHARED = (
 @click.option("--ema/--no-ema", default=None, help="Averaged or plain weights  [default: averaged if there are any]")
 @click.option("--work-dir", type=click.Path(path_type=Path), help="Where evaluation data that are saved go.")
 @json_option
+@plain_warnings()
 def evaluate(
     config: str,
     overrides: tuple[str, ...],
@@ -36,20 +38,6 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Evaluate as CONFIG says, a YAML file or a zoo name whose entry has a section data."""
-    from essmc_solvers.commands.plain_warnings import plain_warnings
-
-    with plain_warnings():
-        _evaluate(config, overrides, checkpoint, ema, work_dir, as_json)
-
-
-def _evaluate(
-    config: str,
-    overrides: tuple[str, ...],
-    checkpoint: str | None,
-    ema: bool | None,
-    work_dir: Path | None,
-    as_json: bool,
-) -> None:
     from essmc_core.build import build_config
     from essmc_solvers.job import read_job
     from essmc_solvers.reporting.text import in_words

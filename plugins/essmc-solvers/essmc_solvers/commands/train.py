@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import overrides_argument
+from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
     from essmc_solvers.job import Job
@@ -20,18 +21,12 @@ if TYPE_CHECKING:
 @click.option("--work-dir", type=click.Path(path_type=Path), help="Where all goes  [default: work_dirs/NAME]")
 @click.option("--resume", metavar="PATH", help="Go on from a checkpoint or a folder of them; auto: from the work dir.")
 @click.option("--overwrite", is_flag=True, help="Remove an earlier run's files from the work dir.")
+@plain_warnings()
 def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume: str | None, overwrite: bool) -> None:
     """Train as CONFIG says, a YAML file or a zoo name whose entry has the sections data and solver.
 
     PATH=VALUE changes the configuration: `solver.max_epochs=20`, `data.train.batch_size=16`.
     """
-    from essmc_solvers.commands.plain_warnings import plain_warnings
-
-    with plain_warnings():
-        _train(config, overrides, work_dir, resume, overwrite)
-
-
-def _train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume: str | None, overwrite: bool) -> None:
     from essmc_solvers.commands.stopping import stopping_on_signals
     from essmc_solvers.errors import TrainingInterrupted
     from essmc_solvers.job import read_job
