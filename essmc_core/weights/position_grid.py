@@ -74,7 +74,7 @@ def learned_grid(
     pictures = [] if wanted[0] == 1 else _sized(1, count, wanted)
     if wanted[0] > 1 and longer and longer[0][0] == 1 and (larger or others):
         # A clip's table is thought to be a picture's only if it cannot be a clip's.
-        pictures, longer = longer, []
+        pictures, longer = list(dict.fromkeys([*longer, *pictures])), []
     return _only([*longer, *larger], [*others, *(grid for grid in pictures if grid not in longer)], count)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -146,6 +146,7 @@ def sources_and_targets(draw: st.DrawFn) -> tuple[Grid, Grid]:
 
 @settings(deadline=None, max_examples=400)
 @given(sources_and_targets())
+@example(((1, 2, 2), (4, 4, 1)))
 def test_positions_are_read_on_their_own_grid_or_it_is_named_what_else_they_could_be(grids: tuple[Grid, Grid]) -> None:
     source, target = grids
     count = math.prod(source)
