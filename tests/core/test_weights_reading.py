@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import gzip
 import json
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -158,6 +159,8 @@ def test_a_file_that_holds_no_weights_is_called_what_it_is(tmp_path: Path, conte
 @pytest.mark.parametrize("container", list(CONTAINERS))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0.0, 0.99))
+@example(share=0.015625)  # within the length of a string
+@example(share=0.0133)  # within the name of a class
 def test_a_truncated_file_is_corrupt(tmp_path: Path, container: str, share: float) -> None:
     path = tmp_path / "w"
     CONTAINERS[container]({"weight": torch.arange(3000.0), "bias": torch.ones(40)}, path)
@@ -165,6 +168,22 @@ def test_a_truncated_file_is_corrupt(tmp_path: Path, container: str, share: floa
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(WeightsCorrupt):
         read_weights(path)
+
+
+@pytest.mark.parametrize("container", list(CONTAINERS))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0.0, 0.99), noise=st.binary(min_size=1, max_size=8))
+def test_a_file_with_other_bytes_in_it_is_read_or_refused(
+    tmp_path: Path, container: str, place: float, noise: bytes
+) -> None:
+    path = tmp_path / "w"
+    CONTAINERS[container]({"weight": torch.arange(30.0), "bias": torch.ones(40)}, path)
+    content = bytearray(path.read_bytes())
+    start = int(len(content) * place)
+    content[start : start + len(noise)] = noise
+    path.write_bytes(content)
+    with contextlib.suppress(WeightsCorrupt, UnsafeWeights):
+        assert isinstance(read_weights(path), Mapping)
 
 
 def test_a_directory_and_an_absent_file_are_told_apart(tmp_path: Path) -> None:
