@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from essmc_core.config import Config, load_config
@@ -151,6 +152,7 @@ def test_an_override_in_words_equals_one_in_python(content: dict[str, Any], data
 
 @law
 @given(trees(st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=5)))
+@example({"0": ["0000\x1f\x1f" + 5 * "\U00010000", "0\x1f\x1f" + 3 * "\U00010000" + "0"]})
 def test_positions_point_at_the_text_of_keys_and_values(content: dict[str, Any]) -> None:
     text = Config.from_mapping(content).dump()
     config, source = load_text(text)
@@ -177,7 +179,12 @@ def starts_with_value(text: str, value: Any) -> bool:
         return starts_with_value(text, next(iter(value))) if value else text.startswith("{}")
     block = Config.from_mapping({"k": value}).dump().removeprefix("k:").strip()
     flow = Config.from_mapping({"k": [value]}).dump().removeprefix("k: [").removesuffix("]\n")
-    return text.startswith((block, flow))
+    # Where a long string is broken depends on what stands before it.
+    return without_breaks(text).startswith((without_breaks(block), without_breaks(flow)))
+
+
+def without_breaks(text: str) -> str:
+    return re.sub(r"\\\n\s*(\\(?= ))?", "", text) if text.startswith('"') else text
 
 
 def mapping_node(content: dict[str, Any]) -> MappingNode:
