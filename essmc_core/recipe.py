@@ -115,7 +115,7 @@ class _Knobs:
                 known = f"it takes {', '.join(self._paths)}" if self._paths else "it declares no arguments"
                 raise OverrideError(
                     f"{self._model} has no argument {name!r}; {did_you_mean(name, self._paths) or known}",
-                    hint='anything else is set by path: overrides={"model.head.dropout_rate": 0.1}',
+                    hint="anything else is set by its path, such as model.head.dropout_rate",
                 )
             changes.update(dict.fromkeys(self._paths[name], value))
         return changes

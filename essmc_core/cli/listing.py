@@ -6,6 +6,8 @@ import click
 
 from essmc_core.cli.output import json_option, write_json, write_table
 from essmc_core.component import Component
+from essmc_core.defaults import DISCOVERY
+from essmc_core.discovery.missing import explain_no_match
 from essmc_core.kinds import DEFAULT
 from essmc_core.registry import Registry
 
@@ -33,7 +35,9 @@ def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pa
     rows = [(registry.table.display_name(record), record.pack, record.summary) for record in records]
     write_table((registry.singular, "pack", "summary"), rows, footer=f"{len(rows):,} {registry.kind}")
     if not rows:
-        click.echo(f"no {registry.singular} matches {pattern!r}; `essmc list {registry.kind}` shows all", err=True)
+        packs = DISCOVERY.packs.values()
+        hint = explain_no_match(registry.kind, pattern, packs) or f"`essmc list {registry.kind}` shows all"
+        click.echo(f"no {registry.singular} matches {pattern!r}; {hint}", err=True)
 
 
 def _write_kinds(as_json: bool) -> None:

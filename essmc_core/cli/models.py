@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from essmc_core.cli.output import HumanNumber, human, json_option, write_json, write_table
-from essmc_core.defaults import ZOO
+from essmc_core.defaults import DISCOVERY, ZOO
+from essmc_core.discovery.missing import explain_no_match
 from essmc_core.errors import ConfigError
 from essmc_core.zoo import ZooEntry
 
@@ -33,7 +34,8 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
         columns = ("model", "modality", ">params", ">MACs", "weights", "best result", "pack")
         write_table(columns, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
         if not entries:
-            click.echo(f"no zoo model matches {pattern!r} and these conditions", err=True)
+            hint = explain_no_match("zoo", pattern, DISCOVERY.packs.values())
+            click.echo(f"no zoo model matches {pattern!r} and these conditions{hint and f'; {hint}'}", err=True)
     for entry, error in broken.items():
         click.echo(f"{entry.qualified} cannot be read: {error}", err=True)
 

@@ -42,6 +42,24 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
     return ""
 
 
+def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:
+    """Returns which distributions of ours would bring names that match, empty where all of these are there.
+
+    Args:
+        kind: as for `explain_missing`.
+        pattern: what the names were to match.
+        packs: every pack that was found.
+    """
+    there = {pack.distribution for pack in packs}
+    found = {
+        distribution
+        for name, distribution in known_components().get(kind, {}).items()
+        if distribution not in there
+        and (matches(name, pattern) or (name.endswith("*") and pattern.startswith(name[:-1])))
+    }
+    return f"{' and '.join(sorted(found))} would: pip install {' '.join(sorted(found))}" if found else ""
+
+
 @lru_cache(maxsize=1)
 def known_components() -> Mapping[str, Mapping[str, Any]]:
     """Returns, per kind, which of our distributions brings which name; patterns such as ``timm/*`` included."""

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import essmc_core
-from essmc_core.discovery.missing import explain_missing
+from essmc_core.defaults import DISCOVERY
+from essmc_core.discovery.missing import explain_missing, explain_no_match
 
 MODEL = {
     "model": {
@@ -103,3 +104,18 @@ def test_good_weights_are_loaded_and_reported(good, python, tmp_path):
 def test_a_pack_that_is_not_installed_is_named(kind, name, distribution):
     assert explain_missing(kind, name, []) == f"{distribution} brings it: pip install {distribution}"
     assert explain_missing(kind, "nobody_brings_this", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern", "distribution"),
+    [
+        ("backbones", "ResNet3D*", "essmc-video"),
+        ("backbones", "timm/vit*", "essmc-timm"),
+        ("zoo", "tf_efficientnet_lite*", "essmc-efficientnet-lite"),
+        ("backbones", "ResNet3D_TAdb*", ""),
+    ],
+)
+def test_packs_whose_names_would_match_are_named(kind, pattern, distribution):
+    told = explain_no_match(kind, pattern, [])
+    assert told == (f"{distribution} would: pip install {distribution}" if distribution else "")
+    assert explain_no_match(kind, pattern, DISCOVERY.packs.values()) == "", "they are installed"
