@@ -33,6 +33,11 @@ def check_input(
         InputError: names what the network takes and what it got.
     """
     least = (1,) * (len(layout) - 2) if min_size is None else tuple(min_size)
+    if not isinstance(inputs, Tensor):
+        raise InputError(
+            f"expected floating-point {_expected(layout, in_chans, least, fixed_size)}, got a {type(inputs).__name__}",
+            hint="torch.as_tensor makes a tensor of an array or of nested lists",
+        )
     if inputs.ndim == len(layout) and (_is_tracing() or _fits(inputs, in_chans, least, fixed_size)):
         return
     raise InputError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -39,9 +42,11 @@ class Checked(nn.Module):
         ("NCTHW", torch.zeros(1, 2, 3, 8, 8), r"clips of shape \(N, 3, T, H, W\), got.*\n.*transpose\(1, 2\)"),
         ("NCTHW", torch.zeros(1, 2, 8, 8, 3), r"permute\(0, 4, 1, 2, 3\)"),
         ("NCTHW", torch.zeros(1, 3, 0, 8, 8), r"each of T, H, W must be at least 1"),
+        ("NCHW", numpy.zeros((1, 3, 8, 8)), r"images of shape.*, got a ndarray\n.*torch.as_tensor"),
+        ("NCTHW", None, r"clips of shape.*, got a NoneType"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_layout_and_what_to_do(layout: str, inputs: Tensor, named: str) -> None:
+def test_what_does_not_fit_is_refused_with_the_layout_and_what_to_do(layout: str, inputs: Any, named: str) -> None:
     with pytest.raises(InputError, match=named):
         check_input(inputs, layout, 3)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core.errors import ConfigError, EssmcError, InputError
+from essmc_solvers.reporting.text import counted
 
 
 class CheckpointNotFound(EssmcError, FileNotFoundError):
@@ -52,6 +53,6 @@ class TrainingInterrupted(EssmcError):
     def __init__(self, epoch: int, within: str, path: Path | None, signal_number: int) -> None:
         saved = f"all of it is in {path}" if path else "nothing was saved: the run has no work dir or CheckpointHook"
         hint = "--resume auto (resume_from: auto) goes on from there with the same bits." if path else ""
-        super().__init__(f"Interrupted after {epoch} epochs{within}: {saved}.", hint=hint)
+        super().__init__(f"Interrupted after {counted(epoch, 'epoch')}{within}: {saved}.", hint=hint)
         self.path = path
         self.signal_number = signal_number

@@ -16,6 +16,7 @@ from essmc_solvers.checkpoint.randomness import random_state, restore_random_sta
 from essmc_solvers.engine import gather_objects
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointMismatch
 from essmc_solvers.hooks.ema import EmaHook
+from essmc_solvers.reporting.text import counted
 
 if TYPE_CHECKING:
     from essmc_solvers.training import TrainValSolver
@@ -169,9 +170,10 @@ def _check_settings(optimizer: Any, state: Mapping[str, Any], path: Path) -> Non
 def _check_length(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
     begun = content["epoch"] + bool(content["iter"])
     if begun > solver.max_epochs:
-        within = f" and {content['iter']} iterations" if content["iter"] else ""
+        within = f" and {counted(content['iter'], 'iteration')}" if content["iter"] else ""
+        done = counted(content["epoch"], "epoch")
         raise CheckpointMismatch(
-            f"{path} has {content['epoch']} epochs{within} behind it, more than max_epochs {solver.max_epochs}",
+            f"{path} has {done}{within} behind it, more than max_epochs {solver.max_epochs}",
             hint=f"Set max_epochs to {begun} or more, or resume from an earlier checkpoint.",
         )
 

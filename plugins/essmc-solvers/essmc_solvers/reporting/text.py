@@ -10,6 +10,11 @@ def in_words(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {_short(value)}" for name, value in values.items())
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 epoch`` or ``2 epochs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Returns ``12.3 s`` or ``1:02:03``."""
     if seconds < 60:
