@@ -76,13 +76,21 @@ def test_initial_weights_are_as_large_as_those_of_a_plain_convolution() -> None:
 
 @pytest.mark.parametrize("kernel_size", [(3, 1, 1), (5, 3, 1), (1, 3, 5), (1, 1, 1)])
 @pytest.mark.parametrize("frames", [1, 2, 7])
-def test_average_equals_padded_pooling_and_takes_short_clips(kernel_size: tuple[int, int, int], frames: int) -> None:
-    x = torch.randn(2, 3, frames, 6, 7)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last_3d])
+def test_average_equals_padded_pooling_and_takes_short_clips(
+    kernel_size: tuple[int, int, int], frames: int, order: torch.memory_format
+) -> None:
+    x = torch.randn(2, 3, frames, 6, 7).contiguous(memory_format=order).requires_grad_()
     time, height, width = kernel_size
     summed = functional.conv3d(
         x, torch.ones(3, 1, *kernel_size), padding=(time // 2, height // 2, width // 2), groups=3
     )
-    torch.testing.assert_close(SameAvgPool3d(kernel_size)(x), summed / (time * height * width))
+    average, expected = SameAvgPool3d(kernel_size)(x), summed / (time * height * width)
+    torch.testing.assert_close(average, expected)
+    weights = torch.randn_like(average)
+    torch.testing.assert_close(
+        torch.autograd.grad((average * weights).sum(), x), torch.autograd.grad((expected * weights).sum(), x)
+    )
 
 
 @pytest.mark.parametrize("arguments", [{"kernel_size": (3, 3, 3)}, {"stride": (2, 2, 2)}, {"padding": (1, 1, 1)}])
