@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
+from essmc_core.recording import is_tracing
 
 
 def check_input(
@@ -38,7 +39,7 @@ def check_input(
             f"expected floating-point {_expected(layout, in_chans, least, fixed_size)}, got a {type(inputs).__name__}",
             hint="torch.as_tensor makes a tensor of an array or of nested lists",
         )
-    if inputs.ndim == len(layout) and (_is_tracing() or _fits(inputs, in_chans, least, fixed_size)):
+    if inputs.ndim == len(layout) and (is_tracing() or _fits(inputs, in_chans, least, fixed_size)):
         return
     raise InputError(
         f"expected floating-point {_expected(layout, in_chans, least, fixed_size)}, "
@@ -61,10 +62,6 @@ def check_number_type(inputs: Tensor, weights: torch.dtype, network: str) -> Non
     if inputs.dtype == weights or torch.is_autocast_enabled(inputs.device.type):
         return
     raise InputError(f"{network} computes in {weights} and got {inputs.dtype}", hint=f"give it x.to({weights})")
-
-
-def _is_tracing() -> bool:
-    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
 
 
 def _fits(inputs: Tensor, in_chans: int, least: Sequence[int], fixed_size: Sequence[int] | None) -> bool:

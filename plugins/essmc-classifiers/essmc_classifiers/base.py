@@ -12,6 +12,7 @@ from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
 from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
 from essmc_core.build import build_beside
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_recorded
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -95,8 +96,7 @@ class BaseClassifier(TrainModule):
         Raises:
             InputError: an index outside 0 to K - 1 that the loss does not ignore.
         """
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-        if tracing or torch.compiler.is_compiling() or labels.device.type != "cpu":
+        if is_recorded() or labels.device.type != "cpu":
             return
         if labels.ndim != 1 or labels.is_floating_point() or not len(labels):
             return

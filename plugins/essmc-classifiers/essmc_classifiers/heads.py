@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_tracing
 
 
 class ClassifierHead(nn.Module):
@@ -192,8 +192,7 @@ def _two(head: nn.Module, num_classes: Sequence[int]) -> tuple[int, int]:
 
 def _check_pooled(head: nn.Module, features: Tensor, dim: int) -> None:
     # While a model is traced only the rank is known as a number.
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-    if features.ndim == 2 and (tracing or features.shape[1] == dim):
+    if features.ndim == 2 and (is_tracing() or features.shape[1] == dim):
         return
     raise InputError(
         f"{type(head).__name__} takes features of shape (N, {dim}), got {tuple(features.shape)}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from essmc_classifiers.heads import check_arguments
 from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_tracing
 
 
 class MoSIHead(nn.Module):
@@ -47,8 +47,7 @@ class MoSIHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Returns raw scores (N, num_classes), or those of x and of y."""
         # While a model is traced only the rank is known as a number.
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-        if features.ndim != 2 or not (tracing or features.shape[1] == self.dim):
+        if features.ndim != 2 or not (is_tracing() or features.shape[1] == self.dim):
             raise InputError(
                 f"MoSIHead takes features of shape (N, {self.dim}), got {tuple(features.shape)}",
                 hint="pool them with the neck GlobalAveragePooling" if features.ndim > 2 else "set the head's dim",

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
+from essmc_core.recording import is_recorded
 from essmc_video.conv_chain import triple
-from essmc_video.memory_layout import is_channels_last, is_recorded
+from essmc_video.memory_layout import is_channels_last
 
 
 class SameAvgPool3d(nn.Module):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_video.memory_layout import is_channels_last, is_recorded
+from essmc_core.recording import is_recorded
+from essmc_video.memory_layout import is_channels_last
 
 CHANNELS_OF_A_BLOCK = 32
 """oneDNN convolves channels in blocks of this many; other widths leave the last one partly empty."""
@@ -35,14 +36,15 @@ class Conv3d(nn.Conv3d):
         if isinstance(self.padding, str) or self.padding_mode != "zeros" or input.dim() != 5:
             return super().forward(input)
         over_time_only = self.kernel_size[1:] == (1, 1) and self.padding[1:] == (0, 0)
-        if self._is_faster_by_frame(input, over_time_only):
-            return self._over_frames(input)
-        if over_time_only:
-            return self._product(input) if self._is_faster_as_product(input) else self._over_time(input)
-        return super().forward(input)
+        if not is_recorded():
+            if self._is_faster_by_frame(input, over_time_only):
+                return self._over_frames(input)
+            if self._is_faster_as_product(input):
+                return self._product(input)
+        return self._over_time(input) if over_time_only else super().forward(input)
 
     def _is_faster_by_frame(self, input: Tensor, over_time_only: bool) -> bool:
-        if self.kernel_size[0] != 1 or self.stride[0] != 1 or self.padding[0] != 0 or is_recorded():
+        if self.kernel_size[0] != 1 or self.stride[0] != 1 or self.padding[0] != 0:
             return False
         if over_time_only:
             # Channels last, frames are pictures as they lie, and positions need not be picked out first.
@@ -50,8 +52,8 @@ class Conv3d(nn.Conv3d):
         return input.shape[0] == 1 and input.device.type == "cpu"
 
     def _is_faster_as_product(self, input: Tensor) -> bool:
-        pointwise = self.kernel_size == self.stride == (1, 1, 1) and self.padding[0] == 0
-        if not pointwise or self.groups != 1 or self.bias is not None or is_recorded():
+        pointwise = self.kernel_size == self.stride == (1, 1, 1) and self.padding == (0, 0, 0)
+        if not pointwise or self.groups != 1 or self.bias is not None:
             return False
         fills_blocks = self.in_channels % CHANNELS_OF_A_BLOCK == 0 == self.out_channels % CHANNELS_OF_A_BLOCK
         return input.device.type == "cpu" and not fills_blocks and not is_channels_last(input)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from essmc_core.recording import is_recorded
+
 FEW_PIXELS = 64
 """Maps smaller than this are convolved faster with the positions of a channel side by side."""
 
@@ -34,12 +36,6 @@ def arrange_for_training(features: Tensor) -> Tensor:
 
 def arrange_like(features: Tensor, clip: Tensor) -> Tensor:
     """Returns features in the order of the clip they were computed from, so that no caller meets an order of ours."""
-    if is_recorded() or features.dim() != 5 or clip.dim() != 5 or is_channels_last(clip):
+    if is_recorded() or is_channels_last(clip) or not is_channels_last(features):
         return features
-    return features.contiguous() if is_channels_last(features) else features
-
-
-def is_recorded() -> bool:
-    """Tells whether a graph is being recorded, which must not depend on the sizes it is recorded with."""
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-    return bool(tracing) or torch.compiler.is_compiling()
+    return features.contiguous()

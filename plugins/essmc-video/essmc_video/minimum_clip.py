@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
+from essmc_core.recording import is_tracing
 
 
 def check_least_size(video: Tensor, frames: int, side: int) -> None:
@@ -20,7 +20,7 @@ def check_least_size(video: Tensor, frames: int, side: int) -> None:
         InputError: names what the backbone takes and what it got.
     """
     # While a model is traced, sizes are not numbers.
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+    if is_tracing():
         return
     if video.shape[2] < frames or min(video.shape[3:]) < side:
         raise InputError(

@@ -85,12 +85,11 @@ class StagedBackbone(nn.Module):
 
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
         """Runs a stage; in training in the fastest order in memory, and checkpointed where that was asked for."""
-        if not (self.training and torch.is_grad_enabled()):
-            return stage(*inputs)
-        inputs = tuple(arrange_for_training(features) for features in inputs)
-        if self.grad_checkpointing:
-            result: T = checkpoint(stage, *inputs, use_reentrant=False)
-            return result
+        if self.training and torch.is_grad_enabled():
+            inputs = tuple(arrange_for_training(features) for features in inputs)
+            if self.grad_checkpointing:
+                result: T = checkpoint(stage, *inputs, use_reentrant=False)
+                return result
         return stage(*inputs)
 
 

@@ -13,6 +13,7 @@ from essmc_core import BACKBONES, Backbone
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.recording import is_tracing
 from essmc_core.weights.lifted import ImageNetwork
 from essmc_video.lift.calibrating import ROUTE, add_calibrations
 from essmc_video.lift.clip_length import ClipLength
@@ -160,8 +161,7 @@ class Lift2D(nn.Module):
         """Returns the number of frames of clips that are fit to take."""
         check_input(video, "NCTHW", self.in_chans)
         check_number_type(video, next(self.parameters()).dtype, "the backbone")
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-        if tracing and self.num_frames is not None:
+        if is_tracing() and self.num_frames is not None:
             return self.num_frames
         # While a model is traced sizes are not numbers; this one becomes part of the trace.
         length = int(video.shape[2])

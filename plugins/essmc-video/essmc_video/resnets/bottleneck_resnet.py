@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
+from essmc_core.recording import is_tracing
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import Base3DStem, DownSampleStem
@@ -105,8 +105,7 @@ class BottleneckResNet3D(StagedBackbone):
     def check(self, video: Tensor) -> None:
         """Refuses what is not a clip of floats, or too short for the temporal pooling."""
         super().check(video)
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-        if self.temporal_pool and not tracing and video.shape[2] < 2:
+        if self.temporal_pool and not is_tracing() and video.shape[2] < 2:
             raise InputError(f"{type(self).__name__} pools pairs of frames and takes clips of at least 2, got 1")
 
     def feature_maps(self, video: Tensor) -> Iterator[Tensor]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import InputError
+from essmc_core.recording import is_tracing
 from essmc_video.conv_chain import triple
 
 
@@ -39,7 +39,7 @@ class WindowPool3d(nn.Module):
             )
         if self.kernel_size is None:
             return features.mean(dim=(2, 3, 4), keepdim=True)
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        tracing = is_tracing()
         sizes = zip(features.shape[2:], self.kernel_size, strict=True)
         if not tracing and any(size < window for size, window in sizes):
             raise InputError(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 
 
@@ -67,8 +68,7 @@ def check_channels(head: nn.Module, features: Tensor, dim: int) -> None:
     Raises:
         InputError: says both widths.
     """
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-    if features.ndim != 5 or (not tracing and features.shape[1] != dim):
+    if features.ndim != 5 or (not is_tracing() and features.shape[1] != dim):
         raise InputError(
             f"{type(head).__name__} takes features of shape (N, {dim}, T, H, W), got {tuple(features.shape)}",
             hint="leave out the neck, since the head pools" if features.ndim != 5 else "set the head's dim",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import start_small
 
@@ -62,7 +63,7 @@ class SlowFastHead(nn.Module):
             pool(path if path.ndim == 5 else path[:, :, None, None, None])
             for pool, path in zip((self.slow_pool, self.fast_pool), paths, strict=True)
         )
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        tracing = is_tracing()
         if not tracing and slow.shape[2:] != fast.shape[2:]:
             raise InputError(
                 f"the slow path has {tuple(slow.shape[2:])} windows and the fast path {tuple(fast.shape[2:])}",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
+from essmc_core.recording import is_tracing
 from essmc_video.conv3d import Conv3d
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.tadaconvnext.drop_rates import linear_rates
@@ -152,7 +153,7 @@ class TAdaFormer(StagedBackbone):
         """
         super().check(video)
         # While a model is traced, sizes are not numbers.
-        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+        if is_tracing():
             return
         if tuple(video.shape[3:]) != (self.input_size, self.input_size):
             raise InputError(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.recording import is_tracing
 
 Axis = Literal["time", "space"]
 
@@ -198,8 +199,7 @@ def check_frames(tokens: Tensor, num_frames: int, class_tokens: int) -> None:
     Raises:
         InputError: names what fits.
     """
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
-    if tokens.ndim == 3 and (tracing or (tokens.shape[1] - class_tokens) % num_frames == 0):
+    if tokens.ndim == 3 and (is_tracing() or (tokens.shape[1] - class_tokens) % num_frames == 0):
         return
     first = f"{class_tokens} + " if class_tokens else ""
     raise InputError(

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from essmc_core.recording import is_tracing
+
 if TYPE_CHECKING:
     from essmc_video.transformers.stems import Grid
 
@@ -37,7 +39,7 @@ def clip_sizes(video: Tensor) -> Grid:
 
     A trace by `torch.jit.trace` is for the size of its example, so that PyTorch's warning about it is no news.
     """
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
+    if is_tracing():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined,unused-ignore]
             return int(video.shape[2]), int(video.shape[3]), int(video.shape[4])
