@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.recording import is_recorded
+from essmc_video.frames import to_clips, to_images
 from essmc_video.memory_layout import is_channels_last
 
 CHANNELS_OF_A_BLOCK = 32
@@ -78,7 +79,7 @@ class Conv3d(nn.Conv3d):
 
     def _over_frames(self, input: Tensor) -> Tensor:
         frames = functional.conv2d(
-            input.transpose(1, 2).flatten(0, 1),
+            to_images(input),
             self.weight.squeeze(2),
             self.bias,
             stride=self.stride[1:],
@@ -86,7 +87,7 @@ class Conv3d(nn.Conv3d):
             dilation=self.dilation[1:],
             groups=self.groups,
         )
-        return frames.unflatten(0, (input.shape[0], input.shape[2])).transpose(1, 2)
+        return to_clips(frames, input.shape[2])
 
     def _gradient_breaks(self, input: Tensor) -> bool:
         wanted = torch.is_grad_enabled() and self.weight.requires_grad

@@ -12,6 +12,7 @@ from torch.nn import functional
 from essmc_core.errors import ConfigError
 from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import Triple
+from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images
 
 
 class TAdaConv2d(nn.Module):
@@ -70,15 +71,13 @@ class TAdaConv2d(nn.Module):
 
         Args:
             x: features (N, C, T, H, W).
-            alpha: calibration (N, C, T, 1, 1), or anything that broadcasts to ``x``.
+            alpha: calibration (N, C, T, 1, 1), or other five dimensions that broadcast to ``x``.
 
         Returns:
             (N, out_channels, T, H', W').
         """
-        batch, _, frames, _, _ = x.shape
-        images = (x * alpha).transpose(1, 2).flatten(0, 1)
         out: Tensor = functional.conv2d(
-            images,
+            to_images(scale_frames(x, alpha)),
             self.weight.flatten(0, 2),  # a view, where the gradient of an index would be a tensor of zeros
             self.bias,
             stride=self.stride[1:],
@@ -86,7 +85,7 @@ class TAdaConv2d(nn.Module):
             dilation=self.dilation[1:],
             groups=self.groups,
         )
-        return out.unflatten(0, (batch, frames)).transpose(1, 2)
+        return to_clips(out, x.shape[2])
 
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""
@@ -146,7 +145,7 @@ class RouteFuncMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to (N, C, T, 1, 1)."""
-        frames = x.mean(dim=(3, 4), keepdim=True)
+        frames = spatial_means(x)
         clip = frames.mean(dim=2, keepdim=True)
         hidden = self.relu(self.bn(self.a(frames + self.g(clip))))
         weights: Tensor = self.b(hidden) + 1

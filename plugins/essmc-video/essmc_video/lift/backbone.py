@@ -15,6 +15,7 @@ from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_core.recording import is_tracing
 from essmc_core.weights.lifted import ImageNetwork
+from essmc_video.frames import to_clips, to_images
 from essmc_video.lift.calibrating import ROUTE, add_calibrations
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.inflating import inflate_convolutions
@@ -123,9 +124,9 @@ class Lift2D(nn.Module):
         """
         length = self._check(video)
         with self._clip.during(length):
-            features: Tensor = self.backbone(_frames(video))
+            features: Tensor = self.backbone(to_images(video))
         return (
-            _clips(features, length) if features.ndim == 4 else torch.unflatten(features, 0, (-1, length)).mean(dim=1)
+            to_clips(features, length) if features.ndim == 4 else torch.unflatten(features, 0, (-1, length)).mean(dim=1)
         )
 
     def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
@@ -140,8 +141,8 @@ class Lift2D(nn.Module):
             # Lets the backbone find its features before clips come by.
             _ = self.feature_info
         with self._clip.during(length):
-            found: Tensor | list[Tensor] = self.backbone.forward_features(_frames(x), out_indices)  # type: ignore[operator]
-        return _clips(found, length) if isinstance(found, Tensor) else [_clips(one, length) for one in found]
+            found: Tensor | list[Tensor] = self.backbone.forward_features(to_images(x), out_indices)  # type: ignore[operator]
+        return to_clips(found, length) if isinstance(found, Tensor) else [to_clips(one, length) for one in found]
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Computes activations of the image backbone again in the backward pass instead of keeping them.
@@ -175,16 +176,6 @@ class Lift2D(nn.Module):
     def extra_repr(self) -> str:
         """Returns the mode."""
         return f"mode={self.mode}, num_frames={self.num_frames}"
-
-
-def _frames(video: Tensor) -> Tensor:
-    """Returns clips (N, C, T, H, W) as frames (N * T, C, H, W)."""
-    return video.transpose(1, 2).flatten(0, 1)
-
-
-def _clips(frames: Tensor, length: int) -> Tensor:
-    """Returns maps (N * T, C, H, W) as (N, C, T, H, W)."""
-    return torch.unflatten(frames, 0, (-1, length)).transpose(1, 2)
 
 
 def _check_backbone(backbone: nn.Module) -> None:

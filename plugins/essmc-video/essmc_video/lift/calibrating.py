@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError
+from essmc_video.frames import to_clips, to_images
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.layers_found import spatial_convolutions
 from essmc_video.tada_conv import RouteFuncMLP
@@ -29,9 +29,8 @@ class CalibrateInput:
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns the convolution's arguments, the first one scaled."""
         frames: Tensor = args[0]
-        clips = torch.unflatten(frames, 0, (-1, self.clip.frames)).transpose(1, 2)
-        scale: Tensor = module.get_submodule(ROUTE)(clips)
-        return (frames * scale.transpose(1, 2).flatten(0, 1), *args[1:])
+        scale: Tensor = module.get_submodule(ROUTE)(to_clips(frames, self.clip.frames))
+        return (frames * to_images(scale), *args[1:])
 
 
 def add_calibrations(backbone: nn.Module, clip: ClipLength, ratio: int, kernels: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
+from essmc_video.frames import to_clips, to_images
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.image_convolutions import kind_of, pad_same, standardised
 from essmc_video.lift.layers_found import spatial_convolutions
@@ -66,7 +67,7 @@ class InflatedConv2d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps frames (N * T, C, H, W) to (N * T, C', H', W')."""
-        clips = torch.unflatten(input, 0, (-1, self.clip.frames)).transpose(1, 2)
+        clips = to_clips(input, self.clip.frames)
         half = self.kernel_size[0] // 2
         before, after = (clips[:, :, end : end + 1].expand(-1, -1, half, -1, -1) for end in (0, clips.shape[2] - 1))
         padded = torch.cat([before, clips, after], dim=2)
@@ -74,7 +75,7 @@ class InflatedConv2d(nn.Conv3d):
             padded = pad_same(padded, self.kernel_size[1:], self.stride[1:], self.dilation[1:])
         weight = self.weight if self.kind.eps is None else self._standardised()
         out = functional.conv3d(padded, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-        return out.transpose(1, 2).flatten(0, 1)
+        return to_images(out)
 
     def _standardised(self) -> Tensor:
         """Returns the weight; its mean is taken from the frames that the 2D weight was put on."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_video.frames import scale_frames, to_clips, to_images
+
 
 class CalibratedDepthwiseConv(nn.Module):
     """Weights of a 2D depthwise convolution of every frame, and the convolution at a given calibration.
@@ -41,11 +43,10 @@ class CalibratedDepthwiseConv(nn.Module):
         Returns:
             (N, C, T, H, W).
         """
-        batch, channels, frames, height, width = x.shape
-        images = x.transpose(1, 2).reshape(batch * frames, channels, height, width)
-        filtered = functional.conv2d(images, self.weight.flatten(0, 2), padding=self.kernel_size // 2, groups=channels)
-        clips = filtered.reshape(batch, frames, channels, height, width).transpose(1, 2)
-        return clips * alpha + beta * self.bias.reshape(1, channels, 1, 1, 1)
+        weight, padding = self.weight.flatten(0, 2), self.kernel_size // 2
+        filtered = functional.conv2d(to_images(x), weight, padding=padding, groups=self.channels)
+        bias = beta * self.bias.reshape(1, self.channels, 1, 1, 1)
+        return scale_frames(to_clips(filtered, x.shape[2]), alpha) + bias
 
     def extra_repr(self) -> str:
         """Returns the arguments."""

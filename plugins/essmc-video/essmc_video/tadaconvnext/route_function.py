@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
+from essmc_video.frames import spatial_means
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
 
 
@@ -96,7 +97,7 @@ class RouteFunction(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (N, C, T, H, W) to the scales of weights and of biases, (N, C, T, 1, 1) each."""
-        hidden = quick_gelu(self.norm(self.a(x.mean(dim=(3, 4))).transpose(1, 2)))
+        hidden = quick_gelu(self.norm(self.a(spatial_means(x).flatten(2)).transpose(1, 2)))
         hidden = hidden + self.attn_out(self._attend(self.qkv_proj(self.norm_transformer(hidden))))
         hidden = hidden.transpose(1, 2)
         offset = 1 if self.zero_init else 0
