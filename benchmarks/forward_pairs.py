@@ -20,10 +20,9 @@ KeyMap = tuple[tuple[str, str], ...]
 
 HOW_TO_INSTALL = {
     "essmc2": "pip install --no-deps essmc2==0.1.4 && pip install addict yapf docstring-parser einops",
-    "pytorchvideo": "pip install --no-deps pytorchvideo==0.1.5 fvcore iopath && pip install portalocker yacs termcolor "
-    "tabulate tqdm parameterized",
+    "pytorchvideo": "pip install pytorchvideo==0.1.5",
 }
-"""Both pin versions or clients that their networks do not need, so their own requirements are left out."""
+"""EssentialMC2 pins old versions, and clients that its networks do not need, so its own requirements are left out."""
 
 
 @dataclass(frozen=True)
