@@ -64,7 +64,16 @@ class ConvChain(nn.Sequential):
         bn_params: Mapping[str, Any],
         relu: bool = True,
     ) -> None:
-        """Appends a "same"-padded convolution without bias as ``name``, then ``name_bn`` and ``name_relu``."""
+        """Appends a "same"-padded convolution without bias as ``name``, then ``name_bn`` and ``name_relu``.
+
+        Raises:
+            ConfigError: it has no channels.
+        """
+        if dim_in < 1 or dim_out < 1:
+            raise ConfigError(
+                f"convolution {name!r} of kernel {kernel_size} would map {dim_in} channels to {dim_out}",
+                hint="widen the network; a factorised convolution needs at least two channels at its end",
+            )
         padding = same_padding(kernel_size)
         conv = Conv3d(dim_in, dim_out, kernel_size, stride, padding, groups=groups, bias=False)
         self.add_module(name, conv)

@@ -29,7 +29,8 @@ class ResidualBranch(ConvChain):
         construct_branch: make the layers now; False leaves that to the subclass.
 
     Raises:
-        ConfigError: the branch has no such style, or ``kernel_size`` has not three numbers.
+        ConfigError: the branch has no such style, ``kernel_size`` has not three odd numbers, or no channel is left
+            inside.
     """
 
     def __init__(
@@ -48,6 +49,11 @@ class ResidualBranch(ConvChain):
         self.dim_in = dim_in
         self.num_filters = num_filters
         self.kernel_size = triple("kernel_size", kernel_size)
+        if any(size % 2 == 0 for size in self.kernel_size):
+            raise ConfigError(
+                f"kernels of residual branches are odd, got kernel_size={self.kernel_size}",
+                hint="an even one changes the size of the map, which then does not fit the shortcut",
+            )
         self.stride = strides(downsampling, downsampling_temporal)
         self.expansion_ratio = expansion_ratio
         self.bn_params = dict(bn_params or {})
@@ -57,8 +63,18 @@ class ResidualBranch(ConvChain):
 
     @property
     def dim_inner(self) -> int:
-        """Channels inside a bottleneck."""
-        return self.num_filters // self.expansion_ratio
+        """Channels inside a bottleneck.
+
+        Raises:
+            ConfigError: none is left.
+        """
+        inner = self.num_filters // self.expansion_ratio if self.expansion_ratio > 0 else 0
+        if inner < 1:
+            raise ConfigError(
+                f"a bottleneck of {self.num_filters} filters has no channels, expansion_ratio={self.expansion_ratio}",
+                hint="the ratio is at least 1 and at most the number of filters",
+            )
+        return inner
 
     def construct(self) -> None:
         """Makes the layers of the chosen style."""
