@@ -43,6 +43,24 @@ def test_outputs_and_gradients_are_those_of_torch(
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.parametrize("stride", [(1, 2, 2), (2, 1, 1), (2, 2, 2)])
+@pytest.mark.parametrize("channels", [2, 4, 7])
+def test_strided_pointwise_convolutions_of_few_channels_never_reach_the_broken_kernel(channels, stride):
+    """On CPUs with AVX2 and no more, oneDNN's gradient of their weights is wrong, hangs or crashes, channels last."""
+    x = torch.randn(2, channels, 8, 8, 8).contiguous(memory_format=torch.channels_last_3d).requires_grad_()
+    conv = Conv3d(channels, 8, 1, stride, bias=False)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profiled:
+        conv(x)
+    sizes = [event.input_shapes[0] for event in profiled.events() if event.name == "aten::conv2d"]
+    picked = [size // step for size, step in zip((8, 8, 8), stride, strict=True)]
+    assert sizes == [[2, channels, picked[0], picked[1] * picked[2]]]
+    conv(x).square().sum().backward()
+    exact = _plain(conv).double()
+    exact.zero_grad()
+    exact(x.detach().double()).square().sum().backward()
+    torch.testing.assert_close(conv.weight.grad.double(), exact.weight.grad, rtol=1e-4, atol=1e-4)
+
+
 def _plain(conv: Conv3d) -> nn.Conv3d:
     plain = copy.deepcopy(conv)
     plain.__class__ = nn.Conv3d  # type: ignore[assignment]

@@ -12,6 +12,8 @@ from essmc_video.memory_layout import is_channels_last
 
 CHANNELS_OF_A_BLOCK = 32
 """oneDNN convolves channels in blocks of this many; other widths leave the last one partly empty."""
+CHANNELS_OF_A_REGISTER = 8
+"""Numbers that processors with AVX2 compute with at once."""
 
 
 class Conv3d(nn.Conv3d):
@@ -25,6 +27,10 @@ class Conv3d(nn.Conv3d):
 
     On CPUs in bfloat16, with padding in time and fewer frames than the kernel is long, oneDNN returns gradients of any
     size up to infinity (seen in torch 2.14). Late stages get there on short clips. Those convolutions run in float32.
+
+    On CPUs with AVX2 and no more, the gradient of strided pointwise weights of two to seven input channels is wrong,
+    never comes, or ends the process, where inputs are channels last (likewise). There, and wherever a pointwise
+    convolution is strided in time, positions are picked out first, so that no such convolution is left.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -49,7 +55,8 @@ class Conv3d(nn.Conv3d):
             return False
         if over_time_only:
             # Channels last, frames are pictures as they lie, and positions need not be picked out first.
-            return self.stride[1:] != (1, 1) and is_channels_last(input)
+            wide = self.in_channels // self.groups >= CHANNELS_OF_A_REGISTER
+            return wide and self.stride[1:] != (1, 1) and is_channels_last(input)
         return input.shape[0] == 1 and input.device.type == "cpu"
 
     def _is_faster_as_product(self, input: Tensor) -> bool:
@@ -64,13 +71,15 @@ class Conv3d(nn.Conv3d):
         return torch.bmm(weights, input.flatten(2)).unflatten(2, input.shape[2:])
 
     def _over_time(self, input: Tensor) -> Tensor:
-        if self.stride[1:] != (1, 1):
-            input = input[:, :, :, :: self.stride[1], :: self.stride[2]]
+        over_one_position = self.kernel_size[0] == 1 and self.padding[0] == 0
+        step = self.stride[0] if over_one_position else 1
+        if (step, *self.stride[1:]) != (1, 1, 1):
+            input = input[:, :, ::step, :: self.stride[1], :: self.stride[2]]
         picture = functional.conv2d(
             input.flatten(3),
             self.weight.squeeze(4),
             self.bias,
-            stride=(self.stride[0], 1),
+            stride=(self.stride[0] // step, 1),
             padding=(self.padding[0], 0),
             dilation=(self.dilation[0], 1),
             groups=self.groups,
