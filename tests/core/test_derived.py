@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import essmc_core
-from essmc_core.errors import SchemaError
+from essmc_core.errors import ConfigError, SchemaError
 from essmc_core.factory import resolved_parts
 from essmc_core.recipe import read_recipe
 
@@ -50,6 +50,27 @@ def test_a_disagreement_names_both_lines(tmp_path, old, new, message):
     with pytest.raises(SchemaError, match=message) as caught:
         essmc_core.build_model(path)
     assert "model.yaml:3:13 has" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head", "width"),
+    [
+        ("{type: SlowFast, stem_width: 8, stage_widths: [32, 32, 64, 64]}", "SlowFastHead", 72),
+        ("{type: X3D, width_factor: 1.0, depth_factor: 1.0}", "X3DHead", 96),
+        ("{type: SlowOnly, stem_width: 8, stage_widths: [16, 16, 32, 48]}", "WindowPoolHead", 48),
+    ],
+)
+def test_heads_that_pool_are_filled_and_held_to_it_too(tmp_path, backbone, head, width):
+    path = tmp_path / "model.yaml"
+    text = f"model:\n  type: VideoClassifier\n  backbone: {backbone}\n  head: {{type: {head}, num_classes: 4}}\n"
+    path.write_text(text)
+    model = essmc_core.build_model(path).eval()
+    assert model.head.dim == width
+    assert model(torch.zeros(1, 3, 8, 32, 32)).shape == (1, 4)
+    with pytest.raises(SchemaError, match=rf"override 'model\.head\.dim=7'.*{head} has dim=7.*{path.name}:3:13"):
+        essmc_core.build_model(path, overrides=["model.head.dim=7"])
+    with pytest.raises(ConfigError, match="at least 1 class"):
+        essmc_core.build_model(path, overrides=["model.head.num_classes=0"])
 
 
 def test_a_head_on_its_own_still_needs_its_dim():

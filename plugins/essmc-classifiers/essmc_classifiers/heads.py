@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.heads import check_head_arguments
 from essmc_core.recording import is_tracing
 
 
@@ -26,7 +27,7 @@ class ClassifierHead(nn.Module):
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
-        check_arguments(self, (num_classes,), dropout_rate)
+        check_head_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -53,7 +54,7 @@ class VideoClassifierHead(nn.Module):
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5) -> None:
         super().__init__()
-        check_arguments(self, (num_classes,), dropout_rate)
+        check_head_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -81,7 +82,7 @@ class TransformerHead(nn.Module):
 
     def __init__(self, dim: FeatureDim, num_classes: int, dropout_rate: float = 0.5, pre_logits: bool = False) -> None:
         super().__init__()
-        check_arguments(self, (num_classes,), dropout_rate)
+        check_head_arguments(self, (num_classes,), dropout_rate)
         self.dim = dim
         self.num_classes = num_classes
         self.dropout = nn.Dropout(dropout_rate)
@@ -111,7 +112,7 @@ class VideoClassifierHeadx2(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_classes = _two(self, num_classes)
-        check_arguments(self, self.num_classes, dropout_rate)
+        check_head_arguments(self, self.num_classes, dropout_rate)
         self.dropout = nn.Dropout(dropout_rate)
         self.linear1 = nn.Linear(dim, self.num_classes[0])
         self.linear2 = nn.Linear(dim, self.num_classes[1])
@@ -142,7 +143,7 @@ class TransformerHeadx2(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_classes = _two(self, num_classes)
-        check_arguments(self, self.num_classes, dropout_rate)
+        check_head_arguments(self, self.num_classes, dropout_rate)
         self.dropout = nn.Dropout(dropout_rate)
         self.pre_logits1 = _pre_logits(dim, pre_logits)
         self.pre_logits2 = _pre_logits(dim, pre_logits)
@@ -154,24 +155,6 @@ class TransformerHeadx2(nn.Module):
         _check_pooled(self, features, self.dim)
         features = self.dropout(features)
         return self.linear1(self.pre_logits1(features)), self.linear2(self.pre_logits2(features))
-
-
-def check_arguments(head: nn.Module, counts: Sequence[int], dropout_rate: float) -> None:
-    """Checks what a head is built with.
-
-    Args:
-        head: for the message.
-        counts: classes of each output.
-        dropout_rate: chance of dropping a feature.
-
-    Raises:
-        ConfigError: a number of classes below 1, or a chance outside [0, 1].
-    """
-    name = type(head).__name__
-    if min(counts) < 1:
-        raise ConfigError(f"{name} needs at least 1 class, got num_classes={counts[0] if len(counts) == 1 else counts}")
-    if not 0 <= dropout_rate <= 1:
-        raise ConfigError(f"{name} drops features with a chance in [0, 1], got dropout_rate={dropout_rate}")
 
 
 def _pre_logits(dim: FeatureDim, wanted: bool) -> nn.Module:

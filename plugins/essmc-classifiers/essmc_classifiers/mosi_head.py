@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from essmc_classifiers.heads import check_arguments
 from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.heads import check_head_arguments
 from essmc_core.recording import is_tracing
 
 
@@ -31,7 +31,9 @@ class MoSIHead(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_classes = num_classes if isinstance(num_classes, int) else tuple(num_classes)
-        check_arguments(self, (num_classes,) if isinstance(num_classes, int) else num_classes or (0,), dropout_rate)
+        check_head_arguments(
+            self, (num_classes,) if isinstance(num_classes, int) else num_classes or (0,), dropout_rate
+        )
         self.dropout = nn.Dropout(dropout_rate)
         if isinstance(self.num_classes, int):
             self.out_joint = nn.Linear(dim, self.num_classes)

@@ -8,7 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.heads import check_head_arguments
 from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 
@@ -20,7 +22,7 @@ class WindowPoolHead(nn.Module):
     defines it. Weights start as normal numbers of deviation 0.01, biases as zero.
 
     Args:
-        dim: channels of the features.
+        dim: channels of the features; those of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
         pool_kernel_size: (time, height, width) of the window; None for one window as large as the features.
@@ -28,18 +30,20 @@ class WindowPoolHead(nn.Module):
             latter the head returns the logarithm of their sum, whose softmax is the mean probability.
 
     Raises:
-        ConfigError: unknown ``average``, or ``pool_kernel_size`` has not three numbers.
+        ConfigError: unknown ``average``, ``pool_kernel_size`` has not three numbers, a number of classes below 1, or a
+            chance outside [0, 1].
     """
 
     def __init__(
         self,
-        dim: int,
+        dim: FeatureDim,
         num_classes: int,
         dropout_rate: float = 0.5,
         pool_kernel_size: Sequence[int] | None = None,
         average: Literal["scores", "probabilities"] = "scores",
     ) -> None:
         super().__init__()
+        check_head_arguments(self, (num_classes,), dropout_rate)
         if average not in ("scores", "probabilities"):
             raise ConfigError(f"average is 'scores' or 'probabilities', got {average!r}")
         self.dim = dim

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
+from essmc_video.clip_sizes import clip_sizes
 from essmc_video.memory_layout import arrange_like
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
 from essmc_video.slowfast.frame_index import slow_frames, take_frames
@@ -135,7 +136,7 @@ class SlowFast(StagedBackbone):
 
     def path_maps(self, video: Tensor) -> Iterator[Paths]:
         """Yields (slow, fast) behind the stem and each stage, before their fusion."""
-        indices = slow_frames(int(video.shape[2]), self.alpha, self.slow_index)
+        indices = slow_frames(clip_sizes(video)[0], self.alpha, self.slow_index)
         slow: Tensor = self.run(self.slow_conv1, take_frames(video, indices))
         fast: Tensor = self.run(self.fast_conv1, video)
         yield slow, fast

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from essmc_core import FeatureDim
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.heads import check_head_arguments
 from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import start_small
@@ -21,23 +23,24 @@ class SlowFastHead(nn.Module):
     Weights start as normal numbers of deviation 0.01, biases as zero.
 
     Args:
-        dim: channels of both paths together.
+        dim: channels of both paths together; those of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a feature, in [0, 1].
         pool_kernel_sizes: (time, height, width) of the window on the slow path, and on the fast path.
 
     Raises:
-        ConfigError: ``pool_kernel_sizes`` is not two triples.
+        ConfigError: ``pool_kernel_sizes`` is not two triples, a number of classes below 1, or a chance outside [0, 1].
     """
 
     def __init__(
         self,
-        dim: int,
+        dim: FeatureDim,
         num_classes: int,
         dropout_rate: float = 0.5,
         pool_kernel_sizes: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
+        check_head_arguments(self, (num_classes,), dropout_rate)
         sizes = (None, None) if pool_kernel_sizes is None else tuple(pool_kernel_sizes)
         if len(sizes) != 2:
             raise ConfigError(f"pool_kernel_sizes has {len(sizes)} entries", hint="give one for each of the two paths")

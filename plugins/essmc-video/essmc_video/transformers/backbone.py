@@ -14,8 +14,9 @@ from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
+from essmc_video.clip_sizes import clip_sizes
 from essmc_video.transformers.layers import EPS
-from essmc_video.transformers.positions import clip_sizes, resize_positions
+from essmc_video.transformers.positions import resize_positions
 from essmc_video.transformers.stems import Grid
 
 

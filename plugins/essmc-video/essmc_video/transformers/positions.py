@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from essmc_core.recording import is_tracing
 
 if TYPE_CHECKING:
     from essmc_video.transformers.stems import Grid
@@ -32,15 +29,3 @@ def resize_positions(positions: Tensor, learned: Grid, wanted: Grid, prefix: int
     table = torch.unflatten(positions[:, prefix:], 1, learned).permute(0, 4, 1, 2, 3)
     resized = functional.interpolate(table, size=wanted, mode="trilinear", align_corners=False)
     return torch.cat([positions[:, :prefix], resized.flatten(2).transpose(1, 2)], dim=1)
-
-
-def clip_sizes(video: Tensor) -> Grid:
-    """Returns frames, height and width of clips (N, C, T, H, W) as numbers.
-
-    A trace by `torch.jit.trace` is for the size of its example, so that PyTorch's warning about it is no news.
-    """
-    if is_tracing():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined,unused-ignore]
-            return int(video.shape[2]), int(video.shape[3]), int(video.shape[4])
-    return video.shape[2], video.shape[3], video.shape[4]

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, InputError
+from essmc_video.clip_sizes import clip_sizes
 from essmc_video.conv3d import Conv3d
-from essmc_video.transformers.positions import clip_sizes
 
 Grid: TypeAlias = tuple[int, int, int]
 """Tokens along time, height and width."""

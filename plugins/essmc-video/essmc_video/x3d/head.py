@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_core import FeatureDim
+from essmc_core.heads import check_head_arguments
 from essmc_video.conv3d import Conv3d
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import check_channels, start_small
@@ -21,10 +23,10 @@ class X3DHead(nn.Module):
     Feichtenhofer, "X3D: Expanding Architectures for Efficient Video Recognition", CVPR 2020, table 1.
 
     Args:
-        dim: channels of the features.
+        dim: channels of the features; those of the backbone, if not given.
         num_classes: number of classes.
         dropout_rate: chance of dropping a hidden value, in [0, 1].
-        dim_inner: channels that are pooled; the backbone's ``dim_inner``.
+        dim_inner: channels that are pooled; the backbone's ``dim_inner``, which by default is 2.25 times its width.
         dim_hidden: width of the hidden layer.
         pool_kernel_size: (time, height, width) of the window: the frames of the clips and a 32nd of their height and
             width, rounded up; None for one window as large as the features.
@@ -32,21 +34,24 @@ class X3DHead(nn.Module):
         bn_params: arguments of every batch norm; without, eps is 1e-5 and momentum 0.1.
 
     Raises:
-        ConfigError: ``pool_kernel_size`` has not three numbers.
+        ConfigError: ``pool_kernel_size`` has not three numbers, a number of classes below 1, or a chance
+            outside [0, 1].
     """
 
     def __init__(
         self,
-        dim: int,
+        dim: FeatureDim,
         num_classes: int,
         dropout_rate: float = 0.5,
-        dim_inner: int = 432,
+        dim_inner: int | None = None,
         dim_hidden: int = 2048,
         pool_kernel_size: Sequence[int] | None = None,
         hidden_batch_norm: bool = False,
         bn_params: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        check_head_arguments(self, (num_classes,), dropout_rate)
+        dim_inner = int(2.25 * dim) if dim_inner is None else dim_inner
         self.dim = dim
         self.num_classes = num_classes
         self.widen = Conv3d(dim, dim_inner, 1, bias=False)
