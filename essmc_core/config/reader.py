@@ -25,6 +25,7 @@ from essmc_core.location import Location
 if TYPE_CHECKING:
     import yaml
 
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 _NO_CODE = "Configurations are data: they hold strings, numbers, booleans, nulls, lists and mappings, and run no code."
 
 
@@ -122,7 +123,7 @@ class _Composer:
         if self.nodes > MAX_NODES:
             self.fail(f"more than {MAX_NODES} values once its aliases are expanded", event.start_mark)
         if depth > MAX_DEPTH:
-            self.fail(f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
+            self.fail(_TOO_DEEP, event.start_mark)
 
     def anchored(self, event: Any, depth: int) -> Node:
         self.anchors[event.anchor] = None
@@ -230,7 +231,10 @@ def _is_merge_key(event: Any) -> bool:
 def _malformed(error: yaml.MarkedYAMLError, composer: _Composer) -> ConfigSyntaxError:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "not YAML"
-    if error.context and error.problem:
+    # Since 6.0.4 PyYAML has a limit of its own, which its look-ahead meets first.
+    if "maximum nesting depth" in problem:
+        problem = _TOO_DEEP
+    elif error.context and error.problem:
         problem = f"{problem} ({error.context})"
     hints = {
         "cannot start any token": "YAML indents with spaces, not tabs; text that starts with @ ` or % needs quotes.",
