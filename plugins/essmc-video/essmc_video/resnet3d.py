@@ -85,6 +85,7 @@ class ResNet3D(StagedBackbone):
             self.bn_params = {"eps": 1e-3, "momentum": 0.1}
         self.in_chans = self.num_input_channels
         self.num_features = self.num_filters[-1]
+        self.trains_channels_last = getattr(BRICKS[self.branch_name], "trains_channels_last", True)
         self.conv1: nn.Module = self._stem()
         self.conv2, self.conv3, self.conv4, self.conv5 = (self._stage(index) for index in range(1, 5))
         self.feature_info = self._feature_info()

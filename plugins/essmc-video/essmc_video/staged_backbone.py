@@ -28,6 +28,7 @@ class StagedBackbone(nn.Module):
         layout: order of the input's dimensions.
         num_frames: None: clips of any length.
         feature_rank: the last feature has three dimensions behind its channels.
+        trains_channels_last: whether training steps on a CPU are arranged channels last.
     """
 
     layout: ClassVar[str] = "NCTHW"
@@ -37,6 +38,7 @@ class StagedBackbone(nn.Module):
     num_features: int
     feature_info: Sequence[FeatureInfo]
     grad_checkpointing: bool = False
+    trains_channels_last: bool = True
 
     @property
     def out_channels(self) -> int:
@@ -86,7 +88,8 @@ class StagedBackbone(nn.Module):
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
         """Runs a stage; in training in the fastest order in memory, and checkpointed where that was asked for."""
         if self.training and torch.is_grad_enabled():
-            inputs = tuple(arrange_for_training(features) for features in inputs)
+            if self.trains_channels_last:
+                inputs = tuple(arrange_for_training(features) for features in inputs)
             if self.grad_checkpointing:
                 result: T = checkpoint(stage, *inputs, use_reentrant=False)
                 return result

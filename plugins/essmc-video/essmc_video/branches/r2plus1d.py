@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from essmc_video.branches.base import ResidualBranch
 from essmc_video.conv_chain import factorised_width
 
@@ -16,6 +18,9 @@ class R2Plus1DBranch(ResidualBranch):
     Args:
         kernel_size: (time, height, width) of the convolution that is split.
     """
+
+    # The odd widths between the halves do not fill the registers that channels last are read into.
+    trains_channels_last: ClassVar[bool] = False
 
     def construct_simple_block(self) -> None:
         """Split convolution twice."""
