@@ -1,4 +1,6 @@
-"""Forward pass and training step of every network that EssentialMC2 or pytorchvideo has too: same weights, same clip.
+"""Forward pass and training step of every network that a peer has too: same weights, same clip.
+
+The peers are EssentialMC2, pytorchvideo and, where the network is our own, torchvision.
 
 ``python benchmarks/forward.py`` runs all networks, ``python benchmarks/forward.py --family TAda --memory`` those with
 TAda in their name, with peak memory. Outputs and gradients are compared in float64, times are of float32.

@@ -11,16 +11,25 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from essmc_core import BACKBONES, HEADS
 from essmc_core.weights.state_dict import map_keys
-from essmc_video.key_maps import pytorchvideo_mvit, pytorchvideo_resnet, pytorchvideo_slowfast, pytorchvideo_x3d
+from essmc_video.frames import to_images
+from essmc_video.key_maps import (
+    pytorchvideo_mvit,
+    pytorchvideo_resnet,
+    pytorchvideo_slowfast,
+    pytorchvideo_x3d,
+    torchvision_s3d,
+)
 
 KeyMap = tuple[tuple[str, str], ...]
 
 HOW_TO_INSTALL = {
     "essmc2": "pip install --no-deps essmc2==0.1.4 && pip install addict yapf docstring-parser einops",
     "pytorchvideo": "pip install pytorchvideo==0.1.5",
+    "torchvision": "pip install torchvision",
 }
 """EssentialMC2 pins old versions, and clients that its networks do not need, so its own requirements are left out."""
 
@@ -70,7 +79,7 @@ class Pair:
 def missing_peer(family: Family) -> str | None:
     """Returns why a family's peer cannot be imported, or None."""
     try:
-        importlib.import_module("pytorchvideo.models") if family.peer == "pytorchvideo" else essmc2_backbones()
+        essmc2_backbones() if family.peer == "essmc2" else importlib.import_module(f"{family.peer}.models")
     except ImportError as error:
         return str(error)
     return None
@@ -92,7 +101,7 @@ def essmc2_backbones() -> Any:
 
 def _settle_statistics(model: nn.Module, clip: Tensor) -> None:
     """Takes the running statistics from one clip, so that activations neither vanish nor explode."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
+    norms = [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d))]
     if not norms:
         return
     kept = [norm.momentum for norm in norms]
@@ -132,8 +141,42 @@ class _TwoPaths(nn.Module):
         return scores
 
 
+class _Frames(nn.Module):
+    """Gives an image network the frames of a clip, enlarged where they are too small for it."""
+
+    def __init__(self, network: nn.Module, least_size: int) -> None:
+        super().__init__()
+        self.network = network
+        self.least_size = least_size
+
+    def forward(self, clip: Tensor) -> Tensor:
+        images = to_images(clip)
+        if images.shape[-1] < self.least_size:
+            images = functional.interpolate(images, size=(self.least_size, self.least_size))
+        features: Tensor = self.network(images)
+        return features
+
+
+class _Trunk(nn.Module):
+    """Leaves out what a torchvision network does with its features."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.features = network.get_submodule("features")
+
+    def forward(self, clip: Tensor) -> Tensor:
+        features: Tensor = self.features(clip)
+        return features
+
+
 def _essmc2(name: str, **cfg: Any) -> Family:
     return Family(name, "essmc2", lambda _, __: BACKBONES.build(cfg), lambda _, __: essmc2_backbones().build(dict(cfg)))
+
+
+def _essmc2_image(name: str, **cfg: Any) -> Family:
+    """Returns a network that sees every frame by itself."""
+    video = _essmc2(name, **cfg)
+    return Family(name, "essmc2", lambda *clip: _Frames(video.ours(*clip)), lambda *clip: _Frames(video.theirs(*clip)))
 
 
 def _essmc2_transformer(name: str, kind: str, **arguments: Any) -> Family:
@@ -204,6 +247,11 @@ def _their_mvit(frames: int, size: int) -> nn.Module:
     return network
 
 
+def _their_s3d() -> nn.Module:
+    network: nn.Module = importlib.import_module("torchvision.models").get_model("s3d")
+    return network
+
+
 def _families() -> Iterator[Family]:
     yield _essmc2("R2D3D-18", type="ResNetR2D3D", depth=18)
     yield _essmc2("R2D3D-50", type="ResNetR2D3D", depth=50)
@@ -217,6 +265,8 @@ def _families() -> Iterator[Family]:
     yield _essmc2_transformer(
         "TimeSformer", "Transformer", stem_name="PatchEmbedStem", tubelet_size=1, branch_name="TimesformerLayer"
     )
+    yield _essmc2_image("ResNet-50", type="ResNet", depth=50)
+    yield _essmc2_image("InceptionResNetV2", least_size=75, type="InceptionResNetV2")
     pooled, plain = pytorchvideo_resnet.POOLED_TO_OURS, pytorchvideo_resnet.TO_OURS
     resnet, flat, long = "resnet:create_resnet", (1, 1, 1), (3, 1, 1)
     c2d = {"stem_conv_kernel_size": (1, 7, 7), "stage1_pool": nn.MaxPool3d, "stage_conv_a_kernel_size": (flat,) * 4}
@@ -244,6 +294,8 @@ def _families() -> Iterator[Family]:
         "X3D-M", "pytorchvideo", lambda _, __: _Scores({"type": "X3D"}, x3d_head), _x3d, pytorchvideo_x3d.TO_OURS
     )
     yield Family("MViT-B", "pytorchvideo", _mvit, _their_mvit, pytorchvideo_mvit.TO_OURS)
+    trunk = (*torchvision_s3d.FROM_TORCHVISION, (r"^backbone\.", ""))
+    yield Family("S3D", "torchvision", lambda _, __: BACKBONES.build("S3D"), lambda _, __: _Trunk(_their_s3d()), trunk)
 
 
 FAMILIES = {f"{family.name} ({family.peer})": family for family in _families()}

@@ -10,7 +10,7 @@ import pytest
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "forward.py"
 SMALL = ("-n", "1", "--threads", "1", "--size", "64", "--train-batch", "1")
-NETWORKS = {"essmc2": 10, "pytorchvideo": 8}
+NETWORKS = {"essmc2": 12, "pytorchvideo": 8, "torchvision": 1}
 
 
 @pytest.mark.parametrize("peer", sorted(NETWORKS))
