@@ -1,31 +1,26 @@
-"""Stochastic depth: residual branches that are left out at random in training."""
+"""Stochastic depth (Huang et al., ECCV 2016): timm's layer, and how its rate grows with depth."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from timm.layers import DropPath
+
+from essmc_core.errors import ConfigError
+
+__all__ = ["DropPath", "linear_rates"]
 
 
-class DropPath(nn.Module):
-    """Sets whole items of a batch to zero in training, and scales the others to keep the mean.
-
-    Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016.
+def linear_rates(maximum: float, depth: int) -> list[float]:
+    """Returns one rate per block, from 0 at the first to ``maximum`` at the last.
 
     Args:
-        drop_prob: chance of dropping an item, in [0, 1]; None never does.
+        maximum: chance of dropping a residual branch, in [0, 1].
+        depth: number of blocks.
+
+    Raises:
+        ConfigError: the chance is outside [0, 1], or there is no block.
     """
-
-    def __init__(self, drop_prob: float | None = None) -> None:
-        super().__init__()
-        self.drop_prob = float(drop_prob or 0.0)
-
-    def forward(self, branch: Tensor) -> Tensor:
-        """Returns a tensor (N, ...) of the same shape."""
-        if self.drop_prob == 0.0 or not self.training:
-            return branch
-        keep_prob = 1.0 - self.drop_prob
-        kept = branch.new_empty((branch.shape[0],) + (1,) * (branch.ndim - 1)).bernoulli_(keep_prob)
-        return branch * (kept / keep_prob if keep_prob > 0.0 else kept)
-
-    def extra_repr(self) -> str:
-        """Returns what ``print`` shows of it."""
-        return f"drop_prob={self.drop_prob}"
+    if not 0 <= maximum <= 1:
+        raise ConfigError(f"residual branches are dropped with a chance in [0, 1], got {maximum}")
+    if depth < 1:
+        raise ConfigError(f"a network of depth {depth} has no layer", hint="give a depth of at least 1")
+    return [maximum * index / max(depth - 1, 1) for index in range(depth)]

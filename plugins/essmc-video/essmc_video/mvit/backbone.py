@@ -16,12 +16,12 @@ from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.conv_chain import Triple
+from essmc_video.drop_path import linear_rates
 from essmc_video.mvit.block import MultiscaleBlock
 from essmc_video.mvit.patch_embed import PatchEmbed
 from essmc_video.mvit.positions import ClassAndPositions
 from essmc_video.mvit.schedule import BlockPlan, plan_blocks
 from essmc_video.mvit.token_pool import EPS, PoolingMode
-from essmc_video.tadaconvnext.drop_rates import linear_rates
 from essmc_video.transformers.weight_init import initialize
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
+from essmc_video.drop_path import linear_rates
 from essmc_video.minimum_clip import check_least_size
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.tadaconvnext.block import TAdaConvNeXtV2Block
 from essmc_video.tadaconvnext.channel_norm import ChannelNorm
 from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
-from essmc_video.tadaconvnext.drop_rates import linear_rates
 from essmc_video.tadaconvnext.route_function import RouteFunction
 
 

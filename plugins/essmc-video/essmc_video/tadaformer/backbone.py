@@ -14,8 +14,8 @@ from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.recording import is_tracing
 from essmc_video.conv3d import Conv3d
+from essmc_video.drop_path import linear_rates
 from essmc_video.staged_backbone import StagedBackbone
-from essmc_video.tadaconvnext.drop_rates import linear_rates
 from essmc_video.tadaformer.layer import TAdaFormerLayer
 from essmc_video.tadaformer.tada_block import TAdaBlock
 

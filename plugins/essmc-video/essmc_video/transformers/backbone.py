@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core import BRICKS
-from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
@@ -161,14 +160,3 @@ class VideoTransformer(nn.Module):
         kept[self.depth - 1] = tokens
         maps = [self.to_map(kept[index], grid) for index in wanted]
         return maps[0] if out_indices is None else maps
-
-
-def linear_rates(drop_path: float, depth: int) -> list[float]:
-    """Returns drop-path rates that rise linearly from 0 to ``drop_path``.
-
-    Raises:
-        ConfigError: there is no layer.
-    """
-    if depth < 1:
-        raise ConfigError(f"a video transformer of depth {depth} has no layer", hint="give a depth of at least 1")
-    return [drop_path * index / max(depth - 1, 1) for index in range(depth)]

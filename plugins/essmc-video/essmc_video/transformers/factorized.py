@@ -9,7 +9,8 @@ from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
-from essmc_video.transformers.backbone import VideoTransformer, linear_rates
+from essmc_video.drop_path import linear_rates
+from essmc_video.transformers.backbone import VideoTransformer
 from essmc_video.transformers.stems import Grid
 from essmc_video.transformers.weight_init import initialize
 
