@@ -7,6 +7,8 @@ import copy
 import pytest
 import torch
 import torchvision
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES
@@ -15,6 +17,7 @@ from essmc_core.features import BackboneInterface
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import torchvision_s3d
 from essmc_video.s3d.backbone import S3D, S3DG
+from essmc_video.s3d.max_pool import SeparableMaxPool3d
 from essmc_video.s3d.mixed import FeatureGate
 
 
@@ -45,6 +48,23 @@ def test_s3d_gives_torchvisions_features() -> None:
 
 def _norms(model: nn.Module) -> list[nn.BatchNorm3d]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
+
+
+@given(
+    kernel=st.integers(1, 3), stride=st.integers(1, 3), padded=st.booleans(),
+    sizes=st.tuples(*[st.integers(3, 7)] * 3), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_pooling_over_space_and_then_time_is_pooling_over_both(kernel, stride, padded, sizes, seed) -> None:
+    padding = kernel // 2 if padded else 0
+    # Of few numbers, so that many maxima are equal.
+    values = torch.randint(3, (2, 3, *sizes), generator=torch.Generator().manual_seed(seed)).float()
+    results = []
+    for pool in (nn.MaxPool3d(kernel, stride, padding), SeparableMaxPool3d(kernel, stride, padding)):
+        x = values.clone().requires_grad_()
+        pooled = pool(x)
+        (pooled * torch.arange(pooled.numel()).view_as(pooled)).sum().backward()
+        results.append((pooled, x.grad))
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
 def test_batch_norm_settings_of_the_two_kinds_of_units() -> None:

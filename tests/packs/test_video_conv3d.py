@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from essmc_video.conv3d import Conv3d
+from essmc_video.tada_conv import TAdaConv2d
 
 small = st.integers(1, 3)
 triples = st.tuples(small, small, small)
@@ -94,6 +95,22 @@ def test_a_convolution_over_time_never_meets_the_slow_3d_kernel(kernel):
     names = {event.key for event in profiled.key_averages()}
     assert "aten::conv2d" in names
     assert "aten::conv3d" not in names and "aten::slow_conv3d_forward" not in names
+
+
+@pytest.mark.parametrize("kind", ["Conv3d", "TAdaConv2d"])
+@pytest.mark.parametrize(("shape", "kernel"), [((1, 32, 8, 96, 8), "aten::conv3d"), ((1, 32, 8, 8, 8), "aten::conv2d")])
+def test_a_spatial_convolution_copies_frames_only_where_pytorch_would_unfold_the_clip(kind, shape, kernel):
+    x = torch.randn(shape)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled, torch.no_grad():
+        if kind == "Conv3d":
+            Conv3d(32, 32, (1, 3, 3), padding=(0, 1, 1))(x)
+        else:
+            TAdaConv2d(32, 32, 3, padding=1)(x, torch.ones(1, 32, 8, 1, 1))
+    names = {event.key for event in profiled.key_averages()}
+    assert {kernel, "aten::mkldnn_convolution"} <= names
+    assert "aten::slow_conv3d_forward" not in names
+    if kind == "Conv3d":  # a calibration's few numbers may be copied
+        assert ("aten::copy_" in names) is (kernel == "aten::conv2d")
 
 
 @pytest.mark.parametrize(("widths", "product"), [((24, 54), True), ((32, 64), False)])

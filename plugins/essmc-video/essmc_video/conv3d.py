@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,14 +16,16 @@ CHANNELS_OF_A_BLOCK = 32
 """oneDNN convolves channels in blocks of this many; other widths leave the last one partly empty."""
 CHANNELS_OF_A_REGISTER = 8
 """Numbers that processors with AVX2 compute with at once."""
+ENTRIES_OF_A_SMALL_CLIP = 20480
+"""Up to so many entries of batch, channels, time and height PyTorch unfolds a clip that is alone."""
 
 
 class Conv3d(nn.Conv3d):
     """`torch.nn.Conv3d` with the same parameters and numbers, except where those would be slow or wrong.
 
     A kernel that reaches over one position of space (pointwise and temporal convolutions) slides over a picture of time
-    by space, (N, C, T, H * W), which takes no copy. Where a clip comes alone to a CPU, a kernel that reaches over one
-    frame sees each frame as a picture. For both, PyTorch has faster kernels: its 3D ones unfold a clip that is alone.
+    by space, (N, C, T, H * W), which takes no copy. Where a small clip comes alone to a CPU, a kernel that reaches over
+    one frame sees each frame as a picture. For both, PyTorch has faster kernels: its 3D ones would unfold the clip.
     On CPUs a pointwise convolution of odd widths, such as X3D's, is a plain matrix product, which takes half the time.
     The order in memory, torch's own or channels last, stays that of the input.
 
@@ -57,7 +61,7 @@ class Conv3d(nn.Conv3d):
             # Channels last, frames are pictures as they lie, and positions need not be picked out first.
             wide = self.in_channels // self.groups >= CHANNELS_OF_A_REGISTER
             return wide and self.stride[1:] != (1, 1) and is_channels_last(input)
-        return input.shape[0] == 1 and input.device.type == "cpu"
+        return input.device.type == "cpu" and not is_fast_as_clip(input, self.kernel_size, self.groups)
 
     def _is_faster_as_product(self, input: Tensor) -> bool:
         pointwise = self.kernel_size == self.stride == (1, 1, 1) and self.padding == (0, 0, 0)
@@ -101,6 +105,19 @@ class Conv3d(nn.Conv3d):
     def _gradient_breaks(self, input: Tensor) -> bool:
         wanted = torch.is_grad_enabled() and self.weight.requires_grad
         return wanted and self.padding[0] != 0 and input.shape[2] < self.kernel_size[0]
+
+
+def is_fast_as_clip(clip: Tensor, kernel_size: Sequence[int], groups: int) -> bool:
+    """Tells whether PyTorch leaves a 3D convolution on a CPU to oneDNN, which needs no copies.
+
+    Args:
+        clip: the input (N, C, T, H, W).
+        kernel_size: (time, height, width).
+        groups: groups of channels.
+    """
+    if clip.shape[0] > 1 or groups > 1 or min(kernel_size[1:]) > 3:
+        return True
+    return clip.shape[:4].numel() > ENTRIES_OF_A_SMALL_CLIP
 
 
 def _in_bfloat16_on_cpu(input: Tensor) -> bool:

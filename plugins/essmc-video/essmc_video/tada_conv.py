@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
-from essmc_video.conv3d import Conv3d
+from essmc_core.recording import is_recorded
+from essmc_video.conv3d import Conv3d, is_fast_as_clip
 from essmc_video.conv_chain import Triple
 from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images
+from essmc_video.memory_layout import is_channels_last
 
 
 class TAdaConv2d(nn.Module):
@@ -76,16 +78,29 @@ class TAdaConv2d(nn.Module):
         Returns:
             (N, out_channels, T, H', W').
         """
-        out: Tensor = functional.conv2d(
-            to_images(scale_frames(x, alpha)),
-            self.weight.flatten(0, 2),  # a view, where the gradient of an index would be a tensor of zeros
+        scaled = scale_frames(x, alpha)
+        weight = self.weight.flatten(0, 2)  # a view, where the gradient of an index would be a tensor of zeros
+        if self._is_faster_as_clip(x):
+            clips: Tensor = functional.conv3d(
+                scaled, weight.unsqueeze(2), self.bias, self.stride, self.padding, self.dilation, self.groups
+            )
+            return clips
+        images = functional.conv2d(
+            to_images(scaled),
+            weight,
             self.bias,
             stride=self.stride[1:],
             padding=self.padding[1:],
             dilation=self.dilation[1:],
             groups=self.groups,
         )
-        return to_clips(out, x.shape[2])
+        return to_clips(images, x.shape[2])
+
+    def _is_faster_as_clip(self, x: Tensor) -> bool:
+        # Channels last, frames are images as they lie; in torch's own order they have to be copied.
+        if is_recorded() or x.device.type != "cpu" or is_channels_last(x):
+            return False
+        return is_fast_as_clip(x, self.kernel_size, self.groups)
 
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""

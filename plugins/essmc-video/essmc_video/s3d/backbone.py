@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
+from essmc_video.s3d.max_pool import SeparableMaxPool3d
 from essmc_video.s3d.mixed import Mixed
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
 from essmc_video.staged_backbone import StagedBackbone
@@ -75,8 +76,8 @@ class S3D(StagedBackbone):
             spatial_pool(), PointwiseUnit(64, 64, pointwise), SeparableUnit(64, 192, 3, bn_params=separable)
         )
         self.block3 = nn.Sequential(spatial_pool(), *mixed(MIXED_3))
-        self.block4 = nn.Sequential(nn.MaxPool3d(3, stride=2, padding=1), *mixed(MIXED_4))
-        self.block5 = nn.Sequential(nn.MaxPool3d(2, stride=2), *mixed(MIXED_5))
+        self.block4 = nn.Sequential(SeparableMaxPool3d(3, stride=2, padding=1), *mixed(MIXED_4))
+        self.block5 = nn.Sequential(SeparableMaxPool3d(2, stride=2), *mixed(MIXED_5))
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.normal_(module.weight, std=0.01)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_video.s3d.max_pool import SeparableMaxPool3d
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
 
 
@@ -60,7 +61,9 @@ class Mixed(nn.Module):
         self.branch2 = nn.Sequential(
             PointwiseUnit(channels_in, third_middle, norm), SeparableUnit(third_middle, third, 3, bn_params=bn_params)
         )
-        self.branch3 = nn.Sequential(nn.MaxPool3d(3, stride=1, padding=1), PointwiseUnit(channels_in, fourth, norm))
+        self.branch3 = nn.Sequential(
+            SeparableMaxPool3d(3, stride=1, padding=1), PointwiseUnit(channels_in, fourth, norm)
+        )
         self.gating_b0, self.gating_b1, self.gating_b2, self.gating_b3 = (
             FeatureGate(width) if gating else nn.Identity() for width in (first, second, third, fourth)
         )

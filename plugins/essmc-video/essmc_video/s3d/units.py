@@ -27,7 +27,7 @@ class PointwiseUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, channels_in, T, H, W) to (N, channels_out, T, H, W)."""
-        return functional.relu(self.bn(self.conv(x)))
+        return functional.relu(self.bn(self.conv(x)), inplace=True)
 
 
 class SeparableUnit(nn.Module):
@@ -63,5 +63,5 @@ class SeparableUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, channels_in, T, H, W) to (N, channels_out, T', H', W')."""
-        spatial = functional.relu(self.bn1(self.conv1(x)))
-        return functional.relu(self.bn2(self.conv2(spatial)))
+        spatial = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        return functional.relu(self.bn2(self.conv2(spatial)), inplace=True)
