@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 
 class SeparableMaxPool3d(nn.Sequential):
@@ -20,8 +20,3 @@ class SeparableMaxPool3d(nn.Sequential):
             nn.MaxPool3d((1, kernel_size, kernel_size), (1, stride, stride), (0, padding, padding)),
             nn.MaxPool3d((kernel_size, 1, 1), (stride, 1, 1), (padding, 0, 0)),
         )
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Maps (N, C, T, H, W) to (N, C, T', H', W')."""
-        pooled: Tensor = super().forward(input)
-        return pooled
