@@ -173,10 +173,13 @@ def _essmc2(name: str, **cfg: Any) -> Family:
     return Family(name, "essmc2", lambda _, __: BACKBONES.build(cfg), lambda _, __: essmc2_backbones().build(dict(cfg)))
 
 
-def _essmc2_image(name: str, **cfg: Any) -> Family:
+def _essmc2_image(name: str, least_size: int = 32, **cfg: Any) -> Family:
     """Returns a network that sees every frame by itself."""
-    video = _essmc2(name, **cfg)
-    return Family(name, "essmc2", lambda *clip: _Frames(video.ours(*clip)), lambda *clip: _Frames(video.theirs(*clip)))
+    network = _essmc2(name, **cfg)
+    ours, theirs = network.ours, network.theirs
+    return Family(
+        name, "essmc2", lambda *clip: _Frames(ours(*clip), least_size), lambda *clip: _Frames(theirs(*clip), least_size)
+    )
 
 
 def _essmc2_transformer(name: str, kind: str, **arguments: Any) -> Family:
