@@ -52,8 +52,9 @@ def test_a_training_step_on_a_cpu_convolves_large_maps_channels_last(name: str) 
     assert found[0] == "channels last" and found[-1] == "contiguous", "the last maps are small"
 
 
-def test_a_training_step_leaves_networks_of_odd_widths_in_their_order() -> None:
-    assert set(orders(BACKBONES.build(SMALL["ResNet2Plus1d"]).train(), clip())) == {"contiguous"}
+@pytest.mark.parametrize("config", [SMALL["ResNet2Plus1d"], {"type": "S3D"}], ids=["ResNet2Plus1d", "S3D"])
+def test_a_training_step_leaves_networks_that_gain_nothing_in_their_order(config: dict[str, object]) -> None:
+    assert set(orders(BACKBONES.build(config).train(), clip())) == {"contiguous"}
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

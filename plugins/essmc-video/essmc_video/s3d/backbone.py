@@ -45,6 +45,8 @@ class S3D(StagedBackbone):
     """
 
     num_features = 1024
+    # Its many pools and narrow branches take a tenth longer channels last.
+    trains_channels_last = False
 
     def __init__(
         self,
