@@ -157,18 +157,6 @@ class _Frames(nn.Module):
         return features
 
 
-class _Trunk(nn.Module):
-    """Leaves out what a torchvision network does with its features."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.features = network.get_submodule("features")
-
-    def forward(self, clip: Tensor) -> Tensor:
-        features: Tensor = self.features(clip)
-        return features
-
-
 def _essmc2(name: str, **cfg: Any) -> Family:
     return Family(name, "essmc2", lambda _, __: BACKBONES.build(cfg), lambda _, __: essmc2_backbones().build(dict(cfg)))
 
@@ -250,9 +238,9 @@ def _their_mvit(frames: int, size: int) -> nn.Module:
     return network
 
 
-def _their_s3d() -> nn.Module:
-    network: nn.Module = importlib.import_module("torchvision.models").get_model("s3d")
-    return network
+def _their_s3d(_frames: int, _size: int) -> nn.Module:
+    trunk: nn.Module = importlib.import_module("torchvision.models").get_model("s3d").features
+    return trunk
 
 
 def _families() -> Iterator[Family]:
@@ -297,8 +285,8 @@ def _families() -> Iterator[Family]:
         "X3D-M", "pytorchvideo", lambda _, __: _Scores({"type": "X3D"}, x3d_head), _x3d, pytorchvideo_x3d.TO_OURS
     )
     yield Family("MViT-B", "pytorchvideo", _mvit, _their_mvit, pytorchvideo_mvit.TO_OURS)
-    trunk = (*torchvision_s3d.FROM_TORCHVISION, (r"^backbone\.", ""))
-    yield Family("S3D", "torchvision", lambda _, __: BACKBONES.build("S3D"), lambda _, __: _Trunk(_their_s3d()), trunk)
+    trunk = ((r"^", "features."), *torchvision_s3d.FROM_TORCHVISION, (r"^backbone\.", ""))
+    yield Family("S3D", "torchvision", lambda _, __: BACKBONES.build("S3D"), _their_s3d, trunk)
 
 
 FAMILIES = {f"{family.name} ({family.peer})": family for family in _families()}
