@@ -24,7 +24,7 @@ def class_counts(model: nn.Module) -> tuple[int, ...]:
     return ()
 
 
-def _learns_gt_label(model: nn.Module) -> bool:
+def learns_gt_label(model: nn.Module) -> bool:
     """Tells whether a model is trained by ``gt_label``, not by a label of another name, as ``mosi_label``."""
     names = list(inspect.signature(getattr(model, "forward_train", model.forward)).parameters)
     return not any(name.endswith("_label") and name != "gt_label" for name in names)
@@ -38,7 +38,7 @@ class LabelCheck:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._counts = class_counts(model) if _learns_gt_label(model) else ()
+        self._counts = class_counts(model) if learns_gt_label(model) else ()
         self._ignored = getattr(getattr(model, "loss", None), "ignore_index", None)
 
     def check_dataset(self, dataset: Any, name: str) -> None:

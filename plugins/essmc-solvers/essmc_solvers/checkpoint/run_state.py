@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from essmc_solvers.checkpoint.contents import load
+from essmc_solvers.checkpoint.description import describe_model
 from essmc_solvers.checkpoint.folder import Position, newest_intact
 from essmc_solvers.checkpoint.randomness import random_state, restore_random_state
 from essmc_solvers.engine import gather_objects
@@ -49,6 +50,7 @@ def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:
         "train_batch_size": solver.loaders["train"].full_batch,
         "card": getattr(solver.module, "card", None),
         "config": solver.config,
+        **describe_model(solver),
         "versions": {name: version(name) for name in ("essmc-core", "essmc-solvers", "torch", "accelerate")},
     }
     if solver.accelerator.scaler is not None:

@@ -1,0 +1,56 @@
+"""What a checkpoint says of its model beside the weights: its input and the names of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from essmc_solvers.labels import class_counts, learns_gt_label
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from essmc_solvers.training import TrainValSolver
+
+
+def describe_model(solver: TrainValSolver) -> dict[str, Any]:
+    """Returns ``input``, a mapping, and ``labels``, class names by index; each is None where it is not known.
+
+    Args:
+        solver: a run that has its data.
+    """
+    config = _configuration(solver)
+    stated = config.get("labels")
+    named = class_names(solver.module, solver.loaders["train"].dataset)
+    return {
+        "input": dict(config["input"]) if isinstance(config.get("input"), Mapping) else None,
+        "labels": named or (list(stated) if _is_names(stated) else None),
+    }
+
+
+def class_names(model: nn.Module, dataset: Any) -> list[str] | None:
+    """Returns the names that a data set has for a model's classes, None where it has none.
+
+    Args:
+        model: with one output, or with several of which one has as many classes. Names are not those of a model that
+            learns other labels than ``gt_label``.
+        dataset: its ``classes`` are names in the order of their numbers; a head may have more classes than that.
+    """
+    classes, counts = getattr(dataset, "classes", None), class_counts(model)
+    if not _is_names(classes) or not learns_gt_label(model):
+        return None
+    fits = len(classes) <= counts[0] if len(counts) == 1 else not counts or len(classes) in counts
+    return [str(name) for name in classes] if fits else None
+
+
+def _configuration(solver: TrainValSolver) -> Mapping[str, Any]:
+    """Returns what the run was configured by, or else what built its model."""
+    if solver.config is not None and "input" in solver.config:
+        return solver.config
+    card = getattr(solver.module, "card", None) or {}
+    built_by: Mapping[str, Any] = card.get("config") or {}
+    return {**built_by, **(solver.config or {})}
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
