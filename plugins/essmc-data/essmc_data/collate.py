@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Item
+from essmc_data.transforms.base import Item, file_of
 
 META = "meta"
 UNREADABLE = "unreadable"
@@ -59,29 +59,55 @@ def _is_count(item: Item) -> bool:
 
 
 def _merge(key: str, values: list[Any], items: Sequence[Item]) -> Any:
-    first = values[0]
     if key == META:
         return values
     if all(value is None for value in values):
         return None
+    first, kind = values[0], _kind(values[0])
+    for value, item in zip(values, items, strict=True):
+        if _kind(value) != kind:
+            found = f"{_described(first)} and {_described(value)}"
+            raise InputError(f"{key!r} is {found} in one batch: {_names(items[0], item)}.", hint=_hint(kind))
     if isinstance(first, Mapping):
         return {inner: _merge(inner, [value[inner] for value in values], items) for inner in first}
     if isinstance(first, (Tensor, np.ndarray)):
-        shapes = [tuple(value.shape) for value in values]
-        odd = next((place for place, shape in enumerate(shapes) if shape != shapes[0]), None)
-        if odd is not None:
-            raise InputError(
-                f"{key!r} has the shapes {shapes[0]} and {shapes[odd]} in one batch: {_names(items[0], items[odd])}.",
-                hint="Crop or resize to one size in the pipeline.",
-            )
-        # torch's own collation writes to shared memory in workers, which saves a copy.
-        return default_collate(values)
+        try:
+            # torch's own collation writes to shared memory in workers, which saves a copy.
+            return default_collate(values)
+        except (TypeError, RuntimeError, ValueError) as error:
+            raise InputError(f"{key!r} cannot be stacked: {error}: {_names(items[0])}.") from error
     if isinstance(first, (bool, int, float)):
-        return torch.tensor(values)
+        try:
+            return torch.tensor(values)
+        except (RuntimeError, OverflowError, ValueError) as error:
+            raise InputError(f"{key!r} has a number beyond all bounds: {_names(*items)}.") from error
     return values
 
 
+def _kind(value: Any) -> tuple[Any, ...]:
+    """Returns what the values of a batch must have in common."""
+    if isinstance(value, Tensor):
+        return "tensor", value.dtype, tuple(value.shape)
+    if isinstance(value, np.ndarray):
+        return "array", value.dtype, value.shape
+    if isinstance(value, Mapping):
+        return "mapping", frozenset(value)
+    if isinstance(value, (bool, int, float)):
+        return ("number",)
+    return ("nothing",) if value is None else ("other",)
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, (Tensor, np.ndarray)):
+        return f"{tuple(value.shape)} of {value.dtype}"
+    if isinstance(value, Mapping):
+        return f"a mapping with {', '.join(map(str, value)) or 'nothing'}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _hint(kind: tuple[Any, ...]) -> str:
+    return "Crop or resize to one size in the pipeline." if len(kind) == 3 and len(kind[2]) > 1 else ""
+
+
 def _names(*items: Item) -> str:
-    metas = [item.get(META) or {} for item in items]
-    found = (str(meta.get("video_path") or meta.get("img_path") or meta.get("index", "?")) for meta in metas)
-    return ", ".join(found)
+    return ", ".join(map(file_of, items))

@@ -11,3 +11,7 @@ class UnreadableInput(InputError):
 
 class DatasetNotFound(ConfigError, FileNotFoundError):
     """A dataset's folder or annotation file does not exist, or holds nothing that fits."""
+
+
+class PipelineMistake(InputError):
+    """Transforms that do not fit together, whatever the file; no dataset's ``on_error`` lets it pass."""

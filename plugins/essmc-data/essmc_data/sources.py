@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 
 from essmc_core.errors import MissingDependency
 from essmc_data.errors import DatasetNotFound, UnreadableInput
+from essmc_data.hidden import is_hidden
 
 _IN_MEMORY_BYTES = 64 << 20
 """Remote files up to this size are kept in memory while they are read; larger ones in a temporary file."""
@@ -109,6 +110,8 @@ def read_annotation(location: str) -> str:
 def list_files(root: str, suffixes: Sequence[str]) -> list[str]:
     """Returns the files below a folder, relative to it, sorted, with ``/`` between the parts.
 
+    Hidden files, and what systems leave behind (see `essmc_data.hidden`), are left out.
+
     Args:
         root: a local folder or a URL.
         suffixes: endings to keep, lower case, with the dot.
@@ -117,18 +120,24 @@ def list_files(root: str, suffixes: Sequence[str]) -> list[str]:
         DatasetNotFound: there is no such folder.
     """
     found = _remote_files(root) if is_url(root) else _local_files(local_path(root))
-    return sorted(name for name in found if name.lower().endswith(tuple(suffixes)))
+    return sorted(name for name in found if name.lower().endswith(tuple(suffixes)) and not is_hidden(name))
 
 
 def _local_files(root: Path) -> list[str]:
     if not root.is_dir():
         raise DatasetNotFound(f"There is no folder {root}.")
-    # Links are followed: datasets are often folders of links.
-    return [
-        (Path(folder) / name).relative_to(root).as_posix()
-        for folder, _, names in os.walk(root, followlinks=True)
-        for name in names
-    ]
+    found = []
+    # Links are followed: datasets are often folders of links. One that leads back above itself ends there.
+    above: dict[str, frozenset[tuple[int, int]]] = {}
+    for folder, folders, names in os.walk(root, followlinks=True):
+        status = os.stat(folder)
+        here, before = (status.st_dev, status.st_ino), above.pop(folder, frozenset())
+        if here in before:
+            folders.clear()
+            continue
+        above.update({os.path.join(folder, name): before | {here} for name in folders})
+        found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
+    return found
 
 
 def _remote_files(root: str) -> list[str]:

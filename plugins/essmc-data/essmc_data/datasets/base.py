@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from torch.utils.data import Dataset as TorchDataset
 
@@ -16,7 +16,7 @@ from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import UnreadableInput
 from essmc_data.randomness import item_randomness
 from essmc_data.transforms.base import Item
-from essmc_data.transforms.compose import as_transform
+from essmc_data.transforms.compose import apply_transform, as_transform
 
 Mode = Literal["train", "eval", "test"]
 OnError = Literal["stop", "skip", "replace"]
@@ -128,7 +128,8 @@ class BaseDataset(MapDataset):
         mode: ``train`` is random; ``eval`` and ``test`` are the same in every epoch, unless a transform that is random
             by nature is in the pipeline.
         pipeline: transforms of every item.
-        on_error: what to do about a file that cannot be read: ``stop`` with its error, ``skip`` it, or ``replace`` it
+        on_error: what to do about a file that cannot be read, or that a transform of the packs cannot take (too small
+            for a crop, no frame in its span): ``stop`` with its error, ``skip`` it, or ``replace`` it
             by the next one that can be read (training only; of ten that follow). All are counted in ``bad_inputs``,
             and under ``unreadable`` in the ``meta`` of what is read in their place.
 
@@ -183,5 +184,4 @@ class BaseDataset(MapDataset):
         item["meta"] = {**item.get("meta", {}), "index": index, "mode": self.mode}
         # Evaluation is the same in every epoch.
         with item_randomness(self.state.seed, self.state.epoch if self.mode == "train" else 0, key):
-            made: Any = self.pipeline(item)
-        return made  # type: ignore[no-any-return]
+            return apply_transform(self.pipeline, item)

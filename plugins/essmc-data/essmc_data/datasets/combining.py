@@ -10,6 +10,7 @@ from typing import Any
 from essmc_core import DATASETS, Dataset
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import MapDataset
+from essmc_data.datasets.class_folders import shortened
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.transforms.base import Item
 
@@ -42,7 +43,13 @@ class ConcatDataset(MapDataset):
         self.datasets = [build_dataset(dataset) for dataset in listed]
         named = {tuple(getattr(dataset, "classes", ())) for dataset in self.datasets} - {()}
         if len(named) > 1:
-            raise ConfigError("The datasets number their classes differently.", hint="Give all of them `classes`.")
+            first, second, *_ = sorted(named, key=len, reverse=True)
+            raise ConfigError(
+                "The datasets number their classes differently: "
+                f"one alone has {shortened(sorted(set(first) - set(second))) or 'none of its own'}, "
+                f"another {shortened(sorted(set(second) - set(first))) or 'none of its own'}.",
+                hint="Give all of them the same `classes`.",
+            )
         self.classes = next(iter(named), ())
         self._ends = list(accumulate(len(dataset) for dataset in self.datasets))
 

@@ -11,7 +11,7 @@ import torch
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.datasets.video_folder import files_by_class
+from essmc_data.datasets.class_folders import files_by_class
 from essmc_data.errors import DatasetNotFound
 from essmc_data.sources import read_annotation
 from essmc_data.transforms.base import Item
@@ -77,6 +77,8 @@ class ImageClassifyJsonDataset(BaseDataset):
 
 class ImageFolder(BaseDataset):
     """Pictures at ``<class>/…/<name>.<suffix>``; classes are numbered in alphabetical order.
+
+    Hidden files, what systems leave behind (``__MACOSX``, ``Thumbs.db``) and folders without a picture are no classes.
 
     Args:
         root_dir: folder or URL.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essmc_core import Transform
-from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.class_folders import files_by_class
 from essmc_data.datasets.video import VIDEO_SUFFIXES, Sample, VideoDataset
-from essmc_data.sources import list_files
 
 
 class VideoFolder(VideoDataset):
     """Videos at ``<class>/…/<name>.<suffix>``; classes are numbered in alphabetical order.
+
+    Hidden files, what systems leave behind (``__MACOSX``, ``Thumbs.db``) and folders without a video are no classes.
 
     Args:
         data_root_dir: folder or URL of one split, e.g. ``kinetics400/train``.
@@ -51,26 +52,3 @@ class VideoFolder(VideoDataset):
         """Returns the videos in the folder."""
         self.classes, labelled = files_by_class(self.data_root_dir, self._suffixes, self._given_classes)
         return [Sample(path, label) for path, label in labelled]
-
-
-def files_by_class(
-    root: str, suffixes: Sequence[str], classes: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """Returns the classes, and (path, label) of the files below folders of their names.
-
-    Args:
-        root: folder or URL.
-        suffixes: of the files' names.
-        classes: names in the order of their numbers; by default the folders' in alphabetical order.
-
-    Raises:
-        DatasetNotFound: there is no such folder.
-        ConfigError: a folder is not among ``classes``.
-    """
-    paths = [path for path in list_files(root, suffixes) if "/" in path]
-    folders = sorted({path.partition("/")[0] for path in paths})
-    names = tuple(folders if classes is None else classes)
-    if unknown := sorted(set(folders) - set(names)):
-        raise ConfigError(f"{root} has folders that are not among the classes: {', '.join(unknown[:5])}.")
-    labels = {name: number for number, name in enumerate(names)}
-    return names, [(path, labels[path.partition("/")[0]]) for path in paths]

@@ -11,9 +11,17 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
+from essmc_data.errors import PipelineMistake
 
 Item = dict[str, Any]
 """``meta`` (dict), ``img`` or ``video``, ``gt_label``, and whatever transforms add."""
+
+
+def file_of(item: Item) -> str:
+    """Returns what messages call an item: its file, or its number in the dataset."""
+    meta = item.get("meta") or {}
+    named = meta.get("video_path") or meta.get("img_path") or meta.get("key")
+    return str(named) if named else f"item {meta.get('index', '?')}"
 
 
 class ItemTransform(ABC):
@@ -31,7 +39,7 @@ class ItemTransform(ABC):
     def __call__(self, item: Item) -> Item:
         """Returns a new item."""
         if self.input_key not in item:
-            raise InputError(
+            raise PipelineMistake(
                 f"{type(self).__name__} reads {self.input_key!r}, and the item has {', '.join(item) or 'nothing'}.",
                 hint="Set input_key, or put a loading transform before it.",
             )

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from essmc_core import TRANSFORMS, Transform
-from essmc_data.transforms.base import Item
+from essmc_core.errors import EssmcError, InputError
+from essmc_data.errors import PipelineMistake, UnreadableInput
+from essmc_data.transforms.base import Item, file_of
 
 
 class Compose:
@@ -22,7 +24,7 @@ class Compose:
     def __call__(self, item: Item) -> Item:
         """Returns a new item."""
         for transform in self.transforms:
-            item = transform(item)
+            item = apply_transform(transform, item)
         return item
 
     def __repr__(self) -> str:
@@ -35,6 +37,36 @@ class Identity:
     def __call__(self, item: Item) -> Item:
         """Returns a new item."""
         return item
+
+
+def apply_transform(transform: Callable[[Item], Item], item: Item) -> Item:
+    """Returns what a transform makes of an item.
+
+    What a transform of a pack cannot take is the item's fault, whichever exception says so. A callable of the user's
+    own raises what it raises: it may be mistaken.
+
+    Raises:
+        UnreadableInput: a transform of a pack cannot take the item; names its file.
+        PipelineMistake: the transforms do not fit together.
+    """
+    try:
+        return transform(item)
+    except (UnreadableInput, PipelineMistake):
+        raise
+    except EssmcError as error:
+        if not isinstance(error, InputError):
+            raise
+        raise UnreadableInput(_about(item, error.message), hint=error.hint) from error
+    except Exception as error:
+        if isinstance(transform, Compose) or not type(transform).__module__.startswith("essmc_"):
+            raise
+        told = f"{type(transform).__name__} cannot take it: {type(error).__name__}: {error}"
+        raise UnreadableInput(_about(item, told)) from error
+
+
+def _about(item: Item, told: str) -> str:
+    file = file_of(item)
+    return told if file in told else f"{file}: {told}"
 
 
 def as_transform(cfg: Any) -> Callable[[Item], Item]:
