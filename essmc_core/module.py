@@ -27,13 +27,22 @@ class TrainModule(nn.Module, ABC):
         * Given the input alone (``video`` of shape (N, C, T, H, W), ``image`` of shape (N, C, H, W)), return
           ``logits``, a tensor of shape (N, num_classes), or a dict of tensors when there are several outputs. This
           call can be traced with `torch.jit.trace` and exported with `torch.export`.
-        * Given ``gt_label`` of shape (N,) as well, return a dict with ``logits`` and any metrics, such as ``acc@1``.
-          Each scalar in it may be printed as the epoch's log line.
+        * Given ``gt_label`` of shape (N,) as well, return a dict with ``logits`` and any metrics, such as ``acc@1``,
+          and ``loss``, if the best epoch or a learning rate is to be chosen by it. Each scalar in it may be printed as
+          the epoch's log line.
 
     Train mode (``model.train()``):
         * Given the ground truth, return a dict with at least ``loss`` (a scalar tensor to differentiate) and
           ``batch_size`` (an int, the weight of this batch in running means). Metrics may ride along.
         * Given the input alone, still run, and return the activated output.
+
+    Parts of a batch, such as accumulated steps and the shares of several processes, are put together to what the whole
+    batch would give. For that the loss and metrics are taken for means over ``batch_size`` items, unless the dict says
+    otherwise, in either mode:
+        * ``normalizers``: what values in the dict were divided by, by key, as scalar tensors or numbers; 0 where no
+          item counts; None for a loss that is a sum. E.g. ``{"loss": weight[gt_label].sum(), "acc@1": counted}``.
+        * ``loss_terms``: where the loss is the sum of several means, each of them by name; their ``normalizers`` go by
+          the same names.
 
     In this contract ``logits`` names the *activated* output (probabilities after a softmax over dim 1, unless the
     model was given another activation): the key and its meaning are those of EssentialMC2.
@@ -41,9 +50,12 @@ class TrainModule(nn.Module, ABC):
     Attributes:
         card: what built this model (configuration, packs and versions, weights), or None. Set by the builder; kept
             by pickling and copying, and no part of the state dict.
+        tells_normalizers: whether a solver wants ``normalizers`` and ``loss_terms``, which a model may leave out
+            otherwise.
     """
 
     card: Mapping[str, object] | None = None
+    tells_normalizers: bool = False
 
     @abstractmethod
     def forward_train(self, *inputs: Any, **named_inputs: Any) -> Any:
@@ -90,6 +102,11 @@ def check_train_output(outputs: object) -> Mapping[str, Any]:
         )
     _check_loss(outputs["loss"])
     _check_batch_size(outputs["batch_size"])
+    for key in ("normalizers", "loss_terms"):
+        if not isinstance(outputs.get(key, {}), Mapping):
+            raise ContractError(f"{key!r} is {_describe(outputs[key])}, not a dict by name.", hint=_CONTRACT)
+    for name, term in outputs.get("loss_terms", {}).items():
+        _check_loss(term, name)
     return outputs
 
 
@@ -113,9 +130,9 @@ def check_gradient(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return outputs
 
 
-def _check_loss(loss: object) -> None:
+def _check_loss(loss: object, name: str = "loss") -> None:
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.is_floating_point():
-        raise ContractError(f"'loss' is {_describe(loss)}, not a scalar floating-point tensor.", hint=_CONTRACT)
+        raise ContractError(f"{name!r} is {_describe(loss)}, not a scalar floating-point tensor.", hint=_CONTRACT)
 
 
 def _check_batch_size(batch_size: object) -> None:

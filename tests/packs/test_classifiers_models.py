@@ -72,7 +72,7 @@ def test_eval_with_labels(name: str) -> None:
     model = build(name, topk=(1, 3)).eval()
     inputs, labels = batch(name)
     output = model(inputs, labels)
-    assert output.keys() == {"logits", "batch_size", "acc@1", "acc@3"}
+    assert output.keys() == {"logits", "batch_size", "loss", "acc@1", "acc@3"}
     torch.testing.assert_close(output["logits"], model(inputs))
     assert output["batch_size"] == 4
     assert output["acc@1"] == (output["logits"].argmax(dim=1) == labels).float().mean()
@@ -106,7 +106,7 @@ def test_two_way_classifier_with_labels() -> None:
     rows = torch.arange(4)
     expected = sum(-probabilities[f"logits{task}"].log()[rows, labels[:, task]].mean() for task in range(2))
     torch.testing.assert_close(trained["loss"], expected)
-    assert model.eval()(video, labels).keys() == {"logits0", "logits1", "batch_size", *accuracies}
+    assert model.eval()(video, labels).keys() == {"logits0", "logits1", "batch_size", "loss", *accuracies}
 
 
 def test_two_way_classifier_refuses_single_labels() -> None:

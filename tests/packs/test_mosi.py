@@ -52,7 +52,7 @@ def test_labels_are_taken_per_clip_under_either_name(shape: tuple[int, ...], nam
     assert outputs["batch_size"] == 6
     outputs["loss"].backward()
     assert model.head.out_joint.weight.grad.abs().sum() > 0
-    assert set(model.eval()(clips(), **{name: labels})) == {"logits", "batch_size", "acc@1", "acc@5"}
+    assert set(model.eval()(clips(), **{name: labels})) == {"logits", "batch_size", "loss", "acc@1", "acc@5"}
 
 
 def test_the_motion_takes_precedence_over_the_class_of_the_image() -> None:
@@ -66,7 +66,7 @@ def test_separate_labels_have_a_layer_per_axis_and_one_loss() -> None:
     labels = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)], -1).long()
     assert set(model(clips())) == {"logits_x", "logits_y"}
     outputs = model(clips(), labels)
-    assert set(outputs) == {"logits_x", "logits_y", "batch_size", "acc_x@1", "acc_y@1"}
+    assert set(outputs) == {"logits_x", "logits_y", "batch_size", "loss", "acc_x@1", "acc_y@1"}
     model.head.dropout.p = 0.0
     trained = check_train_output(model.train()(clips(), labels))
     scores = model.head(model.neck(model.backbone(clips().flatten(0, 1))))
@@ -82,7 +82,7 @@ def test_train_mode_without_labels_gives_probabilities() -> None:
     torch.testing.assert_close(probabilities.sum(1), torch.ones(6))
 
 
-@pytest.mark.parametrize(("label_mode", "num_classes"), [("joint", 9), ("separate", [5, 4])])
+@pytest.mark.parametrize(("label_mode", "num_classes"), [("joint", 9), ("separate", [5, 4]), ("separate", 5)])
 def test_trace_equals_eager_at_another_batch_size(label_mode: str, num_classes: Any) -> None:
     model = build(label_mode, num_classes).eval()
     traced = torch.jit.trace(model, clips(), strict=False)  # type: ignore[no-untyped-call,unused-ignore]
@@ -98,7 +98,6 @@ def test_clips_without_the_second_dimension_are_refused() -> None:
     ("label_mode", "num_classes", "message"),
     [
         ("joint", [5, 5], "does not go with"),
-        ("separate", 9, "does not go with"),
         ("both", 9, "label_mode"),
         ("separate", [5, 5, 5], "along x and y"),
     ],
@@ -106,6 +105,24 @@ def test_clips_without_the_second_dimension_are_refused() -> None:
 def test_modes_and_heads_that_do_not_go_together_are_refused(label_mode: str, num_classes: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(label_mode, num_classes)
+
+
+def test_one_number_of_classes_makes_a_head_for_each_axis() -> None:
+    model = build("separate", 5)
+    heads = {key: tuple(value.shape) for key, value in model.state_dict().items() if key.startswith("head")}
+    assert heads == {
+        "head_x.out_joint.weight": (5, 16), "head_x.out_joint.bias": (5,),
+        "head_y.out_joint.weight": (5, 16), "head_y.out_joint.bias": (5,),
+    }  # fmt: skip
+    assert not torch.equal(model.head_x.out_joint.weight, model.head_y.out_joint.weight)
+    labels = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)], -1).long()
+    outputs = model.eval()(clips(), labels)
+    assert outputs["logits_x"].shape == outputs["logits_y"].shape == (6, 5)
+    features = model.neck(model.backbone(clips().flatten(0, 1)))
+    torch.testing.assert_close(outputs["logits_x"], model.head_x(features).softmax(1))
+    torch.testing.assert_close(outputs["logits_y"], model.head_y(features).softmax(1))
+    model.train()(clips(), labels)["loss"].backward()
+    assert model.head_x.out_joint.weight.grad.abs().sum() > 0 and model.head_y.out_joint.weight.grad.abs().sum() > 0
 
 
 def test_unpooled_features_are_refused() -> None:

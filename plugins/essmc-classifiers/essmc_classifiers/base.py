@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from essmc_classifiers.batch_loss import loss_of
 from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
 from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
 from essmc_core.build import build_beside
 from essmc_core.errors import ConfigError, InputError
+from essmc_core.normalizers import normalizer_of
 from essmc_core.recording import is_recorded
 
 if TYPE_CHECKING:
@@ -59,9 +62,11 @@ class BaseClassifier(TrainModule):
         self.head: nn.Module = build_beside(HEADS, head, self.backbone, self.neck)
         self._check_tasks()
         self.loss: nn.Module = LOSSES.build(DEFAULT_LOSS[act_name] if loss is None else loss)
-        self.metric: Callable[..., dict[str, Tensor]] = METRICS.build({"type": "accuracy", "topk": topk})
+        ignored = getattr(self.loss, "ignore_index", None)
+        self.metric: Any = METRICS.build({"type": "accuracy", "topk": topk, "ignore_index": ignored})
         self.act_name = act_name
         self.freeze_bn = freeze_bn
+        self._loss_is_left_out = False
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
@@ -115,3 +120,56 @@ class BaseClassifier(TrainModule):
     def activate(self, scores: Tensor) -> Tensor:
         """Returns probabilities (N, K) of raw scores (N, K)."""
         return scores.sigmoid() if self.act_name == "sigmoid" else torch.softmax(scores, dim=1)
+
+    def measure(
+        self,
+        scores: Sequence[Tensor],
+        labels: Sequence[Tensor],
+        tasks: Sequence[str] = ("",),
+        judged: Sequence[Tensor] | None = None,
+    ) -> dict[str, Any]:
+        """Returns loss and accuracies of a batch, and what they were divided by where a solver wants to know.
+
+        In eval mode a loss that does not go with the labels is left out, with one warning.
+
+        Args:
+            scores: raw scores (N, K) of each task.
+            labels: class indices (N,), or targets (N, K), of each task.
+            tasks: what to add to ``acc`` and ``loss`` for the names of each task's.
+            judged: what accuracies are taken of; the scores by default.
+        """
+        losses = self._losses(scores, labels)
+        outputs: dict[str, Any] = {"loss": sum(losses)} if losses else {}
+        normalizers: dict[str, Any] = {}
+        names = [f"loss{task}" for task in tasks]
+        for task, one, targets in zip(tasks, scores if judged is None else judged, labels, strict=True):
+            accuracies = self.metric(one, targets, prefix=f"acc{task}")
+            counted = self.metric.counted(targets)
+            outputs |= accuracies
+            if counted is not None:
+                normalizers |= dict.fromkeys(accuracies, counted.sum())
+        if not self.tells_normalizers:
+            return outputs
+        if losses:
+            divided = (normalizer_of(self.loss, *pair) for pair in zip(scores, labels, strict=True))
+            normalizers |= dict(zip(names, divided, strict=True))
+        if len(losses) > 1:
+            outputs["loss_terms"] = dict(zip(names, losses, strict=True))
+        return {**outputs, "normalizers": normalizers}
+
+    def _losses(self, scores: Sequence[Tensor], labels: Sequence[Tensor]) -> list[Tensor]:
+        pairs = list(zip(scores, labels, strict=True))
+        if self.training:
+            return [loss_of(self.loss, *pair) for pair in pairs]
+        try:
+            losses = [loss_of(self.loss, *pair) for pair in pairs]
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            # Training may have had soft labels, and evaluation has classes.
+            if isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            if not self._loss_is_left_out:
+                self._loss_is_left_out = True
+                cause = (str(error) or type(error).__name__).splitlines()[0]
+                warnings.warn(f"there is no loss in eval mode: {type(self.loss).__name__} says {cause}", stacklevel=4)
+            return []
+        return losses if all(loss.ndim == 0 for loss in losses) else []

@@ -20,25 +20,25 @@ class SingleHeadClassifier(BaseClassifier):
         if gt_label is None:
             return self.activate(scores)
         self.check_labels(scores, gt_label)
-        loss = self.loss(scores, gt_label)
-        return {"loss": loss, "batch_size": inputs.shape[0], **self.metric(scores, gt_label)}
+        return {"batch_size": inputs.shape[0], **self.measure([scores], [gt_label])}
 
     def test_output(self, inputs: Tensor, gt_label: Tensor | None) -> Tensor | dict[str, Any]:
-        """Returns probabilities, with accuracies where there are labels."""
-        probabilities = self.activate(self.raw_scores(inputs))
+        """Returns probabilities, with loss and accuracies where there are labels."""
+        scores = self.raw_scores(inputs)
+        probabilities = self.activate(scores)
         if gt_label is None:
             return probabilities
         self.check_labels(probabilities, gt_label)
-        accuracies = self.metric(probabilities, gt_label)
-        return {"logits": probabilities, "batch_size": inputs.shape[0], **accuracies}
+        measured = self.measure([scores], [gt_label], judged=[probabilities])
+        return {"logits": probabilities, "batch_size": inputs.shape[0], **measured}
 
 
 class Classifier(SingleHeadClassifier):
     """Image classifier: ``model(img)`` or ``model(img, gt_label)``.
 
-    In eval mode an image batch alone gives probabilities (N, K); with labels, a dict of ``logits``, ``batch_size`` and
-    ``acc@k``. In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``; without, probabilities.
-    The key ``logits`` holds *probabilities*, after the activation.
+    In eval mode an image batch alone gives probabilities (N, K); with labels, a dict of ``logits``, ``batch_size``,
+    ``loss`` and ``acc@k``. In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``; without,
+    probabilities. The key ``logits`` holds *probabilities*, after the activation.
 
     Args:
         backbone: from images to features.
@@ -73,9 +73,9 @@ class Classifier(SingleHeadClassifier):
 class VideoClassifier(SingleHeadClassifier):
     """Video classifier: ``model(video)`` or ``model(video, gt_label)``.
 
-    In eval mode clips alone give probabilities (N, K); with labels, a dict of ``logits``, ``batch_size`` and ``acc@k``.
-    In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``; without, probabilities. The key
-    ``logits`` holds *probabilities*, after the activation.
+    In eval mode clips alone give probabilities (N, K); with labels, a dict of ``logits``, ``batch_size``, ``loss`` and
+    ``acc@k``. In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``; without, probabilities. The
+    key ``logits`` holds *probabilities*, after the activation.
 
     Args:
         backbone: from clips to features.

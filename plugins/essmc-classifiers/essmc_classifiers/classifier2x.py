@@ -10,13 +10,15 @@ from torch import Tensor
 from essmc_classifiers.base import BaseClassifier
 from essmc_core.errors import InputError
 
+_TASKS = ("_0", "_1")
+
 
 class VideoClassifier2x(BaseClassifier):
     """Video classifier with a two-way head, e.g. for verbs and nouns: ``model(video)`` or ``model(video, gt_label)``.
 
     Clips alone give a dict of ``logits0`` and ``logits1``, which hold *probabilities*, in either mode. With labels
-    eval mode adds ``batch_size``, ``acc_0@k`` and ``acc_1@k``; train mode gives ``loss``, the sum of both tasks',
-    ``batch_size`` and the accuracies.
+    eval mode adds ``batch_size``, ``loss``, the sum of both tasks', ``acc_0@k`` and ``acc_1@k``; train mode gives
+    ``loss``, ``batch_size`` and the accuracies.
 
     Args:
         backbone: from clips to features.
@@ -49,8 +51,7 @@ class VideoClassifier2x(BaseClassifier):
         if gt_label is None:
             return self._probabilities(scores)
         labels = self._labels(scores, gt_label)
-        loss = self.loss(scores[0], labels[0]) + self.loss(scores[1], labels[1])
-        return {"loss": loss, "batch_size": video.shape[0], **self._accuracies(scores, labels)}
+        return {"batch_size": video.shape[0], **self.measure(scores, labels, _TASKS)}
 
     def forward_test(
         self, video: Tensor, gt_label: Tensor | Sequence[Tensor] | None = None, meta: Any = None
@@ -61,7 +62,7 @@ class VideoClassifier2x(BaseClassifier):
         if gt_label is None:
             return probabilities
         labels = self._labels(scores, gt_label)
-        return {**probabilities, "batch_size": video.shape[0], **self._accuracies(scores, labels)}
+        return {**probabilities, "batch_size": video.shape[0], **self.measure(scores, labels, _TASKS)}
 
     def _labels(self, scores: Sequence[Tensor], gt_label: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
         labels = _both(gt_label)
@@ -71,10 +72,6 @@ class VideoClassifier2x(BaseClassifier):
 
     def _probabilities(self, scores: Sequence[Tensor]) -> dict[str, Any]:
         return {f"logits{task}": self.activate(task_scores) for task, task_scores in enumerate(scores)}
-
-    def _accuracies(self, scores: Sequence[Tensor], labels: Sequence[Tensor]) -> dict[str, Tensor]:
-        both = (self.metric(scores[task], labels[task], prefix=f"acc_{task}") for task in range(2))
-        return {key: value for accuracies in both for key, value in accuracies.items()}
 
 
 def _both(gt_label: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:

@@ -9,9 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.normalizers import Normalizer, cross_entropy, cross_entropy_normalizer
+
 
 class CrossEntropy(nn.Module):
     """Cross entropy for one true class per item, as `torch.nn.CrossEntropyLoss`.
+
+    Where all items are ignored it is 0, with gradients of 0.
 
     Args:
         weight: one weight per class. No part of the state dict, since the configuration holds it.
@@ -42,14 +46,20 @@ class CrossEntropy(nn.Module):
             scores: raw scores (N, K).
             labels: class indices (N,), or class probabilities (N, K).
         """
-        return functional.cross_entropy(
-            scores,
-            labels,
-            weight=None if self.weight is None else self.weight.to(scores.dtype),
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
+        return cross_entropy(
+            scores, labels, self.weight, self.ignore_index, self.reduction, label_smoothing=self.label_smoothing
         )
+
+    def normalizer(self, scores: Tensor, labels: Tensor) -> Normalizer:
+        """Returns what the mean is divided by: the items that count, or the sum of their weights; None for a sum.
+
+        Args:
+            scores: raw scores (N, K).
+            labels: class indices (N,), or class probabilities (N, K), which are divided by N whatever the weights.
+        """
+        if self.reduction == "sum":
+            return None
+        return cross_entropy_normalizer(scores, labels, self.weight, self.ignore_index)
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -85,3 +95,7 @@ class BinaryCrossEntropy(nn.Module):
             pos_weight=None if self.pos_weight is None else self.pos_weight.to(scores.dtype),
             reduction=self.reduction,
         )
+
+    def normalizer(self, scores: Tensor, labels: Tensor) -> Normalizer:
+        """Returns the number of items, over which the mean of each class is taken; None for a sum."""
+        return None if self.reduction == "sum" else float(len(scores))

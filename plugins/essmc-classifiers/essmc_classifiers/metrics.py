@@ -23,13 +23,15 @@ class Accuracy:
 
     Args:
         topk: k, or several.
+        ignore_index: class index of items that do not count; None counts all.
 
     Raises:
         ConfigError: a k below 1, or none.
     """
 
-    def __init__(self, topk: int | Sequence[int] = (1,)) -> None:
+    def __init__(self, topk: int | Sequence[int] = (1,), ignore_index: int | None = -100) -> None:
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
+        self.ignore_index = ignore_index
         if not self.topk or min(self.topk) < 1:
             raise ConfigError(f"topk must be numbers of 1 or more, got {topk}")
         self._warned = False
@@ -38,7 +40,7 @@ class Accuracy:
     def __call__(
         self, logits: Tensor | np.ndarray, labels: Tensor | np.ndarray, prefix: str = "acc"
     ) -> dict[str, Tensor]:
-        """Returns ``{"acc@1": scalar, ...}``, each in [0, 1].
+        """Returns ``{"acc@1": scalar, ...}``, each in [0, 1]; NaN where no item counts.
 
         Args:
             logits: scores or probabilities (N, K).
@@ -59,7 +61,17 @@ class Accuracy:
         else:
             true = (targets == targets.amax(dim=1, keepdim=True)) & (targets > 0)
             correct = true.gather(1, best)
-        return {f"{prefix}@{k}": correct[:, :k].any(dim=1).float().mean() for k in self.topk}
+        counted = self.counted(targets)
+        hits = {k: correct[:, :k].any(dim=1) for k in self.topk}
+        if counted is None:
+            return {f"{prefix}@{k}": hit.float().mean() for k, hit in hits.items()}
+        return {f"{prefix}@{k}": (hit & counted).float().sum() / counted.sum() for k, hit in hits.items()}
+
+    def counted(self, labels: Tensor) -> Tensor | None:
+        """Returns which items count (N,), None where all do."""
+        if self.ignore_index is None or labels.ndim != 1 or labels.is_floating_point():
+            return None
+        return labels != self.ignore_index
 
     def _warn_above(self, num_classes: int) -> None:
         above = [k for k in self.topk if k > num_classes]
@@ -85,17 +97,32 @@ class EnsembleAccuracy:
     Args:
         topk: k, or several.
         ensemble_method: ``avg`` or ``max`` over the views of an item.
+        ignore_index: class index of items that do not count; None counts all.
 
     Raises:
         ConfigError: unknown method, or a k below 1.
     """
 
-    def __init__(self, topk: int | Sequence[int] = (1,), ensemble_method: Literal["avg", "max"] = "avg") -> None:
+    def __init__(
+        self,
+        topk: int | Sequence[int] = (1,),
+        ensemble_method: Literal["avg", "max"] = "avg",
+        ignore_index: int | None = -100,
+    ) -> None:
         if ensemble_method not in ("avg", "max"):
             raise ConfigError(f"ensemble_method is 'avg' or 'max', got {ensemble_method!r}")
         self.ensemble_method = ensemble_method
-        self._accuracy = Accuracy(topk)
+        self._accuracy = Accuracy(topk, ignore_index)
         self.topk = self._accuracy.topk
+
+    @property
+    def ignore_index(self) -> int | None:
+        """Class index of items that do not count."""
+        return self._accuracy.ignore_index
+
+    @ignore_index.setter
+    def ignore_index(self, index: int | None) -> None:
+        self._accuracy.ignore_index = index
 
     @torch.no_grad()
     def __call__(

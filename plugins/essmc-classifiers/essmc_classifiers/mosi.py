@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -24,8 +25,8 @@ class MoSINet(BaseClassifier):
 
     Every item of the batch brings n clips, (N, n, C, T, H, W), all of which are classified, so that outputs have N · n
     rows. In eval mode the clips alone give probabilities (N · n, K); with labels, a dict of ``logits``, ``batch_size``
-    (N · n) and ``acc@k``. In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``; without,
-    probabilities. The key ``logits`` holds *probabilities*, after the softmax.
+    (N · n), ``loss`` and ``acc@k``. In train mode labels give a dict of ``loss``, ``batch_size`` and ``acc@k``;
+    without, probabilities. The key ``logits`` holds *probabilities*, after the softmax.
 
     With separate labels, for x and y, eval mode gives a dict of ``logits_x`` and ``logits_y``, accuracies are
     ``acc_x@k`` and ``acc_y@k``, and the loss is the sum of both.
@@ -33,7 +34,9 @@ class MoSINet(BaseClassifier):
     Args:
         backbone: from clips to features.
         neck: from features to what the head takes; passes them on if None.
-        head: from features to raw scores, e.g. ``MoSIHead``.
+        head: from features to raw scores, e.g. ``MoSIHead``. With separate labels a head of two numbers of classes
+            gives both (parameters ``head.out_x``, ``head.out_y``); one number makes two heads of it, ``head_x`` and
+            ``head_y`` (``head_x.out_joint``, ``head_y.out_joint``), as EssentialMC2 has them.
         loss: of raw scores and labels; ``CrossEntropy`` by default.
         label_mode: ``joint``, one label per motion, or ``separate``, one for the speed along x and one for y.
         freeze_bn: keep statistics, scale and shift of all batch norms as they are, in train mode too.
@@ -58,11 +61,30 @@ class MoSINet(BaseClassifier):
         super().__init__(backbone, neck, head, loss, topk=topk, freeze_bn=freeze_bn)
         self.label_mode = label_mode
         num_classes = getattr(self.head, "num_classes", None)
-        if num_classes is not None and isinstance(num_classes, int) != (label_mode == "joint"):
+        if label_mode == "separate" and isinstance(num_classes, int):
+            self._double_head()
+        elif label_mode == "joint" and num_classes is not None and not isinstance(num_classes, int):
             raise ConfigError(
                 f"label_mode {label_mode!r} does not go with a head of num_classes={num_classes}",
-                hint="give the head one number for joint labels, two for separate ones",
+                hint="give the head one number for joint labels, one or two for separate ones",
             )
+
+    def _double_head(self) -> None:
+        """Makes two heads, with values of their own, of one that has a single number of classes."""
+        self.head_x = self.head
+        self.head_y = copy.deepcopy(self.head)
+        del self.head
+        for module in self.head_y.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+
+    def raw_scores(self, inputs: Tensor) -> Any:
+        """Returns what the head, or both heads, return, before the activation."""
+        if "head_x" not in self._modules:
+            return super().raw_scores(inputs)
+        features = self.neck(self.backbone(inputs))
+        return self.head_x(features), self.head_y(features)
 
     def forward_train(
         self, video: Tensor, mosi_label: Labels | None = None, gt_label: Labels | None = None, meta: Any = None
@@ -84,9 +106,7 @@ class MoSINet(BaseClassifier):
         scores = self._scores(clips)
         if labels is None:
             return self._probabilities(scores)
-        targets = self._targets(scores, labels)
-        losses = [self.loss(score, target) for score, target in zip(scores, targets, strict=True)]
-        return {"loss": sum(losses), "batch_size": clips.shape[0], **self._accuracies(scores, targets)}
+        return {"batch_size": clips.shape[0], **self._measure(scores, self._targets(scores, labels))}
 
     def forward_test(
         self, video: Tensor, mosi_label: Labels | None = None, gt_label: Labels | None = None, meta: Any = None
@@ -99,7 +119,7 @@ class MoSINet(BaseClassifier):
         if labels is None:
             return outputs
         named = {"logits": outputs} if isinstance(outputs, Tensor) else outputs
-        return {**named, "batch_size": clips.shape[0], **self._accuracies(scores, self._targets(scores, labels))}
+        return {**named, "batch_size": clips.shape[0], **self._measure(scores, self._targets(scores, labels))}
 
     def _scores(self, clips: Tensor) -> Sequence[Tensor]:
         scores = self.raw_scores(clips)
@@ -134,11 +154,8 @@ class MoSINet(BaseClassifier):
             )
         return labels["move_joint"] if self.label_mode == "joint" else torch.stack([labels[n] for n in names], -1)
 
-    def _accuracies(self, scores: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for task, score, target in zip(TASKS[self.label_mode], scores, targets, strict=True):
-            found |= self.metric(score, target, prefix=f"acc{task}")
-        return found
+    def _measure(self, scores: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Any]:
+        return self.measure(scores, targets, TASKS[self.label_mode])
 
 
 def _flat_clips(video: Tensor) -> Tensor:

@@ -1,0 +1,23 @@
+"""The loss of a batch, which is 0 where no item counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from essmc_core.normalizers import cross_entropy
+
+
+def loss_of(loss: Any, scores: Tensor, labels: Tensor) -> Tensor:
+    """Returns a loss; torch's own cross entropy is 0 with gradients of 0, not 0 / 0, where all items are ignored.
+
+    Args:
+        loss: the loss.
+        scores: raw scores (N, K).
+        labels: class indices (N,), or targets (N, K).
+    """
+    if type(loss) is nn.CrossEntropyLoss and not loss._forward_hooks:
+        return cross_entropy(scores, labels, loss.weight, loss.ignore_index, loss.reduction, loss.label_smoothing)
+    found: Tensor = loss(scores, labels)
+    return found
