@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -92,6 +97,25 @@ class Python:
 
     def essmc(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
         return self._run([sys.executable, "-m", "essmc_core", *arguments], check, extra)
+
+    def on_terminal(self, *arguments: str, width: int = 200, **extra: str) -> tuple[int, str]:
+        """Runs a command on a terminal of that many columns; returns its exit status and all that it wrote there."""
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+        environment = self.environment(TERM="xterm", **extra)
+        del environment["COLUMNS"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "essmc_core", *arguments],
+            stdin=follower, stdout=follower, stderr=follower, cwd=self.cwd, env=environment,
+        )  # fmt: skip
+        os.close(follower)
+        shown = b""
+        # Reading ends in an error on Linux when the last writer has closed the terminal.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(leader, 65536):
+                shown += chunk
+        os.close(leader)
+        return process.wait(timeout=300), shown.decode()
 
     def _run(self, command: list[str], check: bool, extra: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

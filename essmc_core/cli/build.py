@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from essmc_core.cli.arguments import model_argument, overrides_argument
-from essmc_core.cli.output import human, json_option, write_json, write_table
+from essmc_core.cli.output import human, json_option, write_json
+from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
 from essmc_core.defaults import DISCOVERY
 from essmc_core.recipe import Recipe
@@ -58,7 +59,7 @@ def _write(recipe: Recipe, facts: dict[str, object]) -> None:
     parts = facts["parts"]
     assert isinstance(parts, list)
     rows = [(part["path"], part["component"], part["pack"]) for part in parts]
-    write_table(("part", "component", "pack"), rows, title=recipe.name)
+    write_table(("part", "component", Column("pack", gives_way=1)), rows, title=recipe.name)
     params, trainable, macs = facts["params"], facts["trainable"], facts["macs"]
     frozen = "" if params == trainable else f", {trainable:,} of them trainable"
     lines = [f"parameters  {params:,} ({human(_number(params))}){frozen}"]

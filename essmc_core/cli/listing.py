@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from essmc_core.cli.output import json_option, write_json, write_table
+from essmc_core.cli.output import json_option, write_json
+from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
 from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_no_match
@@ -33,7 +34,8 @@ def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pa
         write_json([_as_dict(registry, record) for record in records])
         return
     rows = [(registry.table.display_name(record), record.pack, record.summary) for record in records]
-    write_table((registry.singular, "pack", "summary"), rows, footer=f"{len(rows):,} {registry.kind}")
+    columns = (Column(registry.singular), Column("pack", gives_way=1), Column("summary", prose=True, gives_way=2))
+    write_table(columns, rows, footer=f"{len(rows):,} {registry.kind}")
     if not rows:
         packs = DISCOVERY.packs.values()
         hint = explain_no_match(registry.kind, pattern, packs) or f"`essmc list {registry.kind}` shows all"

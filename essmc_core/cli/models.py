@@ -6,11 +6,18 @@ from typing import Any
 
 import click
 
-from essmc_core.cli.output import HumanNumber, human, json_option, write_json, write_table
+from essmc_core.cli.output import HumanNumber, human, json_option, write_json
+from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery.missing import explain_no_match
 from essmc_core.errors import ConfigError
 from essmc_core.zoo import ZooEntry
+
+_COLUMNS = (
+    Column("model"), Column("modality", gives_way=5), Column("params", right=True, gives_way=1),
+    Column("MACs", right=True, gives_way=3), Column("weights", gives_way=4), Column("best result", gives_way=2),
+    Column("pack", gives_way=6),
+)  # fmt: skip
 
 
 @click.command("models")
@@ -31,8 +38,7 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
     if as_json:
         write_json([_as_dict(entry) for entry in entries])
     else:
-        columns = ("model", "modality", ">params", ">MACs", "weights", "best result", "pack")
-        write_table(columns, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
+        write_table(_COLUMNS, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
         if not entries:
             hint = explain_no_match("zoo", pattern, DISCOVERY.packs.values())
             click.echo(f"no zoo model matches {pattern!r} and these conditions{hint and f'; {hint}'}", err=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from essmc_core._version import __version__
-from essmc_core.cli.output import json_option, write_json, write_table
+from essmc_core.cli.output import json_option, write_json
+from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery import Pack
 from essmc_core.discovery.discover import CORE
@@ -26,7 +27,11 @@ def packs(traceback: bool, as_json: bool) -> None:
         (pack.distribution, pack.version, pack.status, _brings(pack), f"{pack.ms:.1f}", pack.source)
         for pack in (own, *found)
     ]
-    write_table(("pack", "version", "status", "brings", ">ms", "source"), rows, title="Packs")
+    columns = (
+        Column("pack"), Column("version", gives_way=1), Column("status"), Column("brings", prose=True, gives_way=2),
+        Column("ms", right=True, gives_way=4), Column("source", gives_way=3),
+    )  # fmt: skip
+    write_table(columns, rows, title="Packs")
     _explain(found, traceback)
     if not found:
         click.echo("\nNo packs are installed. pip install essmc-classifiers essmc-video is a start.", err=True)

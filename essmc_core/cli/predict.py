@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import model_argument, overrides_argument, weights_options
-from essmc_core.cli.output import json_option, write_json, write_table
+from essmc_core.cli.output import json_option, write_json
+from essmc_core.cli.table import Column, write_table
 
 if TYPE_CHECKING:
     from essmc_core.prediction import Prediction, Ranked
@@ -76,7 +77,7 @@ def predict(
 
 def _write(found: Prediction) -> None:
     several = len({ranked.output for ranked in found.predictions}) > 1
-    headings = (*(("output",) if several else ()), "class", ">probability", "")
+    headings = (*(("output",) if several else ()), "class", ">probability", Column("", gives_way=1))
     title = f"{found.file} by {found.model}"
     if not found.segments:
         write_table(headings, _rows(found.predictions, several), title=title)

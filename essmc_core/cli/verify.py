@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from essmc_core.cli.output import human, json_option, write_json, write_table
+from essmc_core.cli.output import human, json_option, write_json
+from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import ZOO
 from essmc_core.verification import Verdict, verify_entry, write_cost
 
@@ -40,5 +41,6 @@ def verify(pattern: str, write: bool, as_json: bool) -> int:
             (v.name, human(v.measured["params"]), f"{v.measured['gmacs']:.3f}", "×".join(map(str, v.measured["at"])),
              "; ".join(v.problems) or "ok") for v in verdicts
         ]  # fmt: skip
-        write_table(("model", ">params", ">GMACs", "at", "stated"), rows, footer=f"{len(rows)} entries")
+        columns = ("model", ">params", ">GMACs", Column("at", gives_way=1), Column("stated", prose=True))
+        write_table(columns, rows, footer=f"{len(rows)} entries")
     return 1 if any(verdict.problems for verdict in verdicts) else 0

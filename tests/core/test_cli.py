@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 
@@ -197,24 +196,10 @@ def test_a_reader_that_goes_away_is_no_error(python):
 
 def test_on_a_terminal_tables_are_drawn_and_in_a_pipe_they_are_plain(python):
     assert python.essmc("list").stdout.isascii()
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "essmc_core", "list"],
-        stdout=follower, stderr=follower, cwd=python.cwd, env=python.environment(TERM="xterm"),
-    )  # fmt: skip
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            chunk = os.read(leader, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        shown += chunk
-    assert process.wait(timeout=60) == 0
-    assert "─" in shown.decode()
-    assert "essmc list KIND shows one kind" in shown.decode()
+    status, shown = python.on_terminal("list")
+    assert status == 0
+    assert "─" in shown
+    assert "essmc list KIND shows one kind" in shown
 
 
 def test_missing_pack_is_named_with_the_line_that_installs_it(python):

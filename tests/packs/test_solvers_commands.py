@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -134,23 +133,8 @@ def test_without_the_pack_of_loaders_its_name_is_told(python: Python, config: Pa
 
 
 def test_progress_on_a_terminal(python: Python, config: Path) -> None:
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "essmc_core", "train", "tiny.yaml"]
-    process = subprocess.Popen(
-        command, cwd=python.cwd, env=python.environment(TERM="xterm"), stdout=terminal, stderr=terminal, text=False
-    )
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            block = os.read(controller, 4096)
-        except OSError:
-            break
-        if not block:
-            break
-        shown += block
-    assert process.wait(timeout=120) == 0
-    text = shown.decode()
+    status, text = python.on_terminal("train", "tiny.yaml")
+    assert status == 0
     assert "━" in text and "items/s" in text and "epoch 3/3  eval" in text
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from essmc_core.cli.output import human, write_table
+from essmc_core.cli.output import human
+from essmc_core.cli.table import write_table
 
 NEXT = (
     ("essmc train motion_digits", "learn those motions yourself, in about a minute"),

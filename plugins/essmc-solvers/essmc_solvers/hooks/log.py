@@ -10,7 +10,7 @@ from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.memory import memory_bytes
 from essmc_solvers.reporting.metrics_file import MetricsFile
 from essmc_solvers.reporting.progress import Progress, make_progress
-from essmc_solvers.reporting.text import duration, in_words
+from essmc_solvers.reporting.text import duration, each_in_words, in_words
 
 if TYPE_CHECKING:
     from essmc_solvers.solver import BaseSolver
@@ -118,22 +118,29 @@ class LogHook(Hook):
         if solver.mode == "train":
             self._write(solver, {**means, **rates, **speed})
         assert self._progress is not None
-        text = self._text(solver, {**means, **rates}, speed)
+        parts = self._figures(solver, means, rates, speed)
         if self._progress.is_live:
-            self._progress.advance(solver.iter, text)
+            self._progress.advance(solver.iter, parts)
         elif solver.mode == "train":
-            solver.log(f"{_title(solver)}  {solver.iter}/{solver.epoch_max_iter or '?'}  {text}")
+            solver.log("  ".join([_title(solver), f"{solver.iter}/{solver.epoch_max_iter or '?'}", *parts]))
 
-    def _text(self, solver: BaseSolver, values: dict[str, float], speed: dict[str, float]) -> str:
+    def _figures(
+        self, solver: BaseSolver, means: dict[str, float], rates: dict[str, float], speed: dict[str, float]
+    ) -> list[str]:
+        """Returns what a line says, the most important first: where there is little room the rest is left out."""
         waiting = speed["data_time"] / speed["iter_time"]
-        parts = [in_words(values), f"{speed['items_per_s']:.0f} items/s", f"data {waiting:.0%}"]
-        if solver.epoch_max_iter is not None:
-            left = solver.epoch_max_iter - solver.iter
-            if solver.mode == "train":
-                passes = solver.max_epochs - solver.epoch - solver.folds
-                left += passes * solver.epoch_max_iter // solver.folds
-            parts.append(f"ETA {duration(left * speed['iter_time'])}")
-        return "  ".join([*parts, f"{speed['memory'] / 2**30:.1f} GB"])
+        left = [] if solver.epoch_max_iter is None else [f"ETA {duration(self._seconds_left(solver, speed))}"]
+        memory = f"{speed['memory'] / 2**30:.1f} GB"
+        speeds = [f"{speed['items_per_s']:.0f} items/s", f"data {waiting:.0%}", memory]
+        return [*each_in_words(means), *left, *each_in_words(rates), *speeds]
+
+    def _seconds_left(self, solver: BaseSolver, speed: dict[str, float]) -> float:
+        assert solver.epoch_max_iter is not None
+        left = solver.epoch_max_iter - solver.iter
+        if solver.mode == "train":
+            passes = solver.max_epochs - solver.epoch - solver.folds
+            left += passes * solver.epoch_max_iter // solver.folds
+        return left * speed["iter_time"]
 
     def _write(self, solver: BaseSolver, values: dict[str, Any]) -> None:
         if self._file is not None:

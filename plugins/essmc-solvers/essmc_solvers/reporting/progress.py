@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from essmc_solvers.reporting.text import leading_parts
+
 _REFRESH = 0.1
+_BAR = 20
+_NARROW_BAR = 8
+# Terminals below this width get the narrow bar.
+_WIDE = 100
 
 
 class Progress:
@@ -17,8 +24,8 @@ class Progress:
     def start(self, title: str, done: int, total: int | None) -> None:
         """Begins a pass."""
 
-    def advance(self, done: int, text: str | None = None) -> None:
-        """Shows how far the pass has come, and perhaps a new text behind it."""
+    def advance(self, done: int, parts: Sequence[str] | None = None) -> None:
+        """Shows how far the pass has come, and perhaps new figures behind it, the most important first."""
 
     def stop(self) -> None:
         """Takes the line away."""
@@ -33,6 +40,7 @@ class RichProgress(Progress):
         self._bar: Any = None
         self._task: Any = None
         self._shown = 0.0
+        self._taken = 0
 
     def start(self, title: str, done: int, total: int | None) -> None:
         """Begins a pass."""
@@ -40,19 +48,28 @@ class RichProgress(Progress):
         from rich.progress import Progress as Bar
 
         self.stop()
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), MofNCompleteColumn())
         self._bar = Bar(*columns, TextColumn("{task.fields[text]}", markup=False), transient=True)
+        self._taken = len(title) + len(f"{total or '?'}") * 2 + 1
         self._task = self._bar.add_task(title, total=total, completed=done, text="")
         self._bar.start()
 
-    def advance(self, done: int, text: str | None = None) -> None:
-        """Shows how far the pass has come, and perhaps a new text behind it."""
+    def advance(self, done: int, parts: Sequence[str] | None = None) -> None:
+        """Shows how far the pass has come, and perhaps new figures behind it, the most important first."""
         now = time.perf_counter()
-        if self._bar is None or (text is None and now - self._shown < _REFRESH):
+        if self._bar is None or (parts is None and now - self._shown < _REFRESH):
             return
         self._shown = now
-        changed = {} if text is None else {"text": text}
+        changed = {} if parts is None else {"text": self._fitted(parts)}
         self._bar.update(self._task, completed=done, **changed)
+
+    def _fitted(self, parts: Sequence[str]) -> str:
+        """Returns the figures there is room for, once title, bar and count of steps have theirs."""
+        width = self._bar.console.width
+        bar = _BAR if width >= _WIDE else _NARROW_BAR
+        self._bar.columns[1].bar_width = bar
+        # Three gaps of one, and the last cell, at which some terminals begin a new line.
+        return leading_parts(parts, width - self._taken - bar - 4)
 
     def stop(self) -> None:
         """Takes the line away."""

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def in_words(values: Mapping[str, float]) -> str:
     """Returns ``loss 0.5123  acc@1 0.8300``."""
-    return "  ".join(f"{name} {_short(value)}" for name, value in values.items())
+    return "  ".join(each_in_words(values))
+
+
+def each_in_words(values: Mapping[str, float]) -> list[str]:
+    """Returns ``loss 0.5123`` and so on, one text a value."""
+    return [f"{name} {_short(value)}" for name, value in values.items()]
+
+
+def leading_parts(parts: Sequence[str], width: int) -> str:
+    """Returns as many of the parts as fit, each whole, up to the first that does not."""
+    text = ""
+    for part in parts:
+        longer = f"{text}  {part}" if text else part
+        if len(longer) > width:
+            break
+        text = longer
+    return text
 
 
 def counted(number: int, noun: str) -> str:
