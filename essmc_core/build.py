@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from essmc_core.component import Component
 from essmc_core.derived import Parts, building_order, derived_arguments, takes_backbone
+from essmc_core.error_text import add_note
 from essmc_core.errors import EssmcError, Issue, SchemaError
 from essmc_core.kinds import DEFAULT, Registries
 from essmc_core.plain import plain_data
@@ -181,6 +182,4 @@ def _note(error: Exception, component: Component, config: Any, path: tuple[str |
     where = config.where() if hasattr(config, "where") else None
     dotted = ".".join(str(part) for part in path)
     note = f"while building {dotted + ': ' if dotted else ''}{component.qualified}" + (f" at {where}" if where else "")
-    # BaseException.add_note is new in Python 3.11; tracebacks and the command line read the attribute alike.
-    notes = [*getattr(error, "__notes__", ()), note]
-    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]
+    add_note(error, note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,14 +66,11 @@ class Component:
         """Imports the target and returns the class or function, bound arguments not applied.
 
         Raises:
-            ImportError: the module cannot be imported.
-            AttributeError: the module has no such attribute.
+            TargetImportError: the target cannot be imported; the message names pack, target and what to do.
         """
         if not isinstance(self.target, str):
             return self.target
-        module_name, _, attribute = self.target.partition(":")
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        target: Callable[..., Any] = found
+        from essmc_core.targets import import_target
+
+        target: Callable[..., Any] = import_target(self.target, f"{self.qualified} ({self.kind})", self.pack)
         return target

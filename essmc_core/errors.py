@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from essmc_core.location import Location
 
@@ -30,13 +31,41 @@ class EssmcError(Exception):
 
     # Exceptions cross process borders by pickle, which would only carry positional arguments.
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.args, self.__dict__))
+        state = {**self.__dict__, **_built_in_state(self)}
+        return (_rebuild, (type(self), self.args, {name: _portable(value) for name, value in state.items()}))
+
+
+def _built_in_state(error: BaseException) -> dict[str, object]:
+    """Returns the attributes that built-in exceptions keep beside their dictionary."""
+    names = [name for kind, kept in _BUILT_IN_ATTRIBUTES.items() if isinstance(error, kind) for name in kept]
+    return {name: value for name in names if (value := getattr(error, name, None)) is not None}
+
+
+def _portable(value: object) -> object:
+    """Returns a value as it is, or its text where it cannot be pickled: a file, a lock, somebody's closure."""
+    try:
+        pickle.dumps(value)
+    # Whatever an object raises when it is pickled must not hide the error that carries it.
+    except Exception:
+        return repr(value)
+    return value
+
+
+_BUILT_IN_ATTRIBUTES: dict[type[BaseException], tuple[str, ...]] = {
+    ImportError: ("name", "path"),
+    OSError: ("errno", "strerror", "filename", "filename2"),
+}
 
 
 def _rebuild(cls: type[EssmcError], args: tuple[object, ...], state: dict[str, object]) -> EssmcError:
-    error = cls.__new__(cls, *args)
+    # Of several built-in bases only the one whose layout the class has can make an instance.
+    base: type[Any] = cls
+    while base.__module__ != "builtins" and base.__base__ is not None:
+        base = base.__base__
+    error: EssmcError = cast("Any", base).__new__(cls, *args)
     error.args = args
-    error.__dict__.update(state)
+    for name, value in state.items():
+        setattr(error, name, value)
     return error
 
 
@@ -124,6 +153,29 @@ class BrokenPack(EssmcError, ImportError):
 
 class MissingDependency(EssmcError, ImportError):
     """An optional library is needed for this call and is not installed."""
+
+
+class TargetImportError(EssmcError, ImportError):
+    """The code that a pack registered cannot be imported; chained to what its import raised."""
+
+
+class TargetModuleMissing(TargetImportError, ModuleNotFoundError):
+    """The module of a target, or one that it imports, is not installed.
+
+    Args:
+        message: what was wrong.
+        where: the line that imports it.
+        hint: what to install.
+        module: the missing module, kept as ``name`` as ``ModuleNotFoundError`` does.
+    """
+
+    def __init__(self, message: str, *, where: Location | None = None, hint: str = "", module: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.name = module
+
+
+class TargetAttributeMissing(TargetImportError):
+    """The module of a target has no such class or function."""
 
 
 class WeightsError(EssmcError):

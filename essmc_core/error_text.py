@@ -1,0 +1,26 @@
+"""What an exception of anybody's says, even where its own text fails."""
+
+from __future__ import annotations
+
+
+def text_of(error: BaseException) -> str:
+    """Returns ``str(error)`` without surrounding space, empty where that fails or is no text."""
+    # The exception is somebody else's, and so is what its __str__ raises.
+    try:
+        return str(error).strip()
+    except Exception:
+        return ""
+
+
+def brief(error: BaseException) -> str:
+    """Returns ``Type: text`` on one line; the type alone where there is no text."""
+    message = getattr(error, "message", None)
+    text = " ".join((message if isinstance(message, str) and message else text_of(error)).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Adds a line to what tracebacks and the command line show of an exception, whatever its type."""
+    # BaseException.add_note is new in Python 3.11; tracebacks and the command line read the attribute alike.
+    notes = [*getattr(error, "__notes__", ()), note]
+    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]
