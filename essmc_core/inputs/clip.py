@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
-from essmc_core.inputs.frames import view_indices
+from essmc_core.inputs.frames import Timeline, clips_of
 from essmc_core.inputs.picture import picture_to_views
 from essmc_core.inputs.spec import InputSpec
 from essmc_core.inputs.video_file import Frames, open_video_file, read_groups
@@ -38,8 +39,8 @@ class Views:
 def load_clip(path: str | os.PathLike[str], spec: InputSpec) -> Tensor:
     """Reads the central clip of a video as a model takes it; each frame is treated as `load_image` treats an image.
 
-    Frames are decoded once, up to the last one that is needed, and only those of the clip are converted. `clip_indices`
-    says which they are.
+    Frames are decoded once, up to the last one that is needed, and only those of the clip are converted.
+    `essmc_core.inputs.frames` says which they are.
 
     Args:
         path: a file of any format that FFmpeg reads.
@@ -67,9 +68,10 @@ def load_views(path: str | os.PathLike[str], spec: InputSpec, views: Views) -> T
         MissingDependency: PyAV is not installed.
     """
     video = open_video_file(Path(path), spec)
-    groups = read_groups(video, lambda total: [_flat(view_indices(total, spec, views.temporal))], spec)
+    timeline = partial(Timeline.even, rate=float(video.fps))
+    groups = read_groups(video, lambda total: [_flat(clips_of(timeline(total), spec, views.temporal))], spec)
     _, total, frames = next(groups)
-    return _views_of(frames, view_indices(total, spec, views.temporal), spec, views)
+    return _views_of(frames, clips_of(timeline(total), spec, views.temporal), spec, views)
 
 
 def load_segments(
@@ -93,6 +95,7 @@ def load_segments(
         MissingDependency: PyAV is not installed.
     """
     video = open_video_file(Path(path), spec)
+    timeline = partial(Timeline.even, rate=float(video.fps))
     # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
     length = Fraction(str(seconds))
     if length * video.fps < 1:
@@ -103,7 +106,7 @@ def load_segments(
         starts = (math.ceil(number * length * video.fps) for number in itertools.count())
         edges = list(itertools.takewhile(lambda start: start < total, starts))
         return [
-            [tuple(begin + index for index in clip) for clip in view_indices(end - begin, spec, views.temporal)]
+            [tuple(begin + index for index in clip) for clip in clips_of(timeline(end - begin), spec, views.temporal)]
             for begin, end in zip(edges, [*edges[1:], total], strict=True)
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -17,8 +18,11 @@ LAYOUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"image": ("NCHW", "NHWC"), "video": ("NCTHW", "NTCHW", "NTHWC")}
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
+MAX_PIXELS = 1 << 28
+"""Pixels of one input, in all its frames."""
 SAMPLINGS = ("stride", "segment")
 _ALWAYS = ("modality", "size", "mean", "std")
+_TIME = ("frames", "stride", "fps", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,14 @@ class InputSpec:
         mean: per channel, on RGB in [0, 1].
         std: per channel, on RGB in [0, 1].
         frames: frames in a clip; None for images.
-        stride: distance between neighbouring frames of a clip, in frames of the file; None where it is not used.
+        stride: distance between neighbouring frames of a clip, in frames; None where it is not used.
+        fps: frames per second of the video that ``stride`` counts in, whatever the file's rate is, so that every clip
+            spans the same time; None counts frames of the file.
+        seconds: in place of ``stride``, how long a clip is: its frames are ``seconds / frames`` apart.
         crop_pct: crop size over the size that the picture is scaled to, in (0, 1].
         interpolation: one of `INTERPOLATIONS`, as PIL defines them.
         sampling: ``"stride"``: ``frames`` frames, ``stride`` apart, in the middle of the video; ``"segment"``: the
-            middle frame of each of ``frames`` equal segments.
+            middle frame of each of ``frames`` equal segments. `essmc_core.inputs.frames` has the whole rule.
         views: number of ``temporal`` and ``spatial`` views that a full evaluation averages over.
     """
 
@@ -47,6 +54,8 @@ class InputSpec:
     layout: str = ""
     frames: int | None = None
     stride: int | None = None
+    fps: float | None = None
+    seconds: float | None = None
     crop_pct: float = 0.875
     interpolation: str = "bilinear"
     sampling: Sampling = "stride"
@@ -64,6 +73,8 @@ class InputSpec:
             raise _unusable("size", self.size, "give [height, width] in pixels")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
             raise _unusable("mean, std", (self.mean, self.std), "give three numbers each, with std above 0")
+        if not all(map(math.isfinite, (*self.mean, *self.std))):
+            raise _unusable("mean, std", (self.mean, self.std), "give finite numbers")
         if not 0 < self.crop_pct <= 1:
             raise _unusable("crop_pct", self.crop_pct, "give a number in (0, 1]")
         if self.views is not None and not (
@@ -71,18 +82,52 @@ class InputSpec:
         ):
             raise _unusable("views", self.views, "give {temporal: count, spatial: count}")
         self._check_time()
+        height, width = self.size
+        if height * width * (self.frames or 1) > MAX_PIXELS:
+            raise ConfigError(
+                f"An input of {self.frames or 1} frames of {height}x{width} pixels is too large.",
+                hint=f"The limit is {MAX_PIXELS:,} pixels.",
+            )
 
     def _check_time(self) -> None:
         if self.modality == "image":
-            if self.frames is not None or self.stride is not None:
-                raise ConfigError("An input of modality 'image' has no 'frames' and no 'stride'.")
+            if stated := [key for key in _TIME if getattr(self, key) is not None]:
+                listed = ", ".join(map(repr, stated))
+                raise ConfigError(f"An input of modality 'image' has no {listed}.")
             return
         if self.frames is None:
             raise ConfigError("The input of modality 'video' lacks 'frames'.")
-        if self.sampling == "stride" and self.stride is None:
-            raise ConfigError("The input of modality 'video' lacks 'stride'.", hint="Or set sampling: segment.")
         if not _is_count(self.frames) or not (self.stride is None or _is_count(self.stride)):
             raise _unusable("frames, stride", (self.frames, self.stride), "give positive whole numbers")
+        for key in ("fps", "seconds"):
+            if getattr(self, key) is not None and not _is_positive(getattr(self, key)):
+                raise _unusable(key, getattr(self, key), "give a number above 0")
+        if self.sampling == "stride":
+            self._check_stride()
+        elif self.fps is not None or self.seconds is not None:
+            raise ConfigError(
+                "The input's 'fps' and 'seconds' are for sampling: stride, and it has sampling: segment.",
+                hint="Segments are of the whole video; leave them out.",
+            )
+
+    def _check_stride(self) -> None:
+        if self.stride is None and self.seconds is None:
+            raise ConfigError(
+                "The input of modality 'video' lacks 'stride', or 'seconds' in its place.",
+                hint="Or set sampling: segment.",
+            )
+        if self.seconds is not None and (self.stride is not None or self.fps is not None):
+            raise ConfigError(
+                "The input has 'seconds', and 'stride' or 'fps' as well.",
+                hint="Frames are seconds / frames apart, or stride / fps; set the others to null.",
+            )
+
+    @property
+    def seconds_between(self) -> float | None:
+        """Seconds from one frame of a clip to the next, None where they are counted in frames of the file."""
+        if self.seconds is not None:
+            return self.seconds / (self.frames or 1)
+        return None if self.fps is None or self.stride is None else self.stride / self.fps
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> InputSpec:
@@ -130,6 +175,10 @@ def _numbers(key: str, value: object) -> tuple[Any, ...]:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
 from essmc_data.transforms.base import ImageTransform, Item
+from essmc_data.transforms.scaled_size import check_scaled_size
 
 Interpolation = Literal["nearest", "nearest-exact", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
@@ -108,10 +109,18 @@ class Resize(ImageTransform):
     ) -> None:
         super().__init__(backend, input_key, output_key)
         sides = [size] if isinstance(size, int) else list(size)
+        self._shorter = sides[0] if len(sides) == 1 else None
         self._resize = v2.Resize(sides, InterpolationMode(interpolation))
 
     def apply(self, value: Any, item: Item) -> Any:
-        """Returns the scaled picture."""
+        """Returns the scaled picture.
+
+        Raises:
+            UnreadableInput: a thin picture would become very large.
+        """
+        if self._shorter is not None:
+            height, width = value.shape[:2] if isinstance(value, np.ndarray) else functional.get_size(value)
+            check_scaled_size(height, width, self._shorter, item)
         return self.through(self._resize, value)
 
 

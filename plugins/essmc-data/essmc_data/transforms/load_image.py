@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
 
 from essmc_core.errors import InputError
-from essmc_core.inputs.picture import to_rgb
+from essmc_core.inputs import picture_file
+from essmc_core.inputs.files import file_problem
 from essmc_data.errors import UnreadableInput
-from essmc_data.sources import join, read_bytes
+from essmc_data.sources import is_url, join, local_path, read_bytes
 from essmc_data.transforms.base import Item
 
 
@@ -19,17 +21,20 @@ def read_picture(path: str) -> Any:
     """Returns the picture of a file or URL as PIL's, RGB, upright by its EXIF tag.
 
     Raises:
-        UnreadableInput: it is missing, empty, damaged or no picture.
+        UnreadableInput: it is missing, empty, damaged, no picture, or larger than
+            `essmc_core.inputs.picture_file.MAX_PIXELS`.
     """
-    from PIL import Image, ImageOps
-
+    source: Path | BinaryIO
+    if is_url(path):
+        source = io.BytesIO(read_bytes(path))
+    else:
+        source = local_path(path)
+        if problem := file_problem(source):
+            raise UnreadableInput(problem)
     try:
-        with Image.open(io.BytesIO(read_bytes(path))) as image:
-            return to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, UnreadableInput):
-            raise
-        raise UnreadableInput(f"{path} is not a picture that can be read: {error}.") from error
+        return picture_file.read_picture(source, path)
+    except InputError as error:
+        raise UnreadableInput(error.message, hint=error.hint) from error
 
 
 def path_of(item: Item, key: str) -> str:

@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional
 from essmc_core.errors import InputError
 from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
+from essmc_data.transforms.scaled_size import check_scaled_size
 
 
 class VideoToTensor(VideoTransform):
@@ -193,8 +194,16 @@ class ResizeVideo(VideoTransform):
     ) -> None:
         super().__init__(backend, input_key, output_key)
         sides = [size] if isinstance(size, int) else list(size)
+        self._shorter = sides[0] if len(sides) == 1 else None
         self._resize = v2.Resize(sides, InterpolationMode(interpolation_mode))
 
     def apply(self, value: Any, item: Item) -> Tensor:
-        """Returns the scaled video."""
-        return per_frame(self._resize, self.check(value))
+        """Returns the scaled video.
+
+        Raises:
+            UnreadableInput: thin frames would become very large.
+        """
+        video = self.check(value)
+        if self._shorter is not None:
+            check_scaled_size(video.shape[-2], video.shape[-1], self._shorter, item)
+        return per_frame(self._resize, video)
