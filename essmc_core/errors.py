@@ -147,6 +147,14 @@ class UnknownModel(LookupFailure):
     """No zoo entry has this name."""
 
 
+class UnknownPack(LookupFailure):
+    """No installed pack has this name."""
+
+
+class UnknownDataset(LookupFailure):
+    """No zoo model has results on a data set of this name."""
+
+
 class BrokenPack(EssmcError, ImportError):
     """A pack was installed but quarantined; chained to the error that broke it."""
 

@@ -35,13 +35,19 @@ def list_models(
         pattern: shell-style pattern or patterns; one without wildcards matches anywhere in the name.
         exclude: patterns to leave out.
         modality: ``image`` or ``video``.
-        dataset: pattern of a data set that results are given for, e.g. ``kinetics*``.
+        dataset: a data set that results are given for, by name, alias or pattern: ``Kinetics-400``, ``k400``,
+            ``kinetics*``.
         pretrained: whether weights can be fetched.
         max_params: largest number of parameters, e.g. ``30e6``.
         max_macs: largest number of multiply-accumulates for one view, e.g. ``50e9``.
         pack: only entries of this pack.
+
+    Raises:
+        UnknownPack: no installed pack is called so.
+        UnknownDataset: no entry has results on such a data set.
     """
-    from essmc_core.defaults import ZOO
+    from essmc_core.defaults import DISCOVERY, ZOO
+    from essmc_core.discovery.named_pack import named_pack
 
     entries = ZOO.entries(
         pattern,
@@ -51,7 +57,7 @@ def list_models(
         pretrained=pretrained,
         max_params=max_params,
         max_macs=max_macs,
-        pack=pack,
+        pack=None if pack is None else named_pack(pack, DISCOVERY.packs.values()),
     )
     return [ZOO.table.display_name(entry) for entry in entries]
 

@@ -52,6 +52,12 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
+def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
+    """Returns ``did you mean 'efficientnet'?`` for a pattern that matched no name, from the words of the names."""
+    words = {word for name in names for word in re.split(r"[^A-Za-z0-9]+", name) if len(word) > 2}
+    return did_you_mean(pattern.strip("*?"), sorted(words, key=natural_key))
+
+
 def normalise_distribution(name: str) -> str:
     """Returns a distribution's name as PEP 503 compares it: lower case, runs of ``-_.`` as one dash."""
     return re.sub(r"[-_.]+", "-", name).lower()

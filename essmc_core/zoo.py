@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownModel
-from essmc_core.names import Patterns, as_patterns, did_you_mean, matches
+from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownDataset, UnknownModel
+from essmc_core.names import Patterns, as_patterns, did_you_mean, natural_key
 from essmc_core.nametable import NameTable
 from essmc_core.pins import read_pins
 from essmc_core.registry import Explain, explain_nothing
+from essmc_core.zoo_datasets import is_dataset, spellings
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -204,12 +206,26 @@ class Zoo:
         """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
 
         An entry whose file has to be read and is broken is given to ``on_broken``, so that it does not hide the others.
+
+        Args:
+            pattern: see :func:`essmc_core.list_models`, as for the other conditions.
+            exclude: patterns to leave out.
+            modality: ``image`` or ``video``.
+            dataset: a data set that results are given for, however it is spelt.
+            pretrained: whether weights can be fetched.
+            max_params: largest number of parameters.
+            max_macs: largest number of multiply-accumulates for one view.
+            pack: short name of the pack that brings the entry.
+            on_broken: takes each entry that cannot be read, with its error.
+
+        Raises:
+            UnknownDataset: no entry of the zoo has results on such a data set.
         """
 
         def meets(entry: ZooEntry) -> bool:
             return (
                 (modality is None or entry.modality == modality)
-                and (dataset is None or any(matches(name, dataset) for name in entry.datasets))
+                and (dataset is None or any(is_dataset(name, dataset) for name in entry.datasets))
                 and (pretrained is None or entry.pretrained == pretrained)
                 and (max_params is None or _at_most(entry.params, max_params))
                 and (max_macs is None or _at_most(entry.macs, max_macs))
@@ -217,14 +233,29 @@ class Zoo:
 
         wanted = []
         for entry in self.table.records(pattern, exclude):
-            if pack is not None and entry.pack != pack.removeprefix("essmc-"):
+            if pack is not None and entry.pack != pack:
                 continue
             try:
                 if meets(entry):
                     wanted.append(entry)
             except ConfigError as error:
                 on_broken(entry, error)
+        if dataset is not None and not wanted:
+            self._check_dataset(dataset)
         return wanted
+
+    def _check_dataset(self, pattern: str) -> None:
+        names: dict[str, None] = {}
+        for entry in self.table:
+            with contextlib.suppress(ConfigError):
+                names |= dict.fromkeys(entry.datasets)
+        if any(is_dataset(name, pattern) for name in names):
+            return
+        suggestion = did_you_mean(pattern, spellings(names))
+        raise UnknownDataset(
+            f"no zoo model has results on a data set called {pattern!r}" + (f"; {suggestion}" if suggestion else ""),
+            hint=f"there are results on {', '.join(sorted(names, key=natural_key))}",
+        )
 
     def names(self, pattern: Patterns = "*", exclude: Patterns = ()) -> list[str]:
         """Returns visible names in natural order."""

@@ -9,7 +9,9 @@ from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
 from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_no_match
+from essmc_core.discovery.named_pack import named_pack
 from essmc_core.kinds import DEFAULT
+from essmc_core.names import suggest_pattern
 from essmc_core.registry import Registry
 
 
@@ -24,26 +26,38 @@ def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pa
 
     A PATTERN without wildcards matches anywhere in a name: `essmc list backbones resnet`.
     """
+    wanted = None if pack is None else named_pack(pack, DISCOVERY.packs.values())
     if kind is None:
-        _write_kinds(as_json)
+        _write_kinds(wanted, as_json)
         return
     registry = DEFAULT[kind]
-    wanted = None if pack is None else pack.removeprefix("essmc-")
-    records = [r for r in registry.table.records(pattern, exclude) if wanted is None or r.pack == wanted]
+    matching = registry.table.records(pattern, exclude)
+    records = [record for record in matching if wanted is None or record.pack == wanted]
+    if not records:
+        click.echo(_nothing_found(registry, pattern, len(matching), pack), err=True)
     if as_json:
         write_json([_as_dict(registry, record) for record in records])
         return
     rows = [(registry.table.display_name(record), record.pack, record.summary) for record in records]
     columns = (Column(registry.singular), Column("pack", gives_way=1), Column("summary", prose=True, gives_way=2))
     write_table(columns, rows, footer=f"{len(rows):,} {registry.kind}")
-    if not rows:
-        packs = DISCOVERY.packs.values()
-        hint = explain_no_match(registry.kind, pattern, packs) or f"`essmc list {registry.kind}` shows all"
-        click.echo(f"no {registry.singular} matches {pattern!r}; {hint}", err=True)
 
 
-def _write_kinds(as_json: bool) -> None:
-    counts = {registry.kind: len(registry) for registry in DEFAULT}
+def _nothing_found(registry: Registry, pattern: str, matching: int, pack: str | None) -> str:
+    """Returns whether it was the name or the pack that nothing met, and what to do."""
+    if matching and pattern == "*":
+        return f"the pack {pack} brings no {registry.kind}"
+    if matching:
+        return f"{matching:,} {registry.kind} match {pattern!r}, none of them of the pack {pack}"
+    packs = DISCOVERY.packs.values()
+    hint = explain_no_match(registry.kind, pattern, packs) or suggest_pattern(pattern, registry)
+    return f"no {registry.singular} matches {pattern!r}; {hint or f'`essmc list {registry.kind}` shows all'}"
+
+
+def _write_kinds(pack: str | None, as_json: bool) -> None:
+    counts = {
+        registry.kind: sum(pack is None or record.pack == pack for record in registry.table) for registry in DEFAULT
+    }
     if as_json:
         write_json(counts)
         return

@@ -10,7 +10,9 @@ from essmc_core.cli.output import HumanNumber, human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery.missing import explain_no_match
+from essmc_core.discovery.named_pack import named_pack
 from essmc_core.errors import ConfigError
+from essmc_core.names import suggest_pattern
 from essmc_core.zoo import ZooEntry
 
 _COLUMNS = (
@@ -24,7 +26,7 @@ _COLUMNS = (
 @click.argument("pattern", default="*")
 @click.option("--exclude", "-x", multiple=True, help="Pattern to leave out; may be repeated.")
 @click.option("--modality", type=click.Choice(["image", "video"]))
-@click.option("--dataset", help="Pattern of a data set that results are given for.")
+@click.option("--dataset", help="Data set that results are given for: a name, alias or pattern.")
 @click.option("--pretrained/--no-pretrained", default=None, help="Whether weights can be fetched.")
 @click.option("--max-params", type=HumanNumber(), help="Largest number of parameters, e.g. 30M.")
 @click.option("--max-macs", type=HumanNumber(), help="Largest multiply-accumulates of one view, e.g. 50G.")
@@ -32,6 +34,8 @@ _COLUMNS = (
 @json_option
 def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
     """List zoo models that match PATTERN."""
+    if conditions["pack"] is not None:
+        conditions["pack"] = named_pack(conditions["pack"], DISCOVERY.packs.values())
     broken: dict[ZooEntry, ConfigError] = {}
     found = ZOO.entries(pattern, exclude=exclude, on_broken=broken.__setitem__, **conditions)
     entries = [entry for entry in found if _readable(entry, broken)]
@@ -39,11 +43,19 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
         write_json([_as_dict(entry) for entry in entries])
     else:
         write_table(_COLUMNS, [_row(entry) for entry in entries], footer=f"{len(entries):,} models")
-        if not entries:
-            hint = explain_no_match("zoo", pattern, DISCOVERY.packs.values())
-            click.echo(f"no zoo model matches {pattern!r} and these conditions{hint and f'; {hint}'}", err=True)
+    if not entries:
+        click.echo(_nothing_found(pattern, exclude), err=True)
     for entry, error in broken.items():
         click.echo(f"{entry.qualified} cannot be read: {error}", err=True)
+
+
+def _nothing_found(pattern: str, exclude: tuple[str, ...]) -> str:
+    """Returns whether it was the name or the conditions that nothing met, and what to do."""
+    named = len(ZOO.table.records(pattern, exclude))
+    if named:
+        return f"{named:,} zoo models match {pattern!r}, none of them meets the conditions"
+    hint = explain_no_match("zoo", pattern, DISCOVERY.packs.values()) or suggest_pattern(pattern, ZOO.names())
+    return f"no zoo model matches {pattern!r}" + (f"; {hint}" if hint else "")
 
 
 def _readable(entry: ZooEntry, broken: dict[ZooEntry, ConfigError]) -> bool:

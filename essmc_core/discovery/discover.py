@@ -15,7 +15,7 @@ from essmc_core.component import LOCAL
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
 from essmc_core.discovery.guard import time_limit
-from essmc_core.discovery.missing import explain_missing
+from essmc_core.discovery.missing import explain_missing, explain_other_kind
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.errors import DuplicateComponent
 from essmc_core.hooks import GROUP, CommandGroup, PackHooks
@@ -156,7 +156,8 @@ class Discovery:
                 self._quarantine(pack, error)
 
     def _explain(self, kind: str, name: str) -> str:
-        return explain_missing(kind, name, self.packs.values())
+        other = explain_other_kind(kind, name, self.registries, self.zoo)
+        return other or explain_missing(kind, name, self.packs.values())
 
 
 def _plugin_name(pack: Pack, number: int) -> str:

@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.names import matches
 from essmc_core.sources import source_text
+
+if TYPE_CHECKING:
+    from essmc_core.kinds import Registries
+    from essmc_core.zoo import Zoo
 
 
 def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
@@ -40,6 +44,32 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
         listed = "; ".join(f"{pack.distribution} ({pack.reason})" for pack in broken)
         return f"quarantined packs, one of which may bring it: {listed}"
     return ""
+
+
+def explain_other_kind(kind: str, name: str, registries: Registries, zoo: Zoo) -> str:
+    """Returns what a name is that is not of the kind it was looked for under, empty where it is nothing.
+
+    Args:
+        kind: as for `explain_missing`.
+        name: what was looked for.
+        registries: all components.
+        zoo: all zoo models.
+    """
+    for registry in registries:
+        if registry.kind == kind or name not in registry.table.all_names():
+            continue
+        article = "an" if registry.singular[0] in "aeiou" else "a"
+        found = f"{name} is {article} {registry.singular.replace('_', ' ')}: `essmc show {name}`"
+        return found if kind != "zoo" else f"{found}. {_how_to_build(registry.kind, name)}"
+    if kind not in ("zoo", "commands") and name in zoo.table.all_names():
+        return f"{name} is a zoo model, which `essmc build {name}` builds; `essmc show {name}` says of what"
+    return ""
+
+
+def _how_to_build(kind: str, name: str) -> str:
+    if kind == "models":
+        return f"A YAML file with `model: {{type: {name}, …}}` is built, as is a model that `essmc models` lists"
+    return "What is built is a whole model: one that `essmc models` lists, or a YAML file with `model:`"
 
 
 def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:

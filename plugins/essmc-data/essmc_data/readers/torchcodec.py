@@ -36,7 +36,8 @@ class TorchCodecReader(VideoReader):
         except (ImportError, RuntimeError) as error:
             # torchcodec raises RuntimeError when it finds no FFmpeg.
             raise MissingDependency(
-                f"torchcodec cannot be loaded: {str(error).splitlines()[0]}", hint="pip install torchcodec, and FFmpeg"
+                f"torchcodec cannot be loaded: {str(error).splitlines()[0]}",
+                hint="pip install torchcodec; FFmpeg is a package of the system",
             ) from error
         self.path = path
         if threads is None:
