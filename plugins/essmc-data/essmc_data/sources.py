@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from essmc_core.errors import MissingDependency
+from essmc_core.inputs.media_files import is_hidden
 from essmc_data.errors import DatasetNotFound, UnreadableInput
-from essmc_data.hidden import is_hidden
 
 _IN_MEMORY_BYTES = 64 << 20
 """Remote files up to this size are kept in memory while they are read; larger ones in a temporary file."""
@@ -110,7 +110,7 @@ def read_annotation(location: str) -> str:
 def list_files(root: str, suffixes: Sequence[str]) -> list[str]:
     """Returns the files below a folder, relative to it, sorted, with ``/`` between the parts.
 
-    Hidden files, and what systems leave behind (see `essmc_data.hidden`), are left out.
+    Hidden files, and what systems leave behind (see `essmc_core.inputs.media_files`), are left out.
 
     Args:
         root: a local folder or a URL.

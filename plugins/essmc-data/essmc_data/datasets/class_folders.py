@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from essmc_core.errors import ConfigError
+from essmc_core.inputs.media_files import is_hidden
 from essmc_data.errors import DatasetNotFound
-from essmc_data.hidden import is_hidden
 from essmc_data.sources import is_url, list_files, local_path
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "eval"})

@@ -10,13 +10,12 @@ import torch
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
+from essmc_core.inputs.media_files import IMAGE_SUFFIXES
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
 from essmc_data.datasets.class_folders import files_by_class
 from essmc_data.errors import DatasetNotFound
 from essmc_data.sources import read_annotation
 from essmc_data.transforms.base import Item
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 
 
 class ImageClassifyJsonDataset(BaseDataset):

@@ -17,21 +17,6 @@ from essmc_data.frame_samplers import RANDOM_CLIP
 from essmc_data.transforms.auto_crop import CROP_MODES
 from essmc_data.transforms.base import Item
 
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".avi",
-    ".mkv",
-    ".webm",
-    ".mov",
-    ".m4v",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".flv",
-    ".ogv",
-    ".ts",
-    ".3gp",
-)
 _VIEWS = CROP_MODES[:7]
 
 
