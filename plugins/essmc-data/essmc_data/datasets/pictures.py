@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import MissingDependency
-from essmc_data.datasets.images import IMAGE_SUFFIXES
+from essmc_core.inputs.media_files import IMAGE_SUFFIXES
 from essmc_data.errors import DatasetNotFound
 from essmc_data.sources import join, list_files
 from essmc_data.transforms.load_image import read_picture

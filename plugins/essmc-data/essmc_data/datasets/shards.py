@@ -16,11 +16,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
+from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from essmc_core.names import natural_key
 from essmc_data.datasets.base import ErrorPolicy, Mode, OnError
-from essmc_data.datasets.images import IMAGE_SUFFIXES
 from essmc_data.datasets.shared_state import SharedState
-from essmc_data.datasets.video import VIDEO_SUFFIXES
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.randomness import item_randomness, mix
 from essmc_data.sources import list_files, open_stream
