@@ -218,3 +218,7 @@ class ContractError(EssmcError, TypeError):
 
 class InputError(EssmcError, ValueError):
     """A file or tensor that the model cannot take, with what it takes."""
+
+
+class UnreadableInput(InputError):
+    """A file that is missing, empty, damaged or of another kind; what a data set's ``on_error`` decides about."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from essmc_core.errors import InputError
+from essmc_core.errors import InputError, UnreadableInput
 from essmc_core.inputs.frames import Timeline, clips_of
 from essmc_core.inputs.picture import picture_to_views
 from essmc_core.inputs.spec import InputSpec
-from essmc_core.inputs.video_file import Frames, open_video_file, read_groups
+from essmc_core.inputs.video import VideoReader, frames_beginning_within, open_video
+from essmc_core.inputs.video.groups import read_groups
+from essmc_core.inputs.video.reader import Frame
 
 _ORDER = {"NCTHW": (0, 2, 1, 3, 4), "NTCHW": (0, 1, 2, 3, 4), "NTHWC": (0, 1, 3, 4, 2)}
 
@@ -67,11 +67,10 @@ def load_views(path: str | os.PathLike[str], spec: InputSpec, views: Views) -> T
         InputError: as for `load_clip`.
         MissingDependency: PyAV is not installed.
     """
-    video = open_video_file(Path(path), spec)
-    timeline = partial(Timeline.even, rate=float(video.fps))
-    groups = read_groups(video, lambda total: [_flat(clips_of(timeline(total), spec, views.temporal))], spec)
-    _, total, frames = next(groups)
-    return _views_of(frames, clips_of(timeline(total), spec, views.temporal), spec, views)
+    with _opened(path, spec) as video:
+        clips = clips_of(Timeline.of(video.times, video.duration), spec, views.temporal)
+        (frames,) = read_groups(video, [_flat(clips)])
+    return _views_of(frames, clips, spec, views)
 
 
 def load_segments(
@@ -94,33 +93,47 @@ def load_segments(
         InputError: as for `load_clip`, or a segment would be shorter than a frame.
         MissingDependency: PyAV is not installed.
     """
-    video = open_video_file(Path(path), spec)
-    timeline = partial(Timeline.even, rate=float(video.fps))
     # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
     length = Fraction(str(seconds))
-    if length * video.fps < 1:
-        shortest = f"{float(1 / video.fps):.3g} s"
-        raise InputError(f"Segments of {seconds} s are shorter than a frame of {video.path}, which lasts {shortest}.")
+    with _opened(path, spec) as video:
+        if float(length) * video.fps < 1:
+            shortest = f"{1 / video.fps:.3g} s"
+            raise InputError(f"Segments of {seconds} s are shorter than a frame of {path}, which lasts {shortest}.")
+        timeline, spans, clips = Timeline.of(video.times, video.duration), [], []
+        for number in range(math.ceil(Fraction(video.duration) / length)):
+            start, end = float(number * length), min(float((number + 1) * length), video.duration)
+            first, stop = frames_beginning_within(video.times, video.duration, start, end)
+            # What began before is still shown where nothing new begins.
+            first, stop = (first, stop) if first < stop else (max(0, first - 1), max(1, first))
+            if end - start > 1e-6:
+                spans.append((start, end))
+                part = clips_of(timeline.part(first, stop), spec, views.temporal)
+                clips.append([tuple(first + index for index in clip) for clip in part])
+        for span, chosen, frames in zip(spans, clips, read_groups(video, [_flat(c) for c in clips]), strict=True):
+            yield *span, _views_of(frames, chosen, spec, views)
 
-    def clips(total: int) -> list[list[tuple[int, ...]]]:
-        starts = (math.ceil(number * length * video.fps) for number in itertools.count())
-        edges = list(itertools.takewhile(lambda start: start < total, starts))
-        return [
-            [tuple(begin + index for index in clip) for clip in clips_of(timeline(end - begin), spec, views.temporal)]
-            for begin, end in zip(edges, [*edges[1:], total], strict=True)
-        ]
 
-    for number, total, frames in read_groups(video, lambda total: [_flat(group) for group in clips(total)], spec):
-        start, end = number * length, min((number + 1) * length, total / video.fps)
-        yield float(start), float(end), _views_of(frames, clips(total)[number], spec, views)
+def _opened(path: str | os.PathLike[str], spec: InputSpec) -> VideoReader:
+    if spec.modality != "video":
+        raise InputError(f"{path} was to be read as a video, but the model takes {spec}.")
+    try:
+        return open_video(path)
+    except UnreadableInput as error:
+        error.hint = error.hint or f"The model takes {spec}."
+        raise
 
 
 def _flat(clips: Sequence[Sequence[int]]) -> list[int]:
     return [index for clip in clips for index in clip]
 
 
-def _views_of(frames: Frames, clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
-    pictures = {index: picture_to_views(image, spec, views.spatial) for index, image in frames.items()}
+def _views_of(frames: Mapping[int, Frame], clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
+    from PIL import Image
+
+    pictures = {
+        index: picture_to_views(Image.fromarray(np.ascontiguousarray(frame)), spec, views.spatial)
+        for index, frame in frames.items()
+    }
     # (T, spatial, 3, H, W) each.
     stacked = [torch.stack([pictures[index] for index in clip]) for clip in clips]
     batch = torch.cat([clip.transpose(0, 1) for clip in stacked])

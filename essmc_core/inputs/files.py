@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from essmc_core.errors import InputError
+from essmc_core.errors import InputError, UnreadableInput
 from essmc_core.inputs.spec import InputSpec
 
 _LONGEST_SHOWN = 120
@@ -29,6 +29,18 @@ def check_file(path: Path, spec: InputSpec) -> Path:
     found = as_written_or_home(path)
     if problem := file_problem(found):
         raise InputError(problem, hint=f"The model takes {spec}.")
+    return found
+
+
+def checked_file(path: str | os.PathLike[str]) -> Path:
+    """Returns the path, if it is a file with content.
+
+    Raises:
+        UnreadableInput: it is missing, empty, or something other than a file.
+    """
+    found = as_written_or_home(path)
+    if problem := file_problem(found):
+        raise UnreadableInput(problem)
     return found
 
 
@@ -80,5 +92,5 @@ def _why_missing(path: Path, shown: str, error: OSError) -> str:
     try:
         target = os.readlink(path)
     except (OSError, ValueError):
-        return f"There is no file {shown}."
+        return f"There is no file {shown}: it cannot be opened."
     return f"{shown} is a link to {shortened(target)}, where there is no file."

@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from essmc_data.frame_samplers import UniformSampler
+from essmc_core.inputs.video import frames_within
+from essmc_core.inputs.video.groups import read_groups
+from essmc_data.frame_samplers import spread
 from essmc_data.readers import VideoReader, open_video
 from essmc_data.transforms.base import Item
 from essmc_data.transforms.compose import as_transform
@@ -70,23 +71,12 @@ class EasyVideoReader:
     def __iter__(self) -> Iterator[Item]:
         with open_video(self.video_path, self.decoder) as reader:
             spans = self.spans(reader.duration)
-            sampler = UniformSampler()
-            clips = [sampler(len(reader), reader.fps, self.num_frames, start, end).tolist() for start, end in spans]
-            for (start, end), video in zip(spans, _assemble(reader, clips), strict=True):
+            clips = [self._indices(reader, start, end) for start, end in spans]
+            for (start, end), frames, clip in zip(spans, read_groups(reader, clips), clips, strict=True):
+                video = torch.stack([torch.from_numpy(frames[index]) for index in clip])
                 meta = {"video_path": self.video_path, "start_sec": start, "end_sec": end}
                 yield self._transform({"video": video, "meta": meta})
 
-
-def _assemble(reader: VideoReader, clips: Sequence[Sequence[int]]) -> Iterator[Tensor]:
-    """Yields the clips in one pass over the video, keeping no frame longer than clips that overlap need it."""
-    wanted = sorted({index for clip in clips for index in clip})
-    kept: dict[int, Tensor] = {}
-    stream = zip(wanted, reader.iter_frames(wanted), strict=True)
-    for number, clip in enumerate(clips):
-        while clip[-1] not in kept:
-            index, frame = next(stream)
-            kept[index] = torch.from_numpy(frame.copy())
-        yield torch.stack([kept[index] for index in clip])
-        if number + 1 < len(clips):
-            begin = clips[number + 1][0]
-            kept = {index: frame for index, frame in kept.items() if index >= begin}
+    def _indices(self, reader: VideoReader, start: float, end: float) -> list[int]:
+        first, last = frames_within(reader.times, reader.duration, start, end)
+        return spread(first, last, self.num_frames, len(reader)).tolist()

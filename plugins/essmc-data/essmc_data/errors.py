@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from essmc_core.errors import ConfigError, InputError
-
-
-class UnreadableInput(InputError):
-    """A file that is missing, empty, damaged or of another kind; what a dataset's ``on_error`` decides about."""
+from essmc_core.errors import UnreadableInput as UnreadableInput
 
 
 class DatasetNotFound(ConfigError, FileNotFoundError):

@@ -6,10 +6,14 @@ torch's generator, which a dataset seeds for every item; any other is determinis
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from essmc_core.inputs.video import frames_within
 
 RANDOM_CLIP = -1
 """The ``clip_id`` of training."""
@@ -19,7 +23,14 @@ class UniformSampler:
     """Frames spread evenly over a span of seconds, both its first and its last frame included."""
 
     def __call__(
-        self, vid_len: int, vid_fps: float, num_frames: int, start_sec: float = 0.0, end_sec: float = -1.0
+        self,
+        vid_len: int,
+        vid_fps: float,
+        num_frames: int,
+        start_sec: float = 0.0,
+        end_sec: float = -1.0,
+        times: Sequence[float] | NDArray[np.float64] | None = None,
+        duration: float | None = None,
     ) -> Tensor:
         """Returns the frames of [``start_sec``, ``end_sec``); one frame is the middle one.
 
@@ -29,19 +40,22 @@ class UniformSampler:
             num_frames: frames to choose.
             start_sec: beginning of the span.
             end_sec: end of the span, cut at the video's; negative for the video's end.
+            times: seconds at which each frame begins to be shown; by default all are shown equally long.
+            duration: seconds at which the last one ends; by default it is shown for one part in ``vid_fps``.
 
         Raises:
             ValueError: the span is empty, or begins after the video's end.
         """
         _check(vid_len, vid_fps, num_frames)
-        duration = vid_len / vid_fps
-        start, end = max(0.0, start_sec), duration if end_sec < 0 else min(end_sec, duration)
-        if end <= start:
-            raise ValueError(f"no frame lies between {start_sec} s and {end_sec} s of a video of {duration:.3f} s")
-        # Times such as 0.1 s * 30 fps are a little off; a thousandth of a frame settles it.
-        first = min(math.floor(start * vid_fps + 1e-3), vid_len - 1)
-        last = max(first, min(math.ceil(end * vid_fps - 1e-3), vid_len) - 1)
-        return _spread(first, last, num_frames, vid_len)
+        if times is None:
+            times, duration = np.arange(vid_len) / vid_fps, vid_len / vid_fps
+        elif duration is None:
+            duration = float(times[-1]) + 1 / vid_fps
+        end = duration if end_sec < 0 else min(end_sec, duration)
+        if end <= start_sec:
+            raise ValueError(f"no frame is shown between {start_sec} s and {end_sec} s of a video of {duration:.3f} s")
+        first, last = frames_within(times, duration, start_sec, end)
+        return spread(first, last, num_frames, vid_len)
 
 
 class IntervalSampler:
@@ -69,7 +83,7 @@ class IntervalSampler:
         _check(vid_len, vid_fps, num_frames, clip_id, num_clips)
         length = max(1.0, clip_duration * vid_fps)
         start = clip_start(vid_len, length, clip_id, num_clips)
-        return _spread(start, start + length - 1, num_frames, vid_len)
+        return spread(start, start + length - 1, num_frames, vid_len)
 
 
 class SegmentSampler:
@@ -110,7 +124,8 @@ def strided(vid_len: int, start: float, step: float, num_frames: int) -> Tensor:
     return (places + 1e-6).floor().clamp(0, vid_len - 1).long()
 
 
-def _spread(first: float, last: float, num_frames: int, vid_len: int) -> Tensor:
+def spread(first: float, last: float, num_frames: int, vid_len: int) -> Tensor:
+    """Returns ``num_frames`` frames, evenly from ``first`` to ``last``; one is the middle one."""
     if num_frames == 1:
         places = torch.tensor([(first + last) / 2], dtype=torch.float64)
     else:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from essmc_core.errors import MissingDependency
+from essmc_core.inputs.files import as_written_or_home, checked_file
 from essmc_core.inputs.media_files import is_hidden
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 
@@ -23,8 +24,8 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 
 
 def is_url(location: str) -> bool:
-    """Tells a URL from a local path; ``file://`` is a path."""
-    return bool(_URL.match(location)) and not location.startswith("file://")
+    """Tells a URL from a local path; ``file://`` is a path, and so is what exists here under that very name."""
+    return bool(_URL.match(location)) and not location.startswith("file://") and not os.path.lexists(location)
 
 
 def join(prefix: str | None, path: str) -> str:
@@ -38,7 +39,7 @@ def local_path(location: str) -> Path:
     """Returns the path of a location that is not a URL."""
     if location.startswith("file://"):
         return Path(url2pathname(urlsplit(location).path))
-    return Path(location).expanduser()
+    return as_written_or_home(location)
 
 
 def locate(location: str) -> str | BinaryIO:
@@ -48,28 +49,17 @@ def locate(location: str) -> str | BinaryIO:
     frames are shown.
 
     Raises:
-        UnreadableInput: the file is missing, empty, a directory, or cannot be reached.
+        UnreadableInput: the file is missing, empty, no regular file, or cannot be reached.
         MissingDependency: the URL's scheme needs a driver that is not installed.
     """
-    if is_url(location):
-        return _remote(location)
-    path = local_path(location)
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise UnreadableInput(f"{path} cannot be opened: {error.strerror or error}.") from error
-    if path.is_dir():
-        raise UnreadableInput(f"{path} is a directory, not a file.")
-    if status.st_size == 0:
-        raise UnreadableInput(f"{path} is an empty file.")
-    return str(path)
+    return _remote(location) if is_url(location) else str(checked_file(local_path(location)))
 
 
 def open_stream(location: str) -> BinaryIO:
     """Opens a file to be read once from beginning to end; a remote one arrives while it is read.
 
     Raises:
-        UnreadableInput: the file is missing, empty, a directory, or cannot be reached.
+        UnreadableInput: the file is missing, empty, no regular file, or cannot be reached.
         MissingDependency: the URL's scheme needs a driver that is not installed.
     """
     if not is_url(location):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core.errors import ConfigError
+from essmc_data.errors import UnreadableInput
 from essmc_data.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
 from essmc_data.readers import open_video
 from essmc_data.readers.opening import check_decoder
@@ -49,14 +52,21 @@ class LoadVideoFromFile:
         self.clip_duration = clip_duration
         self.decoder = check_decoder(decoder)
 
-    def indices(self, vid_len: int, vid_fps: float, meta: dict[str, Any]) -> Tensor:
-        """Returns the frames to read of a video of that length."""
+    def indices(
+        self,
+        vid_len: int,
+        vid_fps: float,
+        meta: dict[str, Any],
+        times: NDArray[np.float64] | None = None,
+        duration: float | None = None,
+    ) -> Tensor:
+        """Returns the frames to read of a video of that length, whose frames are shown at ``times``."""
         if self.sample_type == "uniform":
             start = float(meta.get("start_sec") or 0.0)
             end = meta.get("end_sec")
             if end is None:
                 end = -1.0 if self.clip_duration is None else start + self.clip_duration
-            return UniformSampler()(vid_len, vid_fps, self.num_frames, start, float(end))
+            return UniformSampler()(vid_len, vid_fps, self.num_frames, start, float(end), times, duration)
         clip_id, num_clips = _clip_of(meta)
         if self.sample_type == "segment":
             return SegmentSampler()(vid_len, vid_fps, self.num_frames, clip_id, num_clips)
@@ -66,7 +76,11 @@ class LoadVideoFromFile:
     def __call__(self, item: Item) -> Item:
         """Returns a new item."""
         with open_video(path_of(item, "video_path"), self.decoder) as reader:
-            return {**item, "video": reader.sample_frames(self.indices(len(reader), reader.fps, item["meta"]))}
+            try:
+                chosen = self.indices(len(reader), reader.fps, item["meta"], reader.times, reader.duration)
+            except ValueError as error:
+                raise UnreadableInput(f"{reader.path} has not the clip that is asked for: {error}.") from error
+            return {**item, "video": reader.sample_frames(chosen)}
 
 
 class DecodeVideoToTensor:
