@@ -13,6 +13,7 @@ from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerCon
 from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_state import load_for_evaluation
+from essmc_solvers.class_names import KnownClasses
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.log import LogHook
@@ -38,6 +39,8 @@ class EvaluationSolver(BaseSolver):
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         mixed_precision: ``no``, ``fp16`` or ``bf16``.
         split_batches: divide each batch among processes; otherwise each takes whole batches in turn.
+        class_names: names of the model's classes in their order, by which labels of data with named classes are
+            mapped; those in a checkpoint of ``resume_from`` come first.
         optimizer: not used; like the following, it is taken so that a `TrainValSolver`'s configuration fits as it is.
         lr_scheduler: not used.
         max_epochs: not used.
@@ -62,6 +65,7 @@ class EvaluationSolver(BaseSolver):
         device: str = "auto",
         mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
+        class_names: Sequence[str] = (),
         optimizer: OptimizerConfig | dict[str, OptimizerConfig] | None = None,
         lr_scheduler: LrSchedulerConfig | dict[str, LrSchedulerConfig] | None = None,
         max_epochs: int = 1,
@@ -84,7 +88,10 @@ class EvaluationSolver(BaseSolver):
         )
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
         if resume_from is not None:
-            load_for_evaluation(self.module, named_checkpoint(Path(resume_from)))
+            path = named_checkpoint(Path(resume_from))
+            class_names = load_for_evaluation(self.module, path) or class_names
+        if class_names:
+            self.known_classes = KnownClasses(tuple(class_names), "the model")
         self.model = self.module.to(self.accelerator.device)
 
     def order_hooks(self, given: Any, default_hooks: bool) -> list[Any]:
@@ -106,7 +113,7 @@ class EvaluationSolver(BaseSolver):
 
         Raises:
             ContractError: the model returns something else than the contract says.
-            DataError: there are no data.
+            DataError: there are no data, or they have classes that the model has not.
         """
         self._take_data(data, ["eval"])
         self._prepare_work_dir()

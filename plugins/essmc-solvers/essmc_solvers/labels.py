@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from essmc_solvers.class_names import class_names
 from essmc_solvers.errors import DataError, LabelError
 
 
@@ -35,11 +36,20 @@ class LabelCheck:
 
     Args:
         model: whose head tells the number of classes. One that learns other labels than ``gt_label`` is let alone.
+
+    Attributes:
+        learns_indices: whether the model learns ``gt_label`` by one output, whose classes data sets name.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._counts = class_counts(model) if learns_gt_label(model) else ()
+        self.learns_indices = learns_gt_label(model) and len(self._counts) <= 1
         self._ignored = getattr(getattr(model, "loss", None), "ignore_index", None)
+
+    @property
+    def classes(self) -> int | None:
+        """Classes of the model's only output, None where it has several or does not tell."""
+        return self._counts[0] if len(self._counts) == 1 else None
 
     def check_dataset(self, dataset: Any, name: str) -> None:
         """Checks that a dataset has no more classes than the head.
@@ -47,16 +57,15 @@ class LabelCheck:
         Raises:
             DataError: it has.
         """
-        classes = getattr(dataset, "classes", None)
-        if not isinstance(classes, Sized) or isinstance(classes, str) or len(self._counts) != 1:
+        have, want = self.classes, len(class_names(dataset))
+        if have is None:
             return
-        have, want = self._counts[0], len(classes)
         if want > have:
             raise DataError(
                 f"the {name} data have {want} classes, the model's head has {have}",
                 hint=f"Build the model with num_classes={want}.",
             )
-        if 0 < want < have:
+        if name == "train" and 0 < want < have:
             warnings.warn(f"the model's head has {have} classes, the {name} data only {want}", stacklevel=2)
 
     def check_batch(self, labels: Any, describe: str) -> None:

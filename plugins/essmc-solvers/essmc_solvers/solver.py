@@ -17,6 +17,7 @@ from torch import nn
 from essmc_core import HOOKS, MODELS
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.batch import Batch
+from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
 from essmc_solvers.epoch_loader import EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
@@ -55,6 +56,8 @@ class BaseSolver(ABC):
         epoch_outputs: means over the last pass, by mode and name.
         data_seconds: time spent waiting for data in this pass.
         unreadable: inputs of this pass that this process could not read.
+        known_classes: names of the model's classes, which labels of evaluation data are mapped to; None where nobody
+            names them. Those of training data that have names take their place.
     """
 
     def __init__(
@@ -102,6 +105,9 @@ class BaseSolver(ABC):
         self.data_seconds = 0.0
         self.unreadable = 0
         self._labels = LabelCheck(self.module)
+        self.known_classes: KnownClasses | None = None
+        self._class_maps: dict[str, ClassMap | None] = {}
+        self._taken: Any = None
 
     @abstractmethod
     def solve(self, data: Any) -> dict[str, dict[str, float]]:
@@ -179,8 +185,20 @@ class BaseSolver(ABC):
             if hasattr(hook, "close"):
                 hook.close()
 
+    def check_data(self, data: Any) -> None:
+        """Finds out what `solve` would refuse about its data, before anything is written or removed.
+
+        Raises:
+            DataError: there are none, or their classes are not those of the model.
+        """
+        self._take_data(data, ["train"])
+
     def _take_data(self, data: Any, names: Sequence[str]) -> None:
         """Keeps the loaders by name, ready to be divided among processes."""
+        if data is self._taken:
+            return
+        self._taken = None
+        taken = data
         if not isinstance(data, Mapping):
             data = {names[0]: data}
         missing = [name for name in names if data.get(name) is None]
@@ -200,6 +218,25 @@ class BaseSolver(ABC):
             check_not_empty(prepared, name)
             self._labels.check_dataset(prepared.dataset, name)
             self.loaders[name] = prepared
+        self._compare_classes()
+        self._taken = taken
+
+    def _compare_classes(self) -> None:
+        """Prepares to renumber the labels of data whose classes are numbered otherwise than the model's.
+
+        Raises:
+            DataError: they have classes that the model has not.
+        """
+        trained = class_names(self.loaders["train"].dataset) if "train" in self.loaders else ()
+        stated = (self.config or {}).get("labels")
+        if trained:
+            self.known_classes = KnownClasses(trained, "the train data")
+        elif self.known_classes is None and isinstance(stated, (list, tuple)) and len(stated) == self._labels.classes:
+            self.known_classes = KnownClasses(tuple(map(str, stated)), "the configuration's `labels`", False)
+        others = [name for name in self.loaders if name != "train"] if self._labels.learns_indices else []
+        for name in others:
+            dataset = self.loaders[name].dataset
+            self._class_maps[name] = map_classes(self.known_classes, dataset, name, self._labels.classes)
 
     def _prepare_work_dir(self) -> None:
         """Makes the work dir and checks that files can be written there.
@@ -247,6 +284,9 @@ class BaseSolver(ABC):
                 f"a batch of the {self.mode!r} data is a {type(data).__name__}, not a dict",
                 hint="Batches are dicts of what the model takes by name: {'video': …, 'gt_label': …}.",
             )
+        class_map = self._class_maps.get(self.mode)
+        if class_map is not None and "gt_label" in data:
+            data = {**data, "gt_label": class_map.renumber(data["gt_label"])}
         self._labels.check_batch(data.get("gt_label"), f"{self.mode} batch {self.iter}")
         device = self.accelerator.device
         self.batch = {key: _to_device(value, device) for key, value in data.items()}

@@ -30,6 +30,8 @@ class MapDataset(TorchDataset[Item | None], ABC):
 
     classes: tuple[str, ...] = ()
     """Names of the classes, where they are known."""
+    classes_given = False
+    """Whether the user numbered the classes by hand, rather than folders or labels by their names."""
 
     @abstractmethod
     def __len__(self) -> int:

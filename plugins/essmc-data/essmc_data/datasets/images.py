@@ -103,6 +103,7 @@ class ImageFolder(BaseDataset):
     ) -> None:
         super().__init__(mode, pipeline, on_error)
         self.root_dir = root_dir
+        self.classes_given = classes is not None
         self.classes, self.samples = files_by_class(root_dir, tuple(suffixes), classes)
         if not self.samples:
             raise DatasetNotFound(f"There is no picture in the folders of {root_dir}.")

@@ -46,6 +46,7 @@ class VideoFolder(VideoDataset):
         on_error: OnError = "stop",
     ) -> None:
         self._given_classes = classes
+        self.classes_given = classes is not None
         self._suffixes = tuple(suffixes)
         super().__init__(data_root_dir, temporal_crops, spatial_crops, fix_len, mode, pipeline, on_error)
 

@@ -266,8 +266,8 @@ def _some(names: list[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + more
 
 
-def load_for_evaluation(module: nn.Module, path: Path, ema: bool | None = None) -> None:
-    """Loads a run's weights into a module.
+def load_for_evaluation(module: nn.Module, path: Path, ema: bool | None = None) -> tuple[str, ...]:
+    """Loads a run's weights into a module, and returns the names of its classes, empty where they are not known.
 
     Args:
         module: whose weights they are.
@@ -289,6 +289,7 @@ def load_for_evaluation(module: nn.Module, path: Path, ema: bool | None = None) 
         raise CheckpointMismatch(f"{path} holds no averaged weights", hint="--no-ema takes the plain ones.")
     averaged = "state_dict_ema" in content and ema is not False
     load_weights(module, content["state_dict_ema" if averaged else "state_dict"], path)
+    return tuple(content.get("labels") or ())
 
 
 def _raw_optimizers(solver: TrainValSolver) -> list[Any]:

@@ -13,6 +13,7 @@ from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
     from essmc_core import TrainModule
+    from essmc_solvers.class_names import KnownClasses
     from essmc_solvers.job import Job
 
 _SHARED = (
@@ -45,12 +46,14 @@ def evaluate(
     job = read_job(config, overrides)
     shared = {key: job.solver[key] for key in _SHARED if key in job.solver}
     data = job.loader("eval", required=True)
-    settings = {"type": "EvaluationSolver", **shared, "model": _load(job, checkpoint, ema)}
+    model, known = _load(job, checkpoint, ema)
+    settings = {"type": "EvaluationSolver", **shared, "model": model}
     if work_dir is not None:
         settings["work_dir"] = str(work_dir)
     if as_json:
         settings["logger"] = _quiet_logger()
     solver = build_config("solvers", _config(settings), prefix="solver")
+    solver.known_classes = known
     results = solver.solve({"eval": data})["eval"]
     if solver.is_main:
         if as_json:
@@ -73,18 +76,30 @@ def _quiet_logger() -> Any:
     return logging.getLogger("essmc_solvers")
 
 
-def _load(job: Job, checkpoint: str | None, ema: bool | None) -> TrainModule:
-    """Builds the model with the weights to evaluate."""
+def _load(job: Job, checkpoint: str | None, ema: bool | None) -> tuple[TrainModule, KnownClasses | None]:
+    """Builds the model with the weights to evaluate; returns it and the names of its classes, if they are known."""
     from essmc_core.factory import build_recipe, build_trained, weights_source
     from essmc_solvers.checkpoint.folder import best_or_newest
     from essmc_solvers.checkpoint.run_state import load_for_evaluation
+    from essmc_solvers.class_names import KnownClasses
 
+    published = _published_classes(job)
     if checkpoint is None:
-        return build_trained(job.recipe, weights_source(job.recipe, True, None))
+        return build_trained(job.recipe, weights_source(job.recipe, True, None)), published
     path = best_or_newest(Path(checkpoint))
     if path is None:
         source = weights_source(job.recipe, False, checkpoint)
-        return build_trained(job.recipe, source if ema is None or source is None else {**source, "ema": ema})
+        source = source if ema is None or source is None else {**source, "ema": ema}
+        return build_trained(job.recipe, source), published
     model = build_recipe(job.recipe)
-    load_for_evaluation(model, path, ema)
-    return model
+    trained = load_for_evaluation(model, path, ema)
+    return model, KnownClasses(trained, f"the run of {path}") if trained else published
+
+
+def _published_classes(job: Job) -> KnownClasses | None:
+    """Returns what the configuration calls the model's classes, None where it has no `labels`."""
+    from essmc_core.labels import checked_labels, configured_counts
+    from essmc_solvers.class_names import KnownClasses
+
+    labels = checked_labels(job.recipe.config, configured_counts(job.recipe.config))
+    return KnownClasses(tuple(labels), f"{job.name} (its `labels`)", from_training=False) if labels else None

@@ -35,6 +35,8 @@ def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume
     folder = work_dir or Path(job.solver.get("work_dir") or Path("work_dirs", job.name))
     resume = resume or job.solver.get("resume_from")
     solver, data = _build(job, folder, resume)
+    if hasattr(solver, "check_data"):  # solvers of other packs may check as they begin
+        solver.check_data(data)
     with _held(solver):
         if resume is None and solver.is_main:
             _claim(folder, overwrite)
