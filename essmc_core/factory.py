@@ -104,6 +104,9 @@ def weights_source(
         return dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
     if not pretrained:
         return None
+    written = recipe.config.get("weights") if recipe.prefix else None
+    if isinstance(written, str):
+        return {"uri": written}
     section = recipe.section("weights")
     if not section.get("uri"):
         note = str(recipe.config.get("weights_note", "")).strip()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes", "data", "solver",
+    "notes", "data", "solver", "pretrained",
 )  # fmt: skip
 
 

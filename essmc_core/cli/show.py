@@ -122,6 +122,15 @@ def _component_dict(component: Component) -> dict[str, object]:
     }
 
 
+def _what_training_takes(entry: ZooEntry) -> str:
+    """Returns a comment on the weights that a training of the printed file starts from."""
+    if not entry.pretrained:
+        return ""
+    if entry.config.get("pretrained") is False:
+        return "# `essmc train` starts from random values; pretrained: true starts from the weights below.\n"
+    return "# `essmc train` starts from the weights below; pretrained: false starts from random values.\n"
+
+
 def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
     config = entry.config
     if as_json:
@@ -129,7 +138,7 @@ def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
         return
     text = config.dump().rstrip()
     if only_yaml:
-        click.echo(text)
+        click.echo(_what_training_takes(entry) + text)
         return
     rows = [
         ("model", f"{ZOO.table.display_name(entry)}  ({entry.qualified})"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from essmc_core.build import raise_issues
 from essmc_core.errors import ConfigError, Issue
+from essmc_core.factory import weights_source
 from essmc_core.kinds import DEFAULT, Registries
 from essmc_core.labels import checked_labels, configured_counts
 from essmc_core.names import did_you_mean
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.schema.signature import Signature
 
-OWN_SECTIONS = ("data", "solver", "zoo", "pretrained", "knobs")
+OWN_SECTIONS = ("data", "solver", "zoo", "pretrained", "knobs", "weights")
 """What an override of a file with ``zoo`` may begin with; any other goes to the zoo entry."""
 ZOO_SECTIONS = (*OWN_SECTIONS, "input", "labels", "summary")
 DEFAULT_SOLVER = "TrainValSolver"
@@ -38,13 +39,44 @@ class TrainingConfig:
         name: file stem or zoo name.
         config: the file, overrides applied; the zoo entry's where a zoo name was given.
         recipe: what builds the model.
-        pretrained: load the zoo entry's weights first.
+        pretrained: what the file or entry says of loading weights first, None where it says nothing.
     """
 
     name: str
     config: Config
     recipe: Recipe
-    pretrained: bool = False
+    pretrained: bool | None = None
+
+    @property
+    def of_entry(self) -> bool:
+        """Whether a zoo entry is trained by its own name."""
+        return self.recipe.entry is not None and self.config is self.recipe.config
+
+    @property
+    def weights(self) -> dict[str, Any] | None:
+        """What is loaded before training, None for nothing.
+
+        Weights that a file names are loaded unless it says ``pretrained: false``; those of a zoo entry, named by a file
+        with ``zoo`` or trained by its own name, only where ``pretrained: true`` is said.
+
+        Raises:
+            WeightsNotFound: the zoo entry's weights are asked for, and it names none that can be fetched.
+            ConfigError: ``weights`` says nothing that can be loaded.
+        """
+        if self.pretrained is False:
+            return None
+        written = None if self.of_entry else self.config.get("weights")
+        if written is not None:
+            return weights_source(self.recipe, False, written)
+        return weights_source(self.recipe, bool(self.pretrained), None)
+
+    @property
+    def untaken_weights(self) -> str:
+        """The URI of weights that are named and not loaded, empty where there are none."""
+        named = self.config.get("weights") or self.recipe.section("weights")
+        if self.weights is not None or not named:
+            return ""
+        return str(named if isinstance(named, str) else named.get("uri") or named.get("path") or "")
 
 
 def read_training(source: str, overrides: Sequence[str] = ()) -> TrainingConfig:
@@ -61,7 +93,8 @@ def read_training(source: str, overrides: Sequence[str] = ()) -> TrainingConfig:
         if found is not None:
             return found
     recipe = read_recipe(source, overrides)
-    return TrainingConfig(Path(source).stem if recipe.entry is None else recipe.name, recipe.config, recipe)
+    name = Path(source).stem if recipe.entry is None else recipe.name
+    return TrainingConfig(name, recipe.config, recipe, _pretrained(recipe.config))
 
 
 def check_training(
@@ -86,6 +119,7 @@ def check_training(
     if recipe.prefix:
         _check_sections(training, rest)
         _check_labels(training, rest)
+        _check_weights(training, rest)
         _check_data(training.config.get("data"), rest)
         _check_solver(training.config.get("solver"), rest)
     raise_issues([*models.issues, *rest.issues], models.cause or rest.cause)
@@ -106,6 +140,19 @@ def _check_labels(training: TrainingConfig, checker: Checker) -> None:
         checked_labels(config, configured_counts(config))
     except ConfigError as error:
         checker.issues.append(Issue("labels", error.message, error.where, error.hint))
+
+
+def _check_weights(training: TrainingConfig, checker: Checker) -> None:
+    weights = training.config.get("weights")
+    if weights is None or training.of_entry:
+        return
+    if not isinstance(weights, (str, Mapping)):
+        message = "`weights` is a path, a URI, or a mapping with `uri`"
+        checker.mistake(("weights",), message, "weights: {uri: file.pth}")
+    elif not (weights if isinstance(weights, str) else weights.get("uri") or weights.get("path")):
+        hint = "give its `uri`, a path or URI; `pretrained: false` trains from random values"
+        if training.pretrained is not False:
+            checker.mistake(("weights",), "`weights` names nothing to load before training", hint)
 
 
 def _check_data(data: Any, checker: Checker) -> None:
@@ -165,14 +212,20 @@ def _from_zoo(source: str, overrides: Sequence[str]) -> TrainingConfig | None:
     # What the user types goes over what the file says.
     changed = read_recipe(entry.config, [text for text in overrides if text not in own])
     recipe = replace(changed, name=entry.name, entry=entry.entry)
-    return TrainingConfig(Path(source).stem, config, recipe, bool(config.get("pretrained")))
+    return TrainingConfig(Path(source).stem, config, recipe, _pretrained(config))
+
+
+def _pretrained(config: Config) -> bool | None:
+    value = config.get("pretrained")
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"`pretrained` is true or false, got {value!r}", where=config.where("pretrained"))
+    return value
 
 
 def _check_zoo_file(config: Config) -> None:
     kinds = (
         ("zoo", str, "the name of a zoo model"),
         ("knobs", Mapping, "a mapping from the entry's arguments to values"),
-        ("pretrained", bool, "true or false"),
     )
     for key, kind, expected in kinds:
         if config.get(key) is not None and not isinstance(config[key], kind):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
-from essmc_core.weights.load import Source, check_plan, execute_plan, open_weights
+from essmc_core.weights.load import Source, check_plan, execute_plan, note_report, open_weights
 from essmc_core.weights.plan import plan_load
 from essmc_core.weights.random_fills import skip_init
 from essmc_core.weights.report import LoadReport
@@ -55,7 +55,9 @@ def build_with_weights(
     # Buffers were not left out, so that those the weights lack are right already.
     if plan.filled.issuperset(name for name, _ in module.named_parameters(remove_duplicate=False)):
         execute_plan(module, plan, assign=True)
+        note_report(module, plan.report)
         return module, plan.report
     module = build()
     execute_plan(module, plan, assign=False)
+    note_report(module, plan.report)
     return module, plan.report

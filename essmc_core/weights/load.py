@@ -94,7 +94,13 @@ def load_pretrained(
     plan = plan_load(module, weights, parsed, allow_head_mismatch=allow_head_mismatch, rules=rules)
     check_plan(plan, parsed, weights)
     execute_plan(module, plan, assign=assign)
+    note_report(module, plan.report)
     return plan.report
+
+
+def note_report(module: nn.Module, report: LoadReport) -> None:
+    """Keeps on a module what was loaded into it, for the log of a training."""
+    module.load_report = report  # type: ignore[assignment]
 
 
 def open_weights(source: WeightsSource, *, mmap: bool | None = None) -> dict[str, Tensor]:

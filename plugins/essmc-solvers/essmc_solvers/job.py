@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, MissingDependency
@@ -12,6 +13,7 @@ from essmc_solvers.errors import DataError
 if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.recipe import Recipe
+    from essmc_core.schema.training import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Job:
         name: file stem or zoo name, for the work dir.
         config: the whole file, overrides applied.
         recipe: what builds the model.
-        pretrained: load the zoo entry's weights before training.
+        weights: what to load before training, None for nothing.
+        weights_note: what to say of weights that are named and not loaded.
     """
 
     name: str
     config: Config
     recipe: Recipe
-    pretrained: bool = False
+    weights: Mapping[str, Any] | None = None
+    weights_note: str = ""
 
     @property
     def solver(self) -> Config:
@@ -71,7 +75,7 @@ class Job:
 def read_job(source: str, overrides: Sequence[str] = ()) -> Job:
     """Reads and checks a configuration: a zoo name whose entry has data and solver, or a YAML file.
 
-    A file has a ``model``, or ``zoo: name`` with ``knobs`` and perhaps ``pretrained: true`` in its place.
+    A file has a ``model``, or ``zoo: name`` with ``knobs`` in its place; and perhaps ``weights`` or ``pretrained``.
 
     Raises:
         UnknownModel: the name is neither in the zoo nor a file.
@@ -89,7 +93,35 @@ def read_job(source: str, overrides: Sequence[str] = ()) -> Job:
             hint="Write the model under `model:`, beside `data:` and `solver:`.",
         )
     check_training(read, live_signature)
-    return Job(read.name, read.config, read.recipe, read.pretrained)
+    return Job(read.name, read.config, read.recipe, _of_work_dir(read.weights), _note(read))
+
+
+def _of_work_dir(source: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Puts a checkpoint in the place of a work dir: its best, else its newest."""
+    from essmc_solvers.checkpoint.folder import best_or_newest
+
+    uri = None if source is None else source.get("uri", source.get("path"))
+    if source is None or not isinstance(uri, str) or "://" in uri:
+        return source
+    found = best_or_newest(Path(uri).expanduser())
+    return source if found is None else {**{key: source[key] for key in source if key != "path"}, "uri": str(found)}
+
+
+def _loads_itself(config: Any) -> bool:
+    """Tells whether a component fetches weights while it is built, as timm's networks do."""
+    if isinstance(config, Mapping):
+        return bool(config.get("pretrained")) or any(map(_loads_itself, config.values()))
+    return isinstance(config, (list, tuple)) and any(map(_loads_itself, config))
+
+
+def _note(read: TrainingConfig) -> str:
+    if read.weights is not None:
+        return ""
+    left = read.untaken_weights
+    random = "all parameters start from random values"
+    if _loads_itself(read.recipe.model):
+        random = "parameters start as the components' own `pretrained` leaves them"
+    return f"{random} (pretrained: true would load {left})" if left else random
 
 
 def _loader_builder() -> Callable[..., Iterable[Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_core.names import did_you_mean
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 REST = "*"
@@ -52,19 +53,37 @@ def split_by_module(parameters: Mapping[str, nn.Parameter], prefixes: Iterable[s
         ConfigError: a prefix takes nothing, or a name is left over.
     """
     split: dict[str, list[str]] = {prefix: [] for prefix in prefixes}
+    left: list[str] = []
     for name in parameters:
         owners = [prefix for prefix in split if prefix != REST and f"{name}.".startswith(f"{prefix}.")]
         owner = max(owners, key=len) if owners else REST
         if owner not in split:
-            raise ConfigError(
-                f"no optimizer takes the parameter {name!r}",
-                hint="Name its submodule too, or add an optimizer '*' for all that is left.",
-            )
-        split[owner].append(name)
+            left.append(name)
+        else:
+            split[owner].append(name)
+    if left:
+        parts = list(dict.fromkeys(_part_beside(name, [prefix for prefix in split if prefix != REST]) for name in left))
+        raise ConfigError(
+            f"no optimizer takes the parameter {left[0]!r}" + (f" and {len(left) - 1} more" if left[1:] else ""),
+            hint=f"solver.freeze: [{', '.join(parts)}] leaves them as they are; or name their submodules, or add an "
+            "optimizer '*' for all that is left.",
+        )
     for prefix, names in split.items():
         if not names:
-            raise ConfigError(f"the optimizer {prefix!r} has no parameter to train: no parameter name starts with it")
+            suggestion = did_you_mean(prefix, {name.partition(".")[0] for name in parameters})
+            message = f"the optimizer {prefix!r} has no parameter to train: no parameter name starts with it"
+            raise ConfigError(message, hint=suggestion or "Are all of its parameters frozen?")
     return split
+
+
+def _part_beside(name: str, prefixes: Sequence[str]) -> str:
+    """Returns the largest part around a parameter that holds nothing of the submodules with optimizers."""
+    parts = name.split(".")
+    for length in range(1, len(parts)):
+        front = ".".join(parts[:length])
+        if not any(f"{prefix}.".startswith(f"{front}.") for prefix in prefixes):
+            return front
+    return name
 
 
 def make_groups(
@@ -84,6 +103,7 @@ def make_groups(
     norms = _norm_parameters(model)
     without_decay = [*rules.no_decay, *_own_no_decay(model)]
     _check_used([*_patterns(rules.param_groups), *rules.no_decay], model)
+    _check_trains(_patterns(rules.param_groups), model)
     groups: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
     for name, parameter in parameters.items():
         settings = _settings(name, rules.param_groups, optimizer)
@@ -135,6 +155,17 @@ def _check_used(patterns: Iterable[str], model: nn.Module) -> None:
         if not any(matches_any(name, (pattern,)) for name in names):
             shown = ", ".join(names[:3])
             raise ConfigError(f"{pattern!r} matches no parameter of the model", hint=f"Its names are {shown}, …")
+
+
+def _check_trains(patterns: Iterable[str], model: nn.Module) -> None:
+    """Refuses groups all of whose parameters are frozen."""
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for pattern in patterns:
+        if not any(matches_any(name, (pattern,)) for name in trained):
+            raise ConfigError(
+                f"all parameters that {pattern!r} of param_groups matches are frozen",
+                hint="Leave the group out, or leave them out of `freeze`.",
+            )
 
 
 def _norm_parameters(model: nn.Module) -> set[str]:

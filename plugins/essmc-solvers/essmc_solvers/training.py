@@ -28,6 +28,7 @@ from essmc_solvers.engine import (
 )
 from essmc_solvers.errors import DataError, TrainingInterrupted
 from essmc_solvers.evaluation_pass import EvaluationPass
+from essmc_solvers.freezing import Frozen
 from essmc_solvers.gradients import scale_gradients
 from essmc_solvers.hooks.backward import BackwardHook
 from essmc_solvers.hooks.base import Hook as BaseHook
@@ -39,6 +40,7 @@ from essmc_solvers.model_call import call_model, check_truth
 from essmc_solvers.nan_guard import NanGuard
 from essmc_solvers.optimization import build_optimizers, build_schedulers
 from essmc_solvers.parameter_groups import GroupRules
+from essmc_solvers.run_summary import starting_lines
 from essmc_solvers.solver import BaseSolver
 
 
@@ -69,6 +71,9 @@ class TrainValSolver(BaseSolver):
             or ``decay_scale``; the first that matches counts.
         bn_weight_decay: weight decay of norm layers' scales and shifts; that of the rest by default.
         no_decay: patterns of parameter names without weight decay, e.g. ``*.bias``.
+        freeze: parameters that do not train: names of submodules or parameters, or patterns of such (``backbone``,
+            ``backbone.layer[12]``, ``*.bias``). They get no gradients, and no optimizer takes them.
+        freeze_statistics: whether batch norms of the frozen part keep their statistics, and use them in training.
         accumulate_steps: batches whose gradients make one optimizer step: those of the mean over all their items.
         clip_grad_norm: largest norm of all gradients together.
         clip_grad_value: largest absolute value of a gradient.
@@ -107,6 +112,8 @@ class TrainValSolver(BaseSolver):
         param_groups: Sequence[Mapping[str, Any]] = (),
         bn_weight_decay: float | None = None,
         no_decay: Sequence[str] = (),
+        freeze: str | Sequence[str] = (),
+        freeze_statistics: bool = True,
         accumulate_steps: int = 1,
         clip_grad_norm: float | None = None,
         clip_grad_value: float | None = None,
@@ -146,12 +153,14 @@ class TrainValSolver(BaseSolver):
         self.is_step_end = True
         self.step_items = 0
         self.stop_signal = 0
+        self.start_note = ""
         self.scaled_loss: Tensor = torch.zeros(())
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
         self._nan_guard = NanGuard(on_nan)
         self._holds_work_dir = False
         if sync_bn:
             self.module = synchronize_batch_norms(self.module, self.accelerator)
+        self.frozen = Frozen(self.module, freeze, freeze_statistics)
         rules = self.group_rules(GroupRules(param_groups, bn_weight_decay, no_decay))
         self._prepare_training(optimizer, lr_scheduler, rules)
 
@@ -188,6 +197,8 @@ class TrainValSolver(BaseSolver):
             seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
             try:
                 self.call("before_solve")
+                for line in starting_lines(self):
+                    self.log(line)
                 while self.epoch < self.max_epochs:
                     self._run_epoch()
                     self.epoch += self.folds
@@ -284,6 +295,7 @@ class TrainValSolver(BaseSolver):
         if not start:
             self.means.reset()
         self._start_pass("train", start)
+        self.frozen.settle()
         if self.epoch_max_iter is not None:
             self.epoch_max_iter *= self.folds
         self.is_step_end, self.step_items = True, 0

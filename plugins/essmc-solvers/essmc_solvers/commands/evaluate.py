@@ -85,7 +85,7 @@ def _load(job: Job, checkpoint: str | None, ema: bool | None) -> tuple[TrainModu
 
     published = _published_classes(job)
     if checkpoint is None:
-        return build_trained(job.recipe, weights_source(job.recipe, True, None)), published
+        return build_trained(job.recipe, job.weights or weights_source(job.recipe, True, None)), published
     path = best_or_newest(Path(checkpoint))
     if path is None:
         source = weights_source(job.recipe, False, checkpoint)

@@ -77,16 +77,17 @@ def _claim(folder: Path, overwrite: bool) -> None:
 
 def _build(job: Job, folder: Path, resume: str | None) -> tuple[Any, dict[str, Any]]:
     from essmc_core.build import build_config
-    from essmc_core.factory import build_recipe, weights_source
+    from essmc_core.factory import build_recipe
     from essmc_solvers.checkpoint.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
     config = job.solver.with_overrides({**changes, "model": object()})
     seed_everything(job.seed)
     data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}
-    model = build_recipe(job.recipe, weights_source(job.recipe, job.pretrained, None))
+    model = build_recipe(job.recipe, job.weights)
     solver = build_config("solvers", config.with_overrides({"model": model}), prefix="solver")
     solver.config = job.config.to_dict()
+    solver.start_note = job.weights_note
     return solver, data
 
 
@@ -94,8 +95,10 @@ def _conclude(folder: Path, results: dict[str, dict[str, float]]) -> None:
     from essmc_solvers.hooks.log import FILE
     from essmc_solvers.reporting.curve import draw_curve
     from essmc_solvers.reporting.text import in_words
+    from essmc_solvers.run_summary import next_steps
 
     for mode, means in results.items():
         click.echo(f"{mode:<5}  {in_words(means)}")
     drawn = draw_curve(folder / FILE, folder / "curve.png")
     click.echo(f"checkpoints, {FILE}{' and curve.png' if drawn else ''} are in {folder}")
+    click.echo("\n".join(next_steps(folder)))

@@ -100,5 +100,7 @@ class EmaHook(Hook):
 
 
 def _averaged(module: nn.Module) -> dict[str, Tensor]:
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    # Frozen parameters are their own average.
+    trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    tensors = {**trained, **dict(module.named_buffers())}
     return {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
