@@ -197,7 +197,7 @@ def test_what_changed_since_a_run_was_written_is_said(run: Path, capsys: pytest.
 
     assert "warning" not in said(resume_from=run)
     assert "all 3 epochs are done already" in said(resume_from=run, max_epochs=3)
-    shown = said(resume_from=run, batch_size=4)
+    shown = said(resume_from=run, batch_size=4, resume_changed=True)
     assert "a batch size of 8, this run has 4" in shown and "batches an epoch: 5, this run has 10" in shown
     assert "no averaged weights: EmaHook starts from" in said(resume_from=run, hooks=["EmaHook"])
     said(work_dir=run / "averaged", hooks=["EmaHook"], lr_scheduler={"type": "StepLR", "step_size": 1}, max_epochs=1)

@@ -19,6 +19,7 @@ from essmc_solvers.batch import Batch
 from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_lock import run_lock
+from essmc_solvers.checkpoint.settings import optimizer_settings, schedule_settings
 from essmc_solvers.engine import (
     any_process,
     autocast,
@@ -86,6 +87,8 @@ class TrainValSolver(BaseSolver):
         mixed_precision: ``no``, ``fp16`` or ``bf16``. On CPUs, 3D convolutions that bfloat16 breaks run in float32.
         split_batches: divide each batch among processes, so that their number does not change the training; otherwise
             each process takes whole batches, and the batch of one step grows with their number.
+        resume_changed: go on with the settings of now where they differ from the checkpoint's, which is refused
+            otherwise; schedules are derived anew.
 
     Raises:
         ConfigError: the arguments do not go together.
@@ -123,6 +126,7 @@ class TrainValSolver(BaseSolver):
         device: str = "auto",
         mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
+        resume_changed: bool = False,
     ) -> None:
         super().__init__(
             model,
@@ -144,6 +148,7 @@ class TrainValSolver(BaseSolver):
             if bound is not None and not bound > 0:
                 raise ConfigError(f"{name} must be above 0, got {bound}", hint="null (None) clips nothing.")
         self.resume_from = resume_from
+        self.resume_changed = resume_changed
         self.eval_interval = eval_interval
         self.accumulate_steps = accumulate_steps
         self.clip_grad_norm = clip_grad_norm
@@ -266,8 +271,11 @@ class TrainValSolver(BaseSolver):
             for name in ("forward", "_original_forward"):
                 self.module.__dict__.pop(name, None)
         self._second_order = any(getattr(optimizer, "is_second_order", False) for optimizer in raw.values())
+        # Schedules change what optimizers were built with.
+        built = optimizer_settings(raw)
         # Schedules hold on to the optimizer itself, which accelerate wraps.
         self.lr_schedulers = build_schedulers(raw, lr_scheduler)
+        self.built_settings = {**built, **schedule_settings(self.lr_schedulers)}
         self._eval_model = self.model if self.is_fsdp else self.accelerator.unwrap_model(self.model)
 
     def _guarded_convolutions(self) -> contextlib.AbstractContextManager[Any]:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from essmc_solvers.checkpoint.comparison import changes, refuse
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.description import describe_model
 from essmc_solvers.checkpoint.folder import Position, newest_intact
 from essmc_solvers.checkpoint.randomness import random_state, restore_random_state
+from essmc_solvers.checkpoint.rederiving import apply_hyperparameters, derive_schedules, hyperparameters
+from essmc_solvers.checkpoint.settings import run_settings
 from essmc_solvers.engine import gather_objects
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointMismatch
 from essmc_solvers.hooks.ema import EmaHook
@@ -51,6 +54,7 @@ def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:
         "card": getattr(solver.module, "card", None),
         "config": solver.config,
         **describe_model(solver),
+        "settings": run_settings(solver),
         "versions": {name: version(name) for name in ("essmc-core", "essmc-solvers", "torch", "accelerate")},
     }
     if solver.accelerator.scaler is not None:
@@ -73,11 +77,20 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
     """
     _check_data(solver, content, path)
     _check_kinds(solver, content, path)
-    _load_parameters(solver, content, path)
     _check_length(solver, content, path)
+    changed = changes(solver, content) if _has_these_groups(solver, content) else []
+    if not solver.resume_changed:
+        refuse(changed, path)
+    kept = hyperparameters(solver)
+    _load_parameters(solver, content, path)
     _tell_changes(solver, content, path)
-    for key, schedule in solver.lr_schedulers.items():
-        schedule.load_state_dict(_part(content, "lr_scheduler", key, path))
+    for change in changed:
+        solver.log(f"changed since {path.name}: {change}")
+    apply_hyperparameters(solver, kept, changed)
+    is_derived = any(change.is_of_rates for change in changed)
+    if not is_derived:
+        for key, schedule in solver.lr_schedulers.items():
+            schedule.load_state_dict(_part(content, "lr_scheduler", key, path))
     for name, hook in _named_hooks(solver):
         if name in content["hooks"]:
             hook.load_state_dict(content["hooks"][name])
@@ -90,6 +103,15 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
     ema = solver.hook(EmaHook)
     if ema is not None and "state_dict_ema" not in content:
         ema.restart(solver)
+    if is_derived:
+        derive_schedules(solver, {key: content["lr_scheduler"].get(key) for key in solver.lr_schedulers})
+
+
+def _has_these_groups(solver: TrainValSolver, content: Mapping[str, Any]) -> bool:
+    """Tells whether the optimizers' states fit; where they do not, the model or the groups are others altogether."""
+    then = content.get("settings") or {}
+    counts = [name for name in solver.built_settings if name.endswith("(parameters by group)")]
+    return all(then.get(name, solver.built_settings[name]) == solver.built_settings[name] for name in counts)
 
 
 def _restore_process(solver: TrainValSolver, processes: list[dict[str, Any]], path: Path) -> None:
@@ -107,7 +129,7 @@ def _restore_process(solver: TrainValSolver, processes: list[dict[str, Any]], pa
 
 
 def _check_data(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
-    if content["seed"] != solver.seed:
+    if content["seed"] != solver.seed and (content["iter"] or not solver.resume_changed):
         raise CheckpointMismatch(
             f"{path} belongs to a run with seed {content['seed']}, this one has seed {solver.seed}",
             hint=f"Set seed to {content['seed']}: the order of the data depends on it.",

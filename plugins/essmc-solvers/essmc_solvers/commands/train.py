@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 @overrides_argument
 @click.option("--work-dir", type=click.Path(path_type=Path), help="Where all goes  [default: work_dirs/NAME]")
 @click.option("--resume", metavar="PATH", help="Go on from a checkpoint or a folder of them; auto: from the work dir.")
+@click.option(
+    "--resume-changed", metavar="PATH", help="Go on likewise with settings that differ from the checkpoint's."
+)
 @click.option("--overwrite", is_flag=True, help="Remove an earlier run's files from the work dir.")
 @plain_warnings()
-def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume: str | None, overwrite: bool) -> None:
+def train(
+    config: str,
+    overrides: tuple[str, ...],
+    work_dir: Path | None,
+    resume: str | None,
+    resume_changed: str | None,
+    overwrite: bool,
+) -> None:
     """Train as CONFIG says, a YAML file or a zoo name whose entry has the sections data and solver.
 
     PATH=VALUE changes the configuration: `solver.max_epochs=20`, `data.train.batch_size=16`.
@@ -33,8 +43,10 @@ def train(config: str, overrides: tuple[str, ...], work_dir: Path | None, resume
 
     job = read_job(config, overrides)
     folder = work_dir or Path(job.solver.get("work_dir") or Path("work_dirs", job.name))
-    resume = resume or job.solver.get("resume_from")
-    solver, data = _build(job, folder, resume)
+    if resume and resume_changed:
+        raise click.UsageError("--resume and --resume-changed are two ways to go on; give one of them")
+    resume = resume_changed or resume or job.solver.get("resume_from")
+    solver, data = _build(job, folder, resume, bool(resume_changed))
     if hasattr(solver, "check_data"):  # solvers of other packs may check as they begin
         solver.check_data(data)
     with _held(solver):
@@ -75,12 +87,14 @@ def _claim(folder: Path, overwrite: bool) -> None:
         path.unlink(missing_ok=True)
 
 
-def _build(job: Job, folder: Path, resume: str | None) -> tuple[Any, dict[str, Any]]:
+def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
     from essmc_core.build import build_config
     from essmc_core.factory import build_recipe
     from essmc_solvers.checkpoint.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
+    if changed:
+        changes["resume_changed"] = True
     config = job.solver.with_overrides({**changes, "model": object()})
     seed_everything(job.seed)
     data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}

@@ -74,6 +74,32 @@ class LrHook(Hook):
         self._read(solver)
         self._apply(solver, 0.0)
 
+    def derive(self, solver: TrainValSolver) -> None:
+        """Lets schedules that are new catch up with a run, and takes the rates that they come to."""
+        done = solver.epoch + solver.folds * solver.iter / (solver.loaders["train"].length or float("inf"))
+        for schedule in solver.lr_schedulers.values():
+            with _naming(schedule):
+                self._catch_up(schedule, done, solver)
+        self._read(solver)
+        self._apply(solver, float(solver.epoch) if self.set_by_epoch else done)
+
+    def _catch_up(self, schedule: Any, done: float, solver: TrainValSolver) -> None:
+        has_closed_form = hasattr(schedule, "_get_closed_form_lr") or isinstance(schedule, LambdaLR)
+        if _is_timm(schedule):
+            if "plateau" not in type(schedule).__name__.lower():
+                schedule.step(solver.epoch)
+                schedule.step_update(solver.total_iters)
+        elif isinstance(schedule, ReduceLROnPlateau):
+            return
+        elif self.set_by_epoch:
+            for _ in range(solver.epoch):
+                schedule.step()
+        elif isinstance(schedule, CosineAnnealingWarmRestarts) or has_closed_form:
+            _step_within_epoch(schedule, done)
+        else:
+            for _ in range(solver.total_iters):
+                schedule.step()
+
     def _check_steps(self, schedule: Any, solver: TrainValSolver) -> None:
         """Refuses schedules that would end before the training."""
         length = 1 if self.set_by_epoch else solver.loaders["train"].length
