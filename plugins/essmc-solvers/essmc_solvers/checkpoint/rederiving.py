@@ -17,7 +17,10 @@ _COUNTERS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
 
 def hyperparameters(solver: TrainValSolver) -> dict[str, list[dict[str, Any]]]:
-    """Returns what the optimizers' groups are set to before a checkpoint is loaded."""
+    """Returns what the optimizers' groups are set to before a checkpoint is loaded, warm-up left out."""
+    hook = solver.hook(LrHook)
+    if hook is not None:
+        hook.restore(solver)
     return {
         key: [{name: _copy(value) for name, value in group.items() if name != "params"} for group in made.param_groups]
         for key, made in solver.optimizers.items()

@@ -77,12 +77,12 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
     """
     _check_data(solver, content, path)
     _check_kinds(solver, content, path)
-    _check_length(solver, content, path)
     changed = changes(solver, content) if _has_these_groups(solver, content) else []
     if not solver.resume_changed:
         refuse(changed, path)
     kept = hyperparameters(solver)
     _load_parameters(solver, content, path)
+    _check_length(solver, content, path)
     _tell_changes(solver, content, path)
     for change in changed:
         solver.log(f"changed since {path.name}: {change}")

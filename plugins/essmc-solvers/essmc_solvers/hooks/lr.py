@@ -122,7 +122,7 @@ class LrHook(Hook):
         if self.set_by_epoch and not timm:
             return
         done = solver.epoch + solver.folds * solver.iter / (solver.epoch_max_iter or float("inf"))
-        self._restore(solver)
+        self.restore(solver)
         for schedule in solver.lr_schedulers.values():
             with _naming(schedule):
                 if _is_timm(schedule):
@@ -135,7 +135,7 @@ class LrHook(Hook):
     def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Sets the rates of the next epoch."""
         following = solver.epoch + solver.folds
-        self._restore(solver)
+        self.restore(solver)
         for schedule in solver.lr_schedulers.values():
             with _naming(schedule):
                 self._step_epoch(schedule, following, solver)
@@ -166,9 +166,9 @@ class LrHook(Hook):
         """Keeps the rates that the schedules chose."""
         self._scheduled = [[_number(group["lr"]) for group in groups] for groups in _groups(solver)]
 
-    def _restore(self, solver: TrainValSolver) -> None:
+    def restore(self, solver: TrainValSolver) -> None:
         """Gives the schedules back the rates they chose: many compute the next one from the last."""
-        for groups, rates in zip(_groups(solver), self._scheduled, strict=True):
+        for groups, rates in zip(_groups(solver) if self._scheduled else [], self._scheduled, strict=True):
             for group, rate in zip(groups, rates, strict=True):
                 _set(group, rate)
 
