@@ -12,3 +12,7 @@ class DatasetNotFound(ConfigError, FileNotFoundError):
 
 class PipelineMistake(InputError):
     """Transforms that do not fit together, whatever the file; no dataset's ``on_error`` lets it pass."""
+
+
+class ListError(DatasetNotFound):
+    """A line of a list, or an entry of a JSON file, that cannot be understood."""

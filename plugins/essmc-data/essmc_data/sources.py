@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -86,15 +87,22 @@ def read_bytes(location: str) -> bytes:
 
 
 def read_annotation(location: str) -> str:
-    """Returns the text of a dataset's annotation file.
+    """Returns the text of a dataset's annotation file: UTF-8, or what its byte order mark says.
 
     Raises:
-        DatasetNotFound: it cannot be read.
+        DatasetNotFound: it cannot be read, or is no such text.
     """
     try:
-        return read_bytes(location).decode("utf-8-sig")
-    except (UnreadableInput, UnicodeDecodeError) as error:
+        content = read_bytes(location)
+    except UnreadableInput as error:
         raise DatasetNotFound(f"The annotation file {location} cannot be read: {error}") from error
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        told = f"{location}:{line}: byte 0x{content[error.start]:02x} is not {encoding.upper().removesuffix('-SIG')}."
+        raise DatasetNotFound(told, hint="Save the file as UTF-8.") from error
 
 
 def list_files(root: str, suffixes: Sequence[str]) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from essmc_core import Transform
 from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.list_file import shown, text_lines
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
-from essmc_data.errors import DatasetNotFound
-from essmc_data.sources import join, read_annotation
+from essmc_data.sources import join
 
 # The numbering of published checkpoints, which is nearly alphabetical.
 HMDB51_CLASSES = (
@@ -64,7 +64,7 @@ HMDB51_CLASSES = (
     "walk",
     "wave",
 )
-_SPLIT_OF = {"1": "train", "2": "test"}
+_SPLIT_OF = {"0": None, "1": "train", "2": "test"}
 
 
 class Hmdb51(AnnotatedVideoDataset):
@@ -110,12 +110,10 @@ class Hmdb51(AnnotatedVideoDataset):
         samples = []
         for label, name in enumerate(self.classes):
             file = join(self.annotation_dir, f"{name}_test_split{self.split_id}.txt")
-            for number, line in enumerate(read_annotation(file).splitlines(), 1):
-                fields = line.rsplit(maxsplit=1)
-                if not fields:
-                    continue
-                if len(fields) != 2 or fields[1] not in "012":
-                    raise DatasetNotFound(f"{file}:{number}: expected `<name>.avi 0|1|2`, got {line!r}.")
-                if _SPLIT_OF.get(fields[1]) == wanted:
+            for line in text_lines(file):
+                fields = line.text.rsplit(maxsplit=1)
+                if len(fields) != 2 or fields[1] not in _SPLIT_OF:
+                    raise line.error(f"Expected `<name>.avi 0|1|2`, got {shown(line.text)}.")
+                if _SPLIT_OF[fields[1]] == wanted:
                     samples.append(Sample(f"{name}/{fields[0].strip()}", label))
         return samples

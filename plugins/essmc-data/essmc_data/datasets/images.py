@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from essmc_core import Transform
-from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.datasets.class_folders import files_by_class
-from essmc_data.errors import DatasetNotFound
+from essmc_data.datasets.class_folders import distinct_names, files_by_class
+from essmc_data.datasets.json_labels import read_labels
+from essmc_data.datasets.json_list import Entry, parse_json
+from essmc_data.errors import DatasetNotFound, ListError
 from essmc_data.sources import read_annotation
 from essmc_data.transforms.base import Item
 
@@ -21,17 +21,20 @@ from essmc_data.transforms.base import Item
 class ImageClassifyJsonDataset(BaseDataset):
     """Pictures of a JSON list ``[{"img_path": …, "gt_label": …}, …]``; loading is the pipeline's job.
 
+    Labels are whole numbers, or names, which are numbered in the order of ``classes``, else alphabetically; or lists of
+    numbers, one a class. All entries have one, or none has.
+
     Args:
         json_path: path or URL of the list.
         image_dir: folder or URL that paths are relative to.
-        classes: names of the classes in the order of their numbers.
+        classes: names of the classes in the order of their numbers; by default names that occur, in alphabetical order.
         mode: see `BaseDataset`.
         pipeline: see `BaseDataset`.
         on_error: see `BaseDataset`.
 
     Raises:
-        DatasetNotFound: the list is missing, empty or cannot be understood.
-        ConfigError: a label is the number of none of ``classes``.
+        DatasetNotFound: the list is missing.
+        ListError: it is empty or cannot be understood, or a label is none of ``classes``.
     """
 
     def __init__(
@@ -45,22 +48,22 @@ class ImageClassifyJsonDataset(BaseDataset):
     ) -> None:
         super().__init__(mode, pipeline, on_error)
         self.image_dir = image_dir
-        self.classes = tuple(classes or ())
-        try:
-            entries = json.loads(read_annotation(json_path))
-        except json.JSONDecodeError as error:
-            raise DatasetNotFound(f"{json_path} is not JSON: {error}.") from error
+        self.classes_given = classes is not None
+        entries = parse_json(json_path, read_annotation(json_path))
         if not isinstance(entries, list) or not entries:
-            raise DatasetNotFound(f"{json_path} must be a list of {{img_path, gt_label}}, and not empty.")
-        for number, entry in enumerate(entries):
-            if not isinstance(entry, dict) or "img_path" not in entry:
-                raise DatasetNotFound(f"{json_path}: entry {number} has no img_path: {entry!r}.")
-            label = entry.get("gt_label")
-            if self.classes and isinstance(label, int) and not 0 <= label < len(self.classes):
-                raise ConfigError(
-                    f"{json_path}: entry {number} has gt_label {label}, with {len(self.classes)} classes."
-                )
-        self.samples: list[dict[str, Any]] = entries
+            raise ListError(f"{json_path} must be a list of {{img_path, gt_label}}, and not empty.")
+        listed = [Entry(json_path, number, content) for number, content in enumerate(entries)]
+        for entry in listed:
+            path = entry.content.get("img_path") if isinstance(entry.content, dict) else None
+            if not isinstance(path, str) or not path:
+                raise entry.error(f"has no img_path: {entry.content!r:.80}.")
+        self.classes, labels = read_labels(listed, None if classes is None else distinct_names(classes))
+        bare = [{key: entry[key] for key in entry if key != "gt_label"} for entry in entries]
+        self.samples: list[dict[str, Any]] = (
+            bare
+            if labels is None
+            else [{**entry, "gt_label": label} for entry, label in zip(bare, labels, strict=True)]
+        )
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -4,62 +4,41 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from essmc_core.names import natural_key
 from essmc_data.datasets.base import ErrorPolicy, Mode, OnError
+from essmc_data.datasets.class_folders import distinct_names
+from essmc_data.datasets.list_labels import LARGEST, whole_number
+from essmc_data.datasets.shard_files import ShardSample, expand_shards, read_shard
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.randomness import item_randomness, mix
-from essmc_data.sources import list_files, open_stream
 from essmc_data.transforms.base import Item
-from essmc_data.transforms.compose import as_transform
+from essmc_data.transforms.compose import apply_transform, as_transform
 
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MEMORY = "memory://essmc_data/"
 
-
-def expand_shards(urls: str | Sequence[str]) -> list[str]:
-    """Returns shard by shard what was given: paths, URLs, ranges such as ``train-{000..127}.tar``, and folders.
-
-    Raises:
-        DatasetNotFound: a folder has no shards.
-    """
-    found: list[str] = []
-    for url in [urls] if isinstance(urls, str) else urls:
-        match = _RANGE.search(url)
-        if match:
-            first, last = match.groups()
-            numbers = (f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
-            found += expand_shards([url[: match.start()] + number + url[match.end() :] for number in numbers])
-        elif url.endswith((".tar", ".tgz", ".tar.gz")):
-            found.append(url)
-        else:
-            names = sorted(list_files(url, (".tar", ".tgz", ".tar.gz")), key=natural_key)
-            if not names:
-                raise DatasetNotFound(f"There is no tar file in {url}.")
-            found += [f"{url.rstrip('/')}/{name}" for name in names]
-    return found
+__all__ = ["WebDataset", "expand_shards", "read_shard"]
 
 
 class WebDataset(IterableDataset[Item]):
     """Items from tar shards, read from beginning to end, each shard by one worker of one process.
 
-    A sample's picture or video is handed to the pipeline as bytes under ``img_bytes`` or ``video_bytes``, and as a
-    temporary in-memory file under ``meta.img_path`` or ``meta.video_path``, so that the usual loading transforms read
-    it. ``cls`` and ``label`` (a number), and ``label`` in a ``json`` file, are ``gt_label``; other files are kept in
-    ``meta``.
+    A sample's picture or video is handed to the pipeline as a temporary in-memory file under ``meta.img_path`` or
+    ``meta.video_path``, so that the usual loading transforms read it. ``cls`` and ``label``, and ``label`` in a
+    ``json`` file, are ``gt_label``: a number, or a name among ``classes``. Other files need not be understood: texts
+    are kept in ``meta``, the rest is left out. Hidden files (``._0.png``) are no part of a sample.
+
+    A sample with two pictures or videos, two files of one suffix, files that stand apart, or no label where others have
+    one is an input that cannot be read.
 
     The order depends on seed, epoch, and the number of processes and workers. A run that resumes within an epoch reads
     the epoch from its beginning, without training on what it has seen, and goes on with the same items.
@@ -71,13 +50,17 @@ class WebDataset(IterableDataset[Item]):
             run out; needed with several processes, which would otherwise see different numbers of batches.
         label_key: entry of a sample's ``json`` file that is its label.
         classes: names of the classes in the order of their numbers.
+        media: suffix of the picture or video, where a sample has several: ``jpg``, ``seg.png``.
+        keep: suffixes of other files to keep as bytes in ``meta``: ``npy``.
+        dots_in_keys: whether the names of samples have dots, as ``v1.0 take.png``: what follows the last is the suffix.
+            Otherwise all that follows the first is: ``seg.png``.
         mode: see `BaseDataset`.
         pipeline: see `BaseDataset`.
         on_error: ``stop`` or ``skip``; a shard that breaks off is an input that cannot be read, too.
 
     Raises:
         DatasetNotFound: there are no shards.
-        ConfigError: ``on_error`` is ``replace``.
+        ConfigError: ``on_error`` is ``replace``, ``media`` is no picture or video, or ``classes`` are no names.
     """
 
     def __init__(
@@ -90,6 +73,9 @@ class WebDataset(IterableDataset[Item]):
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",
+        media: str | None = None,
+        keep: Sequence[str] = (),
+        dots_in_keys: bool = False,
     ) -> None:
         if on_error == "replace":
             raise ConfigError("A stream has nothing to replace an input by.", hint="Choose skip or stop.")
@@ -99,7 +85,18 @@ class WebDataset(IterableDataset[Item]):
         self.shuffle_buffer = shuffle_buffer
         self.epoch_size = epoch_size
         self.label_key = label_key
-        self.classes = tuple(classes or ())
+        self.classes = distinct_names(classes)
+        self.classes_given = bool(self.classes)
+        self._numbers = {name: number for number, name in enumerate(self.classes)}
+        for name, number in self._numbers.items():
+            if whole_number(name) not in (None, number):
+                raise ConfigError(f"Class {name!r} is number {number} of `classes`: a label {name} could mean both.")
+        self.media = None if media is None else media.lower().lstrip(".")
+        if self.media is not None and _kind(self.media) is None:
+            raise ConfigError(f"media={media!r} is no suffix of a picture or video.", hint="media: jpg")
+        self.keep = frozenset(suffix.lower().lstrip(".") for suffix in keep)
+        self.dots_in_keys = dots_in_keys
+        self._others_have_labels = False
         self.mode: Mode = mode
         self.pipeline: Callable[[Item], Item] = as_transform(pipeline)
         self.state = SharedState()
@@ -154,7 +151,7 @@ class WebDataset(IterableDataset[Item]):
         order = torch.randperm(len(self.shards), generator=torch.Generator().manual_seed(drawn))
         return [self.shards[place] for place in order.tolist()]
 
-    def _endless(self, epoch: int, place: int, readers: int) -> Iterator[_Sample]:
+    def _endless(self, epoch: int, place: int, readers: int) -> Iterator[ShardSample]:
         """Yields samples round after round; with fewer shards than readers, some read the same shard."""
         for round_ in itertools.count():
             order = self._order(epoch, round_)
@@ -166,16 +163,16 @@ class WebDataset(IterableDataset[Item]):
             if empty:
                 raise UnreadableInput(f"There is no sample in {', '.join(own[:3])}.")
 
-    def _samples(self, shards: Sequence[str]) -> Iterator[_Sample]:
+    def _samples(self, shards: Sequence[str]) -> Iterator[ShardSample]:
         for shard in shards:
             try:
-                yield from read_shard(shard)
+                yield from read_shard(shard, self.dots_in_keys)
             except UnreadableInput as error:
                 self.policy.note(error)
 
-    def _shuffled(self, samples: Iterator[_Sample], place: int, epoch: int) -> Iterator[_Sample]:
+    def _shuffled(self, samples: Iterator[ShardSample], place: int, epoch: int) -> Iterator[ShardSample]:
         generator = torch.Generator().manual_seed(int(mix(self.state.seed, epoch, place, 3)) >> 1)
-        buffer: list[_Sample] = []
+        buffer: list[ShardSample] = []
         for sample in samples:
             if len(buffer) < max(1, self.shuffle_buffer):
                 buffer.append(sample)
@@ -186,7 +183,7 @@ class WebDataset(IterableDataset[Item]):
         for chosen in torch.randperm(len(buffer), generator=generator).tolist():
             yield buffer[chosen]
 
-    def _made(self, samples: Iterator[_Sample], epoch: int) -> Iterator[Item]:
+    def _made(self, samples: Iterator[ShardSample], epoch: int) -> Iterator[Item]:
         """Yields items; one of ``meta`` alone counts what could not be read after the last."""
         failures = 0
         self.policy.forget()
@@ -204,28 +201,87 @@ class WebDataset(IterableDataset[Item]):
         if rest:
             yield rest
 
-    def _item(self, sample: _Sample, epoch: int) -> Item:
-        item: Item = {"meta": {"shard": sample.shard, "key": sample.key, "mode": self.mode, "clip_id": self._clip_id}}
-        media = None
-        for suffix, content in sample.files.items():
-            if f".{suffix}" in VIDEO_SUFFIXES:
-                media = ("video", suffix, content)
-            elif f".{suffix}" in IMAGE_SUFFIXES:
-                media = ("img", suffix, content)
-            else:
-                self._note(item, suffix, content, sample)
+    def _item(self, sample: ShardSample, epoch: int) -> Item:
+        if sample.problem:
+            raise sample.error(sample.problem)
+        clip_id = -1 if self.mode == "train" else 0
+        item: Item = {"meta": {"shard": sample.shard, "key": sample.key, "mode": self.mode, "clip_id": clip_id}}
+        media = self._media_of(sample)
+        self._take_facts(sample, item, media)
         # The same sample is augmented alike wherever and by whomever it is read.
         key = zlib.crc32(f"{sample.shard}/{sample.key}".encode())
         with item_randomness(self.state.seed, epoch, key):
             if media is None:
-                return self.pipeline(item)
-            return self._through_memory(item, *media)
+                made = apply_transform(self.pipeline, item)
+            else:
+                made = self._through_memory(item, media, sample.files[media])
+        if "gt_label" not in item and self._others_have_labels:
+            raise sample.error("has no label, as others have", "Is it cut in two, at the end of a shard?")
+        self._others_have_labels |= "gt_label" in item
+        return made
 
-    @property
-    def _clip_id(self) -> int:
-        return -1 if self.mode == "train" else 0
+    def _media_of(self, sample: ShardSample) -> str | None:
+        """Returns the suffix of the sample's picture or video, None where it has none and is none of both."""
+        if self.media is not None:
+            if self.media not in sample.files:
+                raise sample.error(f"has no .{self.media}: it has {_listed(sample.files)}")
+            return self.media
+        found = [suffix for suffix in sample.files if "." not in suffix and _kind(suffix)]
+        if len(found) > 1:
+            hint = f"media: {found[0]} takes one of them always."
+            raise sample.error(f"has several pictures or videos: {_listed(found)}", hint)
+        if found:
+            return found[0]
+        dotted = [suffix for suffix in sample.files if _kind(suffix)]
+        if dotted:
+            hint = f"If its name has dots in it, dots_in_keys: true; if not, media: {dotted[0]}."
+            raise sample.error(f"has no picture or video, unless that is {_listed(dotted)}", hint)
+        if sample.files.keys() <= {"cls", "label"}:
+            raise sample.error("has a label alone", "Files of a sample must be neighbours in one shard.")
+        return None
 
-    def _through_memory(self, item: Item, kind: str, suffix: str, content: bytes) -> Item:
+    def _take_facts(self, sample: ShardSample, item: Item, media: str | None) -> None:
+        labels = []
+        for suffix, content in sample.files.items():
+            if suffix == media:
+                continue
+            if suffix in self.keep:
+                item["meta"][suffix] = content
+            elif suffix in ("cls", "label"):
+                labels.append(self._label(sample, suffix, content.decode(errors="replace")))
+            elif (text := _text(content)) is not None:
+                item["meta"][suffix] = text
+        if "json" in sample.files and "json" not in self.keep:
+            labels += self._from_json(sample, item, needed=not labels)
+        if len(set(labels)) > 1:
+            raise sample.error(f"has several labels: {_listed(map(str, labels))}")
+        if labels:
+            item["gt_label"] = torch.tensor(labels[0])
+
+    def _from_json(self, sample: ShardSample, item: Item, needed: bool) -> list[int]:
+        try:
+            facts = json.loads(sample.files["json"])
+        except (ValueError, RecursionError) as error:
+            if needed:
+                raise sample.error(f"has a .json that cannot be understood: {error}") from error
+            return []
+        item["meta"]["json"] = facts
+        if not isinstance(facts, dict) or facts.get(self.label_key) is None:
+            return []
+        return [self._label(sample, "json", facts[self.label_key])]
+
+    def _label(self, sample: ShardSample, suffix: str, written: Any) -> int:
+        """Returns a label as a number."""
+        text = str(written).strip()
+        number = self._numbers.get(text) if isinstance(written, str) else None
+        if number is None and isinstance(written, (str, int, float)) and not isinstance(written, bool):
+            number = whole_number(text)
+        if number is None or not 0 <= number <= LARGEST or (self.classes and number >= len(self.classes)):
+            known = f"one of {len(self.classes)} classes" if self.classes else "a number; names need `classes`"
+            raise sample.error(f"has in its .{suffix} the label {written!r:.80}, which is not {known}")
+        return number
+
+    def _through_memory(self, item: Item, suffix: str, content: bytes) -> Item:
         from fsspec.implementations.memory import MemoryFileSystem
 
         filesystem = MemoryFileSystem()
@@ -233,64 +289,23 @@ class WebDataset(IterableDataset[Item]):
         name = path.removeprefix("memory:/")
         filesystem.pipe_file(name, content)
         try:
-            item["meta"]["video_path" if kind == "video" else "img_path"] = path
-            return self.pipeline(item)
+            item["meta"]["video_path" if _kind(suffix) == "video" else "img_path"] = path
+            return apply_transform(self.pipeline, item)
         finally:
             filesystem.rm_file(name)
 
-    def _note(self, item: Item, suffix: str, content: bytes, sample: _Sample) -> None:
-        try:
-            text = content.decode()
-            if suffix in ("cls", "label"):
-                item["gt_label"] = torch.tensor(int(text))
-            elif suffix == "json":
-                facts = json.loads(text)
-                item["meta"][suffix] = facts
-                if isinstance(facts, dict) and self.label_key in facts:
-                    item["gt_label"] = self._label(facts[self.label_key])
-            else:
-                item["meta"][suffix] = text
-        except (UnicodeDecodeError, ValueError) as error:
-            raise UnreadableInput(f"{sample.key}.{suffix} of {sample.shard} cannot be understood: {error}.") from error
 
-    def _label(self, label: Any) -> Tensor:
-        if isinstance(label, str) and label in self.classes:
-            return torch.tensor(self.classes.index(label))
-        return torch.tensor(int(label))
+def _kind(suffix: str) -> str | None:
+    ending = "." + suffix.rpartition(".")[2]
+    return "video" if ending in VIDEO_SUFFIXES else "img" if ending in IMAGE_SUFFIXES else None
 
 
-class _Sample:
-    __slots__ = ("files", "key", "shard")
-
-    def __init__(self, shard: str, key: str) -> None:
-        self.shard = shard
-        self.key = key
-        self.files: dict[str, bytes] = {}
-
-
-def read_shard(url: str) -> Iterator[_Sample]:
-    """Yields the samples of a tar file: neighbours whose names agree up to the first dot.
-
-    Raises:
-        UnreadableInput: the file is missing, broken off, or no tar file.
-    """
-    stream = open_stream(url)
-    sample: _Sample | None = None
+def _text(content: bytes) -> str | None:
     try:
-        with stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                if not member.isfile():
-                    continue
-                folder, _, name = member.name.rpartition("/")
-                stem, _, suffix = name.partition(".")
-                key = f"{folder}/{stem}" if folder else stem
-                if sample is not None and sample.key != key:
-                    yield sample
-                    sample = None
-                sample = sample or _Sample(url, key)
-                extracted = archive.extractfile(member)
-                sample.files[suffix.lower()] = b"" if extracted is None else extracted.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise UnreadableInput(f"The shard {url} is damaged: {error}.") from error
-    if sample is not None:
-        yield sample
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essmc_core import Transform
 from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.json_list import Entry, parse_json
+from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
-from essmc_data.errors import DatasetNotFound
-from essmc_data.sources import join, read_annotation
+from essmc_data.errors import DatasetNotFound, ListError
+from essmc_data.sources import is_url, join, local_path, read_annotation
 
 _FILES = {"train": "train", "eval": "validation", "test": "test"}
+_NAMES = ("something-something-v2-{}.json", "20bn-something-something-v2-{}.json", "{}.json", "labels/{}.json")
+"""Names that the files were published by; the first that is there counts."""
 
 
 class SSV2(AnnotatedVideoDataset):
@@ -20,8 +24,9 @@ class SSV2(AnnotatedVideoDataset):
 
     Args:
         data_root_dir: folder or URL of the videos.
-        annotation_dir: folder or URL of ``something-something-v2-{labels,train,validation,test}.json``. Mode ``eval``
-            reads the validation list; the test list, of mode ``test``, has no labels.
+        annotation_dir: folder or URL of ``something-something-v2-{labels,train,validation,test}.json``, of the same
+            names with ``20bn-`` before or ``something-something-v2-`` left out, or of a folder ``labels`` with the
+            latter. Mode ``eval`` reads the validation list; the test list, of mode ``test``, has no labels.
         video_format: the videos' suffix.
         temporal_crops: see `VideoDataset`.
         spatial_crops: see `VideoDataset`.
@@ -53,22 +58,44 @@ class SSV2(AnnotatedVideoDataset):
 
     def read_samples(self) -> list[Sample]:
         """Returns the samples of the mode."""
-        labels = {name: int(number) for name, number in self._json("labels").items()}
-        self.classes = tuple(sorted(labels, key=labels.__getitem__))
-        return [self._sample(entry, labels) for entry in self._json(_FILES[self.mode])]
+        file, labels = self._json("labels")
+        numbers = [whole_number(str(number)) for number in labels.values()] if isinstance(labels, dict) else None
+        if numbers is None:
+            raise ListError(f"{file} must be a mapping of templates to numbers.")
+        if sorted(number for number in numbers if number is not None) != list(range(len(numbers))):
+            raise ListError(f"{file} does not number its templates from 0 to {len(numbers) - 1}.")
+        by_template = {name: int(number) for name, number in labels.items()}
+        self.classes = tuple(sorted(by_template, key=by_template.__getitem__))
+        file, entries = self._json(_FILES[self.mode])
+        if not isinstance(entries, list):
+            raise ListError(f"{file} must be a list of {{id, template}}.")
+        samples = [self._sample(Entry(file, number, entry), by_template) for number, entry in enumerate(entries)]
+        if len({sample.label is None for sample in samples}) > 1:
+            odd = next(number for number, sample in enumerate(samples) if sample.label is None)
+            raise Entry(file, odd, None).error("has no template, and others have one.")
+        return samples
 
-    def _sample(self, entry: dict[str, Any], labels: dict[str, int]) -> Sample:
-        label = None
-        if "template" in entry:
-            template = entry["template"].replace("[", "").replace("]", "")
-            if template not in labels:
-                raise DatasetNotFound(f"Video {entry['id']} has a template that is not among the labels: {template!r}.")
-            label = labels[template]
-        return Sample(f"{entry['id']}.{self.video_format}", label, {"id": entry["id"]})
+    def _sample(self, entry: Entry, labels: Mapping[str, int]) -> Sample:
+        content = entry.content
+        if not isinstance(content, dict) or not isinstance(content.get("id"), (str, int)):
+            raise entry.error("has no id.")
+        label, template = None, content.get("template")
+        if template is not None:
+            name = template.replace("[", "").replace("]", "") if isinstance(template, str) else template
+            if not isinstance(name, str) or name not in labels:
+                raise entry.error(f"has a template that is not among the labels: {name!r:.80}.")
+            label = labels[name]
+        elif self.mode != "test":
+            raise entry.error("has no template.")
+        return Sample(f"{content['id']}.{self.video_format}", label, {"id": content["id"]})
 
-    def _json(self, name: str) -> Any:
-        file = join(self.annotation_dir, f"something-something-v2-{name}.json")
-        try:
-            return json.loads(read_annotation(file))
-        except json.JSONDecodeError as error:
-            raise DatasetNotFound(f"{file} is not JSON: {error}.") from error
+    def _json(self, part: str) -> tuple[str, Any]:
+        names = [pattern.format(part) for pattern in _NAMES]
+        files = [join(self.annotation_dir, name) for name in names]
+        for file in files:
+            if is_url(file):
+                with contextlib.suppress(DatasetNotFound):
+                    return file, parse_json(file, read_annotation(file))
+            elif local_path(file).exists():
+                return file, parse_json(file, read_annotation(file))
+        raise DatasetNotFound(f"{self.annotation_dir} has none of {', '.join(names)}.")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from essmc_core import Transform
 from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.list_file import shown, text_lines
+from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
-from essmc_data.errors import DatasetNotFound
-from essmc_data.sources import join, read_annotation
+from essmc_data.errors import ListError
+from essmc_data.sources import join
 
 
 class UCF101(AnnotatedVideoDataset):
@@ -51,26 +53,27 @@ class UCF101(AnnotatedVideoDataset):
         labels = self._labels()
         file = join(self.annotation_dir, f"{'train' if self.mode == 'train' else 'test'}list{self.split_id:02d}.txt")
         samples = []
-        for number, line in enumerate(read_annotation(file).splitlines(), 1):
+        for line in text_lines(file):
             # Lines of training lists end with the class's number, which the folder says too.
-            path, _, rest = line.strip().partition(".avi")
-            if not path:
-                continue
+            path, _, rest = line.text.strip().partition(".avi")
             name = path.partition("/")[0]
             if name not in labels or (rest.strip() and rest.strip() != str(labels[name] + 1)):
-                raise DatasetNotFound(f"{file}:{number}: {line.strip()!r} does not fit classInd.txt.")
+                raise line.error(f"{shown(line.text)} does not fit classInd.txt.")
             samples.append(Sample(f"{path}.avi", labels[name]))
         return samples
 
     def _labels(self) -> dict[str, int]:
         file = join(self.annotation_dir, "classInd.txt")
         labels: dict[str, int] = {}
-        for number, line in enumerate(read_annotation(file).splitlines(), 1):
-            fields = line.split()
-            if not fields:
-                continue
-            if len(fields) != 2 or not fields[0].isdigit():
-                raise DatasetNotFound(f"{file}:{number}: expected `<number> <Class>`, got {line!r}.")
-            labels[fields[1]] = int(fields[0]) - 1
+        for line in text_lines(file):
+            fields = line.text.split()
+            number = whole_number(fields[0])
+            if len(fields) != 2 or number is None:
+                raise line.error(f"Expected `<number> <Class>`, got {shown(line.text)}.")
+            if fields[1] in labels:
+                raise line.error(f"Class {fields[1]} occurs twice.")
+            labels[fields[1]] = number - 1
+        if sorted(labels.values()) != list(range(len(labels))):
+            raise ListError(f"{file} does not number its classes from 1 to {len(labels)}.")
         self.classes = tuple(sorted(labels, key=labels.__getitem__))
         return labels

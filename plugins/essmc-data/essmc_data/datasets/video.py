@@ -26,12 +26,12 @@ class Sample:
 
     Attributes:
         path: relative to the dataset's folder.
-        label: number of the class; None where it is not known.
+        label: number of the class, or those of several; None where it is not known.
         meta: what else an item's ``meta`` says.
     """
 
     path: str
-    label: int | None
+    label: int | tuple[int, ...] | None
     meta: dict[str, Any] | None = None
 
 
@@ -55,6 +55,9 @@ class VideoDataset(BaseDataset):
         DatasetNotFound: there is nothing in the dataset.
         ConfigError: impossible numbers of crops.
     """
+
+    num_classes: int | None = None
+    """How many classes there are, where videos have several labels."""
 
     def __init__(
         self,
@@ -109,7 +112,11 @@ class VideoDataset(BaseDataset):
             **(sample.meta or {}),
         }
         item: Item = {"meta": meta}
-        if sample.label is not None:
+        if isinstance(sample.label, tuple):
+            assert self.num_classes is not None
+            item["gt_label"] = torch.zeros(self.num_classes)
+            item["gt_label"][list(sample.label)] = 1
+        elif sample.label is not None:
             item["gt_label"] = torch.tensor(sample.label)
         return item
 

@@ -20,7 +20,8 @@ Item = dict[str, Any]
 def file_of(item: Item) -> str:
     """Returns what messages call an item: its file, or its number in the dataset."""
     meta = item.get("meta") or {}
-    named = meta.get("video_path") or meta.get("img_path") or meta.get("key")
+    in_shard = f"{meta['key']} of {meta['shard']}" if "key" in meta and "shard" in meta else None
+    named = meta.get("video_path") or meta.get("img_path") or in_shard
     return str(named) if named else f"item {meta.get('index', '?')}"
 
 
