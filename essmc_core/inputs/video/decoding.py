@@ -13,6 +13,8 @@ import numpy as np
 from essmc_core.inputs.video.frame_table import FrameTable
 from essmc_core.inputs.video.packets import is_paletted, refuse_endless
 
+_NUMBERS_PACKETS = frozenset({"avi", "asf"})
+"""Containers that know only the order of packets."""
 DECODING_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 
@@ -20,10 +22,15 @@ class BrokenOff(Exception):
     """The last packet of a stream cannot be decoded: the file ends within it."""
 
 
-def decode_in_order(container: Any, stream: Any) -> Iterator[Any]:
+def decode_in_order(container: Any, stream: Any, slots: array[int] | None = None) -> Iterator[Any]:
     """Yields PyAV's frames of a newly opened container.
 
     What was cut off before the first frame, as in a broadcast, is passed over.
+
+    Args:
+        container: PyAV's.
+        stream: its video stream.
+        slots: takes the times of decoding of all packets that have one.
 
     Raises:
         FFmpegError: a packet between the first frame and the last packet cannot be decoded.
@@ -33,6 +40,8 @@ def decode_in_order(container: Any, stream: Any) -> Iterator[Any]:
     for packet in container.demux(stream):
         if failed is not None and packet.size:
             raise failed
+        if slots is not None and packet.size and packet.dts is not None:
+            slots.append(packet.dts)
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:
@@ -60,9 +69,9 @@ def decoded_table(container: Any, stream: Any, path: str) -> FrameTable:
         UnreadableInput: there are more frames than any video has.
     """
     times, durations, keys, prints = array("q"), array("q"), array("q"), array("L")
-    timed, damaged_from, cut_off = True, None, False
+    timed, damaged_from, cut_off, slots = True, None, False, array("q")
     try:
-        for number, frame in enumerate(decode_in_order(container, stream)):
+        for number, frame in enumerate(decode_in_order(container, stream, slots)):
             refuse_endless(number, path)
             timed = timed and frame.pts is not None
             times.append(frame.pts or 0)
@@ -79,13 +88,15 @@ def decoded_table(container: Any, stream: Any, path: str) -> FrameTable:
     count = len(times) if damaged_from is None else damaged_from
     shown, lasting = np.array(times[:count], dtype=np.int64), np.array(durations[:count], dtype=np.int64)
     rising = timed and bool((np.diff(shown) > 0).all())
-    # Where times follow the order of decoding, they are right as a set.
     pts = np.sort(shown) if timed else None
+    if stream.codec_context.has_b_frames and _NUMBERS_PACKETS.intersection(container.format.name.split(",")):
+        # Times follow the order of decoding, so that they belong to other frames; as a set they are right.
+        rising, pts = False, np.sort(np.array(slots, dtype=np.int64)) if len(slots) == count else None
     if pts is not None and (np.diff(pts) <= 0).any():
         pts = None
     found = [number for number in keys if number < count]
     seeks = rising and found[:1] == [0] and not is_paletted(stream.codec_context)
-    begin, end = (int(shown.min()), int((shown + lasting).max())) if timed and count else (None, None)
+    begin, end = (int(pts[0]), int((pts + lasting).max())) if pts is not None and count else (None, None)
     return FrameTable(
         frames=count,
         pts=pts,

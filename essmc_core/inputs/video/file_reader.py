@@ -27,8 +27,12 @@ from essmc_core.inputs.video.truncation import check_whole
 
 _SEEK_SAVES_FRAMES = 8
 """Seeking flushes the decoder, so that it pays only when it jumps over more frames than this."""
+_REORDERED_FRAMES = 8
 _SKIPS_EXACTLY = frozenset({"h264", "mpeg1video", "mpeg2video"})
 """Codecs whose decoders can leave out frames that no other frame refers to without changing any other."""
+
+_INTRA = 1
+"""FFmpeg's number of pictures that refer to no other."""
 
 
 class _OtherFrames(Exception):
@@ -187,7 +191,9 @@ class FileReader(VideoReader):
         wanted, due = set(times), 0
         first = int(pts[keyframe])
         if sought:
-            self._container.seek(first, stream=self._stream, backward=True)
+            # Containers that are sought by times of decoding lead behind a keyframe whose own time is asked for.
+            before = keyframe if prints is None else max(0, keyframe - _REORDERED_FRAMES)
+            self._container.seek(int(pts[before]), stream=self._stream, backward=True)
         codec = self._stream.codec_context
         # A file that had to be decoded once may be odd in other ways, too.
         skip = prints is None and codec.name in _SKIPS_EXACTLY
@@ -287,4 +293,4 @@ class FileReader(VideoReader):
 
 def _is_start(frame: Any) -> bool:
     """Tells whether a decoder took a frame for one that depends on no other, whatever the container marks."""
-    return bool(frame.key_frame) and getattr(frame.pict_type, "name", str(frame.pict_type)) == "I"
+    return bool(frame.key_frame) and getattr(frame.pict_type, "value", frame.pict_type) == _INTRA
