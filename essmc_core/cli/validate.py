@@ -25,6 +25,7 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
     The sections data and solver of a training configuration are checked too.
     """
+    from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
     from essmc_core.schema import read_signature
     from essmc_core.schema.training import check_training, read_training
 
@@ -36,7 +37,8 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
             raise
         write_json({"valid": False, "issues": [_issue(issue) for issue in error.issues]})
         return 2
-    notes = _notes(training.recipe, parts)
+    given = stated_input(training.recipe.config, training.config)
+    notes = _notes(training.recipe, parts) + pipeline_notes(training.config.get("data"), given)
     if as_json:
         listed = [{"path": path, "component": component.qualified} for path, component in parts]
         write_json({"valid": True, "parts": listed, "notes": notes})

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from essmc_core.inputs.spec import InputSpec
 from essmc_core.inputs.video import VideoReader, frames_beginning_within, open_video
 from essmc_core.inputs.video.groups import read_groups
 from essmc_core.inputs.video.reader import Frame
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _ORDER = {"NCTHW": (0, 2, 1, 3, 4), "NTCHW": (0, 1, 2, 3, 4), "NTHWC": (0, 1, 3, 4, 2)}
 
@@ -69,8 +73,31 @@ def load_views(path: str | os.PathLike[str], spec: InputSpec, views: Views) -> T
     """
     with _opened(path, spec) as video:
         clips = clips_of(Timeline.of(video.times, video.duration), spec, views.temporal)
-        (frames,) = read_groups(video, [_flat(clips)])
-    return _views_of(frames, clips, spec, views)
+        pictures = {
+            index: picture_to_views(picture, spec, views.spatial)
+            for index, picture in read_pictures(video, _flat(clips))
+        }
+    return _stacked(pictures, clips, spec)
+
+
+def read_pictures(video: VideoReader, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
+    """Yields distinct frames of a video with their numbers, rising, each valid until the next is asked for.
+
+    Args:
+        video: an open video.
+        indices: frame numbers in any order, several times or once.
+
+    Raises:
+        UnreadableInput: a frame cannot be decoded.
+    """
+    distinct = sorted(set(indices))
+    for index, frame in zip(distinct, video.iter_frames(distinct), strict=True):
+        yield index, _picture(frame)
+
+
+def clip_in_layout(frames: Sequence[Tensor], spec: InputSpec) -> Tensor:
+    """Returns one clip of frames (3, H, W) with its dimensions in the order of the model's layout."""
+    return torch.stack(list(frames))[None].permute(_ORDER[spec.layout]).contiguous()[0]
 
 
 def load_segments(
@@ -127,14 +154,19 @@ def _flat(clips: Sequence[Sequence[int]]) -> list[int]:
     return [index for clip in clips for index in clip]
 
 
-def _views_of(frames: Mapping[int, Frame], clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
-    from PIL import Image
+def _picture(frame: Frame) -> Image:
+    from PIL import Image as pil
 
-    pictures = {
-        index: picture_to_views(Image.fromarray(np.ascontiguousarray(frame)), spec, views.spatial)
-        for index, frame in frames.items()
-    }
-    # (T, spatial, 3, H, W) each.
+    return pil.fromarray(np.ascontiguousarray(frame))
+
+
+def _views_of(frames: Mapping[int, Frame], clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
+    pictures = {index: picture_to_views(_picture(frame), spec, views.spatial) for index, frame in frames.items()}
+    return _stacked(pictures, clips, spec)
+
+
+def _stacked(pictures: Mapping[int, Tensor], clips: Sequence[Sequence[int]], spec: InputSpec) -> Tensor:
+    """Returns clips one after another, of frames that are (spatial, 3, H, W) each by number."""
     stacked = [torch.stack([pictures[index] for index in clip]) for clip in clips]
     batch = torch.cat([clip.transpose(0, 1) for clip in stacked])
     return batch.permute(_ORDER[spec.layout]).contiguous()

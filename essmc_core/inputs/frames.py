@@ -27,9 +27,9 @@ from essmc_core.errors import ConfigError
 from essmc_core.inputs.spec import InputSpec
 
 _TOLERANCE = 1e-3
-"""Share of a frame by which sums of seconds may be off."""
+"""Share of a frame by which products of seconds and rates may be off."""
 _EVEN = 1e-6
-"""Seconds by which frames that are shown equally long may be off."""
+"""Seconds by which sums of times may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class Timeline:
         if self.rate is not None:
             found = math.floor(seconds * self.rate + _TOLERANCE)
         else:
-            slack = _TOLERANCE * self.duration / len(self)
-            found = int(np.searchsorted(self.times, seconds + slack, side="right")) - 1
+            found = int(np.searchsorted(self.times, seconds + _EVEN, side="right")) - 1
         return min(max(found, 0), len(self) - 1)
 
     def at_share(self, share: Fraction) -> int:

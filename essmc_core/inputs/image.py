@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from essmc_core.errors import InputError
+from essmc_core.errors import InputError, UnreadableInput
 from essmc_core.inputs.files import check_file
 from essmc_core.inputs.picture import picture_to_tensor
 from essmc_core.inputs.picture_file import read_picture
@@ -33,8 +33,9 @@ def load_image(path: str | os.PathLike[str], spec: InputSpec) -> Tensor:
         raise InputError(f"{file} was to be read as an image, but the model takes {spec}.")
     try:
         picture = read_picture(file, str(file))
-    except InputError as error:
-        raise InputError(error.message, hint=error.hint or f"The model takes {spec}.") from error
+    except UnreadableInput as error:
+        error.hint = error.hint or f"The model takes {spec}."
+        raise
     return in_layout(picture_to_tensor(picture, spec), spec)[None]
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from essmc_core.errors import InputError, MissingDependency
+from essmc_core.errors import MissingDependency, UnreadableInput
 from essmc_core.inputs.picture import to_rgb
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def read_picture(source: Path | BinaryIO, name: str) -> Image:
         name: what to call it in messages.
 
     Raises:
-        InputError: it is damaged, no picture, one of more than `MAX_PIXELS` pixels, or of a mode that is not 8 or 16
-            bits of known range.
+        UnreadableInput: it is damaged, no picture, one of more than `MAX_PIXELS` pixels, or of a mode that is
+            neither 8 nor 16 bits of known range.
         MissingDependency: Pillow is not installed.
     """
     try:
@@ -47,7 +47,7 @@ def read_picture(source: Path | BinaryIO, name: str) -> Image:
         with Image.open(source) as opened:
             _check_size(opened, name)
             if opened.format in _PROGRAMS:
-                raise InputError(f"{name} is {opened.format}, which is a drawing, not a picture.")
+                raise UnreadableInput(f"{name} is {opened.format}, which is a drawing, not a picture.")
             opened.load()
             # Containers of several sizes say only now which one they hold.
             _check_size(opened, name)
@@ -58,9 +58,9 @@ def read_picture(source: Path | BinaryIO, name: str) -> Image:
 def _check_size(image: Image, name: str) -> None:
     width, height = image.size
     if width < 1 or height < 1:
-        raise InputError(f"{name} cannot be read as an image: it is {width}x{height} pixels large.")
+        raise UnreadableInput(f"{name} cannot be read as an image: it is {width}x{height} pixels large.")
     if width * height > MAX_PIXELS:
-        raise InputError(
+        raise UnreadableInput(
             f"{name} cannot be read as an image: {width}x{height} pixels are too many, the limit is {MAX_PIXELS:,}.",
             hint="Scale it down first.",
         )
@@ -96,18 +96,18 @@ def _explained(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (InputError, MissingDependency):
+    except (UnreadableInput, MissingDependency):
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is not an image that can be read.") from error
+        raise UnreadableInput(f"{name} is not an image that can be read.") from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"{name} cannot be read as an image: {error}", hint="Scale it down first.") from error
+        raise UnreadableInput(f"{name} cannot be read as an image: {error}", hint="Scale it down first.") from error
     except MemoryError as error:
-        raise InputError(f"{name} cannot be read as an image: it takes more memory than there is.") from error
+        raise UnreadableInput(f"{name} cannot be read as an image: it takes more memory than there is.") from error
     except OSError as error:
-        raise InputError(f"{name} cannot be read as an image: {error.strerror or error}.") from error
+        raise UnreadableInput(f"{name} cannot be read as an image: {error.strerror or error}.") from error
     # Decoders meet damaged files with whatever their code happens to raise: RuntimeError, struct.error, IndexError …
     except Exception as error:
         said = str(error).strip().rstrip(".") or "no reason is given"
         kind = "" if isinstance(error, (ValueError, SyntaxError, EOFError)) else f"{type(error).__name__}: "
-        raise InputError(f"{name} cannot be read as an image: {kind}{said}.") from error
+        raise UnreadableInput(f"{name} cannot be read as an image: {kind}{said}.") from error

@@ -104,10 +104,10 @@ class InputSpec:
                 raise _unusable(key, getattr(self, key), "give a number above 0")
         if self.sampling == "stride":
             self._check_stride()
-        elif self.fps is not None or self.seconds is not None:
+        elif self.seconds is not None:
             raise ConfigError(
-                "The input's 'fps' and 'seconds' are for sampling: stride, and it has sampling: segment.",
-                hint="Segments are of the whole video; leave them out.",
+                "The input's 'seconds' are for sampling: stride, and it has sampling: segment.",
+                hint="Segments are of the whole video; leave 'seconds' out.",
             )
 
     def _check_stride(self) -> None:
@@ -124,7 +124,9 @@ class InputSpec:
 
     @property
     def seconds_between(self) -> float | None:
-        """Seconds from one frame of a clip to the next, None where they are counted in frames of the file."""
+        """Seconds from one frame of a clip to the next, None where `sampling` or ``stride`` does not count in them."""
+        if self.sampling != "stride":
+            return None
         if self.seconds is not None:
             return self.seconds / (self.frames or 1)
         return None if self.fps is None or self.stride is None else self.stride / self.fps

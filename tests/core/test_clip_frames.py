@@ -216,7 +216,6 @@ def test_every_start_is_drawn(fps: float | None) -> None:
         ({"stride": 2, "fps": "30"}, "fps"),
         ({"seconds": float("inf")}, "seconds"),
         ({"seconds": -1}, "seconds"),
-        ({"sampling": "segment", "fps": 30}, "sampling: segment"),
         ({"sampling": "segment", "seconds": 2}, "sampling: segment"),
         ({"stride": 2, "mean": [0.5, float("nan"), 0.5]}, "finite"),
     ],
@@ -224,6 +223,11 @@ def test_every_start_is_drawn(fps: float | None) -> None:
 def test_a_rule_that_says_too_little_or_too_much_is_refused(change: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         spec(**change)
+
+
+def test_a_stride_that_segments_do_not_use_may_stay() -> None:
+    asked = spec(sampling="segment", stride=8, fps=30)
+    assert asked.seconds_between is None and clip_indices(80, asked) == tuple(range(5, 80, 10))
 
 
 def test_pictures_have_no_rate() -> None:

@@ -14,6 +14,7 @@ from essmc_core.build import check_config, live_signature
 from essmc_core.errors import ConfigError
 from essmc_core.plain import plain_data
 from essmc_data.collate import collate, has_inputs
+from essmc_data.completing import complete_pipelines, leaves
 from essmc_data.datasets.base import BaseDataset
 from essmc_data.datasets.combining import build_dataset
 from essmc_data.errors import UnreadableInput
@@ -97,7 +98,15 @@ class Loader(DataLoader[Any]):
             raise UnreadableInput("No input of this epoch could be read.", hint="The warnings name the files.")
 
 
-def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank: int = 0, world: int = 1) -> Loader:
+def build_loader(
+    cfg: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    epoch: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    model_input: Mapping[str, Any] | None = None,
+) -> Loader:
     """Builds a loader and its dataset.
 
     Items depend on (seed, epoch, index) alone, not on the number of workers. With ``world`` above 1 the loader gives
@@ -111,13 +120,17 @@ def build_loader(cfg: Mapping[str, Any], *, seed: int = 0, epoch: int = 0, rank:
         epoch: to begin with.
         rank: number of this process.
         world: number of processes.
+        model_input: what the model takes, as a configuration's ``input`` says; data sets of files whose ``pipeline``
+            is left out get one made from it (`FromInput`). With None they stay without.
 
     Raises:
-        ConfigError: the configuration cannot be used.
+        ConfigError: the configuration cannot be used, or ``model_input`` is needed and empty.
         SchemaError: the dataset's does not fit its signature.
     """
     options = LoaderOptions.from_mapping(cfg)
     dataset = build_dataset(cfg["dataset"])
+    if model_input is not None:
+        complete_pipelines(dataset, model_input)
     if hasattr(dataset, "set_seed"):
         dataset.set_seed(seed)
     if options.num_workers and hasattr(dataset, "share"):
@@ -166,17 +179,12 @@ def _share(batch_size: int, world: int) -> int:
     return batch_size // world
 
 
-def _leaves(dataset: Any) -> list[Any]:
-    inner = getattr(dataset, "datasets", None) or ([dataset.dataset] if hasattr(dataset, "dataset") else [])
-    return [leaf for part in inner for leaf in _leaves(part)] or [dataset]
-
-
 def _is_training(dataset: Any) -> bool:
-    return any(getattr(leaf, "mode", None) == "train" for leaf in _leaves(dataset))
+    return any(getattr(leaf, "mode", None) == "train" for leaf in leaves(dataset))
 
 
 def _check_skipping(dataset: Any) -> None:
     # A process that skips a whole batch would wait for gradients of the others forever.
-    if any(isinstance(leaf, BaseDataset) and leaf.policy.on_error == "skip" for leaf in _leaves(dataset)):
+    if any(isinstance(leaf, BaseDataset) and leaf.policy.on_error == "skip" for leaf in leaves(dataset)):
         message = "on_error: skip gives processes different numbers of batches."
         raise ConfigError(message, hint="Choose replace or stop.")

@@ -36,6 +36,7 @@ _TRANSFORMS = {
     "auto_crop": {"AutoResizedCropVideo": "Cuts the square of one view out of all frames, and scales it"},
     "color_jitter": {"ColorJitterVideo": "Changes brightness, contrast, saturation and hue of a video"},
     "mosi": {"MoSIGenerator": "Makes clips of pseudo motion from still frames (MoSI)"},
+    "from_input": {"FromInput": "Makes of a file what the model takes, by the configuration's input"},
     "augmix": {"AugMix": "Mixes chains of augmentations of a picture"},
     "tensors": {
         "ToTensor": "Makes tensors of arrays, lists and numbers",

@@ -47,6 +47,19 @@ class Job:
         """The run's seed."""
         return int(self.solver.get("seed", 0))
 
+    @property
+    def model_input(self) -> dict[str, Any]:
+        """What the model takes: the ``input`` of its zoo entry, changed by the file's own."""
+        from essmc_core.inputs.pipeline_notes import stated_input
+
+        return stated_input(self.recipe.config, self.config)
+
+    def notes(self) -> list[str]:
+        """Returns what a user should know of the configuration: where pipelines and ``input`` differ."""
+        from essmc_core.inputs.pipeline_notes import pipeline_notes
+
+        return pipeline_notes(self.config.get("data"), self.model_input)
+
     def loader(self, name: str, *, required: bool) -> Iterable[Any] | None:
         """Builds a loader from the section ``data.<name>``.
 
@@ -68,7 +81,7 @@ class Job:
                     hint=f"data: {{{name}: {{dataset: {{type: …}}, batch_size: 32}}}}",
                 )
             return None
-        loader: Iterable[Any] = _loader_builder()(section, seed=self.seed)
+        loader: Iterable[Any] = _loader_builder()(section, seed=self.seed, model_input=self.model_input)
         return loader
 
 

@@ -157,6 +157,7 @@ def _video_input(weights: WeightsEnum) -> dict[str, Any]:
         "layout": "NCTHW",
         "frames": frames,
         "stride": stride,
+        "fps": VIDEO_RATE,
         "size": [height, width],
         "crop_pct": round(height / transform.resize_size[0], 4),
         "interpolation": transform.interpolation.value,

@@ -32,6 +32,8 @@ class MapDataset(TorchDataset[Item | None], ABC):
     """Names of the classes, where they are known."""
     classes_given = False
     """Whether the user numbered the classes by hand, rather than folders or labels by their names."""
+    modalities: tuple[str, ...] = ()
+    """``image`` and ``video``: of what files its items tell the path; none where it makes its items itself."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -129,7 +131,8 @@ class BaseDataset(MapDataset):
     Args:
         mode: ``train`` is random; ``eval`` and ``test`` are the same in every epoch, unless a transform that is random
             by nature is in the pipeline.
-        pipeline: transforms of every item.
+        pipeline: transforms of every item. In a configuration with ``input``, data sets of files that leave it out get
+            `FromInput`, which prepares files as ``essmc predict`` does, and augments them in training.
         on_error: what to do about a file that cannot be read, or that a transform of the packs cannot take (too small
             for a crop, no frame in its span): ``stop`` with its error, ``skip`` it, or ``replace`` it
             by the next one that can be read (training only; of ten that follow). All are counted in ``bad_inputs``,
@@ -148,6 +151,7 @@ class BaseDataset(MapDataset):
         if mode not in ("train", "eval", "test"):
             raise ConfigError(f"mode={mode!r} is unknown.", hint="Choose train, eval or test.")
         self.mode: Mode = mode
+        self.needs_pipeline = pipeline is None
         self.pipeline = as_transform(pipeline)
         self.state = SharedState()
         self.policy = ErrorPolicy(on_error, mode, self.state)

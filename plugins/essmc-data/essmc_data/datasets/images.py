@@ -37,6 +37,8 @@ class ImageClassifyJsonDataset(BaseDataset):
         ListError: it is empty or cannot be understood, or a label is none of ``classes``.
     """
 
+    modalities = ("image",)
+
     def __init__(
         self,
         json_path: str,
@@ -94,6 +96,8 @@ class ImageFolder(BaseDataset):
         DatasetNotFound: there is no such folder, or no picture in it.
         ConfigError: a folder is not among ``classes``.
     """
+
+    modalities = ("image",)
 
     def __init__(
         self,

@@ -63,6 +63,8 @@ class WebDataset(IterableDataset[Item]):
         ConfigError: ``on_error`` is ``replace``, ``media`` is no picture or video, or ``classes`` are no names.
     """
 
+    modalities = ("image", "video")
+
     def __init__(
         self,
         urls: str | Sequence[str],
@@ -98,6 +100,7 @@ class WebDataset(IterableDataset[Item]):
         self.dots_in_keys = dots_in_keys
         self._others_have_labels = False
         self.mode: Mode = mode
+        self.needs_pipeline = pipeline is None
         self.pipeline: Callable[[Item], Item] = as_transform(pipeline)
         self.state = SharedState()
         self.policy = ErrorPolicy(on_error, mode, self.state)

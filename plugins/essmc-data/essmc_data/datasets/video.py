@@ -39,7 +39,8 @@ class VideoDataset(BaseDataset):
     """Videos and labels; decoding is the pipeline's job (`LoadVideoFromFile`).
 
     In training an item's clip is random. In evaluation each video occurs ``temporal_crops * spatial_crops`` times in a
-    row: ``meta`` has ``clip_id``, ``num_clips`` and ``crop_mode`` for the loading and cropping transforms, and
+    row: ``meta`` has ``clip_id``, ``num_clips``, ``crop_mode``, ``crop_id`` and ``num_crops`` for the loading and
+    cropping transforms, and
     ``video_id`` to average the views of a video by.
 
     Args:
@@ -56,6 +57,7 @@ class VideoDataset(BaseDataset):
         ConfigError: impossible numbers of crops.
     """
 
+    modalities = ("video",)
     num_classes: int | None = None
     """How many classes there are, where videos have several labels."""
 
@@ -109,6 +111,8 @@ class VideoDataset(BaseDataset):
             "clip_id": clip_id,
             "num_clips": num_clips,
             "crop_mode": _VIEWS[crop],
+            "crop_id": crop,
+            "num_crops": 1 if self.mode == "train" else self.spatial_crops,
             **(sample.meta or {}),
         }
         item: Item = {"meta": meta}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from essmc_core.names import natural_key
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.readers.reader import Frame, VideoReader
-from essmc_data.sources import join, list_files, read_bytes
+from essmc_data.sources import join, list_files
+from essmc_data.transforms.load_image import read_picture
 
 
 class FramesReader(VideoReader):
@@ -50,12 +50,5 @@ class FramesReader(VideoReader):
         Raises:
             UnreadableInput: a picture is missing or damaged.
         """
-        from PIL import Image
-
         for index in indices:
-            path = join(self.path, self._names[index])
-            try:
-                with Image.open(io.BytesIO(read_bytes(path))) as image:
-                    yield np.asarray(image.convert("RGB"))
-            except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-                raise UnreadableInput(f"{path} is not a picture that can be read: {error}.") from error
+            yield np.asarray(read_picture(join(self.path, self._names[index])))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from essmc_core.errors import InputError
 from essmc_core.inputs import picture_file
-from essmc_core.inputs.files import file_problem
-from essmc_data.errors import UnreadableInput
+from essmc_core.inputs.files import checked_file
 from essmc_data.sources import is_url, join, local_path, read_bytes
 from essmc_data.transforms.base import Item
 
@@ -24,17 +22,8 @@ def read_picture(path: str) -> Any:
         UnreadableInput: it is missing, empty, damaged, no picture, or larger than
             `essmc_core.inputs.picture_file.MAX_PIXELS`.
     """
-    source: Path | BinaryIO
-    if is_url(path):
-        source = io.BytesIO(read_bytes(path))
-    else:
-        source = local_path(path)
-        if problem := file_problem(source):
-            raise UnreadableInput(problem)
-    try:
-        return picture_file.read_picture(source, path)
-    except InputError as error:
-        raise UnreadableInput(error.message, hint=error.hint) from error
+    source = io.BytesIO(read_bytes(path)) if is_url(path) else checked_file(local_path(path))
+    return picture_file.read_picture(source, path)
 
 
 def path_of(item: Item, key: str) -> str:

@@ -49,6 +49,9 @@ def train(
     solver, data = _build(job, folder, resume, bool(resume_changed))
     if hasattr(solver, "check_data"):  # solvers of other packs may check as they begin
         solver.check_data(data)
+    if solver.is_main:
+        for note in job.notes():
+            click.echo(f"note: {note}", err=True)
     with _held(solver):
         if resume is None and solver.is_main:
             _claim(folder, overwrite)
