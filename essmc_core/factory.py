@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from essmc_core.component import Component
     from essmc_core.module import TrainModule
     from essmc_core.weights import LoadReport
+    from essmc_core.weights.judgement import Purpose
 
 
 def list_models(
@@ -101,7 +102,8 @@ def weights_source(
         WeightsNotFound: the entry's own weights were asked for and it names none that can be fetched.
     """
     if weights is not None:
-        return dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
+        given = dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
+        return _with_entry_layout(recipe, given)
     if not pretrained:
         return None
     written = recipe.config.get("weights") if recipe.prefix else None
@@ -118,18 +120,29 @@ def weights_source(
     return dict(plain_data(section))
 
 
+def _with_entry_layout(recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
+    """Lets a file of the user's be read as the entry's own, should it be a copy of that, unless its key map is told."""
+    from essmc_core.weights.options import LAYOUT
+
+    section = recipe.section("weights")
+    layout = {key: plain_data(section[key]) for key in LAYOUT if section.get(key) is not None}
+    if not layout or given.get("key_map") is not None or "fallback" in given:
+        return given
+    return {**given, "fallback": layout}
+
+
 def build_recipe(
     recipe: Recipe,
     source: Mapping[str, Any] | None = None,
     *,
-    check: Callable[[Mapping[str, Any], LoadReport], None] | None = None,
+    purpose: Purpose = "start",
 ) -> TrainModule:
     """Builds a recipe's model, loads weights into it and stamps its card.
 
     Args:
         recipe: what to build.
         source: what to load, as :func:`weights_source` returns it.
-        check: refuses, by an exception, what a load came to.
+        purpose: what for: a start of training, or use as it is; see `essmc_core.weights.judgement`.
     """
     from essmc_core.build import check_config, construct, live_signature
 
@@ -144,28 +157,22 @@ def build_recipe(
     else:
         from essmc_core.weights import build_with_weights
 
-        model, report = build_with_weights(build, source)
-        if check is not None:
-            check(source, report)
+        model, report = build_with_weights(build, source, purpose=purpose)
     model.card = make_card(recipe, parts, source, report)
     return model
 
 
 def build_trained(recipe: Recipe, source: Mapping[str, Any] | None) -> TrainModule:
-    """Builds a recipe's model for use rather than for training: weights must fill its head.
+    """Builds a recipe's model for use rather than for training: weights must fill all of it.
 
     Args:
         recipe: what to build.
         source: what to load; None leaves all of it random.
 
     Raises:
-        WeightsMismatch: the head is not that of the weights.
+        WeightsMismatch: the head is not that of the weights, or a parameter or a statistic is not in them.
     """
-    if source is None:
-        return build_recipe(recipe)
-    from essmc_core.weights.load import require_head
-
-    return build_recipe(recipe, source, check=require_head)
+    return build_recipe(recipe, source, purpose="use")
 
 
 def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
@@ -199,5 +206,6 @@ def make_card(
     }
     if source is not None and report is not None:
         stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix", "licence") if key in source}
-        card["weights"] = {**stated, "coverage": report.coverage}
+        named = {"key_map": report.key_map} if report.key_map else {}
+        card["weights"] = {**stated, "coverage": report.coverage, **named}
     return card

@@ -25,6 +25,7 @@ BUILT_IN = {
     "transforms": "transform",
     "frame_samplers": "frame_sampler",
     "datasets": "dataset",
+    "key_maps": "key_map",
 }
 SYNONYMS = {"stems": "bricks"}
 

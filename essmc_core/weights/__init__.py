@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from essmc_core.weights.direct_build import build_with_weights as build_with_weights
     from essmc_core.weights.fetching import fetch as fetch
+    from essmc_core.weights.judgement import UnusedWeights as UnusedWeights
     from essmc_core.weights.load import load_pretrained as load_pretrained
+    from essmc_core.weights.options import WeightsIssue as WeightsIssue
+    from essmc_core.weights.options import weights_issues as weights_issues
     from essmc_core.weights.random_fills import skip_init as skip_init
     from essmc_core.weights.read import read_weights as read_weights
     from essmc_core.weights.report import LoadReport as LoadReport
@@ -17,12 +20,15 @@ if TYPE_CHECKING:
 # A module must not have the name of what it exports: importing it would hide the export.
 _HOMES = {
     "LoadReport": "report",
+    "UnusedWeights": "judgement",
+    "WeightsIssue": "options",
     "WeightsSource": "source",
     "build_with_weights": "direct_build",
     "fetch": "fetching",
     "load_pretrained": "load",
     "read_weights": "read",
     "skip_init": "random_fills",
+    "weights_issues": "options",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from essmc_core.weights.position_grid import Grid
 from essmc_core.weights.positions import resized_positions
@@ -118,6 +119,8 @@ def fit(
     Returns:
         The fitting tensor and notes on what was done, or, if it cannot be made to fit, the reason.
     """
+    if reason := _unusable(given, wanted):
+        return reason
     tensor, notes, reasons = given, list[str](), list[str]()
     for rule in rules:
         # As many positions may still lie on another grid, if one is told.
@@ -138,6 +141,21 @@ def fit(
         notes.append(f"cast from {_type(tensor)} to {_type(wanted)}")
         tensor = tensor.to(wanted.dtype)
     return tensor, tuple(notes)
+
+
+def _unusable(given: Tensor, wanted: Tensor) -> str:
+    """Returns why a tensor cannot be copied whatever its shape, empty if it can."""
+    if isinstance(wanted, (UninitializedBuffer, UninitializedParameter)):
+        return "the module's tensor gets its shape in its first forward; run one before loading"
+    if given.layout is not torch.strided or given.is_nested:
+        return f"the weights' tensor is {str(given.layout).removeprefix('torch.')}, not dense; save it with .to_dense()"
+    if given.is_quantized:
+        return "the weights' tensor is quantized; save it with .dequantize()"
+    if given.is_meta:
+        return "the weights' tensor has no values: it was saved on the meta device"
+    if wanted.layout is not torch.strided or wanted.is_quantized:
+        return "the module's tensor is sparse or quantized, which weights cannot be copied into"
+    return ""
 
 
 def _shape(tensor: Tensor) -> str:

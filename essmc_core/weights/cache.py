@@ -32,7 +32,7 @@ def cached_path(uri: str, sha256: str | None) -> Path:
 
     Files with a stated digest are told apart by it, whichever URI they came from; the others by their URI.
     """
-    name = re.sub(r"[^\w.+-]", "_", unquote(urlsplit(uri).path).rsplit("/", 1)[-1])[-100:] or "weights"
+    name = re.sub(r"[^\w.+-]", "_", unquote(urlsplit(uri).path).rsplit("/", 1)[-1])[-100:].lstrip(".") or "weights"
     identity = f"sha256-{sha256}" if sha256 else f"uri-{hashlib.sha256(uri.encode()).hexdigest()[:32]}"
     return weights_cache() / identity / name
 

@@ -5,15 +5,59 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 # Counters of batch norm: harmless when absent, and old files do not have them.
 _COUNTERS = ".num_batches_tracked"
+# Buffers that construction computes and that some versions of networks save and others do not; profilers' counts too.
+_COMPUTED = frozenset({
+    "attn_mask", "relative_position_index", "relative_coords_table", "position_ids", "total_ops", "total_params",
+})  # fmt: skip
 
 
 def is_counter(key: str) -> bool:
     """Whether a key names a batch norm's counter of batches."""
     return f".{key}".endswith(_COUNTERS)
+
+
+def is_derived(key: str, tensor: Tensor) -> bool:
+    """Tells whether a tensor of a module may be absent from weights, since construction alone determines it.
+
+    That is the case of counters of batches, which nothing is computed from at a fixed momentum, and of buffers of whole
+    numbers that differ from each other: tables of indices. What was learned or counted in training begins, on
+    construction, with one value in all places, and a parameter is never derived.
+    """
+    if is_counter(key):
+        return True
+    if isinstance(tensor, nn.Parameter) or tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta:
+        return False
+    return tensor.numel() > 1 and bool((tensor != tensor.flatten()[0]).any())
+
+
+def unused(left_over: Mapping[str, Tensor], module_keys: Collection[str]) -> list[str]:
+    """Returns the left-over keys that belong to a part of the module: those below one of its named parts.
+
+    A tensor beside all parts (another head, a decoder, a queue) is another network's; one within a part that has no
+    place there means that the part was another one. Auxiliary heads (``aux1``, ``AuxLogits``) serve training alone.
+
+    Args:
+        left_over: what found no place, under the module's names.
+        module_keys: those of the module.
+    """
+    places = _siblings(module_keys)
+    return [
+        key
+        for key, tensor in left_over.items()
+        if key.partition(".")[0] in places
+        and not is_counter(key)
+        and not _is_computed(key, tensor)
+        and not any(part.lower().startswith("aux") for part in key.split("."))
+    ]
+
+
+def _is_computed(key: str, tensor: Tensor) -> bool:
+    whole = not (tensor.is_floating_point() or tensor.is_complex())
+    return whole or key.rpartition(".")[2] in _COMPUTED
 
 
 def coverage(expected: Mapping[str, Tensor], loaded: Collection[str], dropped: Collection[str]) -> float:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from torch import nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
-from essmc_core.weights.load import Source, check_plan, execute_plan, note_report, open_weights
-from essmc_core.weights.plan import plan_load
+from essmc_core.weights.judgement import Purpose
+from essmc_core.weights.load import Source, execute_plan, note_report
 from essmc_core.weights.random_fills import skip_init
+from essmc_core.weights.readings import open_checkpoint, plan_checkpoint
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
 
@@ -23,6 +24,7 @@ def build_with_weights(
     *,
     mmap: bool | None = None,
     allow_head_mismatch: bool = True,
+    purpose: Purpose = "start",
     rules: Sequence[Rule] = DEFAULT_RULES,
     **options: Any,
 ) -> tuple[M, LoadReport]:
@@ -34,9 +36,10 @@ def build_with_weights(
     Args:
         build: makes the module; may be called twice.
         source: as for `load_pretrained`.
-        mmap: whether the tensors stay mapped from the file; None: only for files in a cache or a package. A mapped file
-            must not be overwritten in place while the module lives.
+        mmap: whether the tensors stay mapped from the file; None: only a cache's whose digest was verified. A mapped
+            file must not be overwritten in place while the module lives.
         allow_head_mismatch: as for `load_pretrained`.
+        purpose: as for `load_pretrained`.
         rules: as for `load_pretrained`.
         **options: attributes of `WeightsSource` that take precedence over those in ``source``.
 
@@ -47,11 +50,12 @@ def build_with_weights(
         As `load_pretrained`.
     """
     parsed = WeightsSource.parse(source, **options)
-    weights = open_weights(parsed, mmap=mmap)
+    checkpoint = open_checkpoint(parsed, mmap=mmap)
     with skip_init():
         module = build()
-    plan = plan_load(module, weights, parsed, allow_head_mismatch=allow_head_mismatch, rules=rules)
-    check_plan(plan, parsed, weights)
+    plan = plan_checkpoint(
+        module, checkpoint, parsed, purpose=purpose, allow_head_mismatch=allow_head_mismatch, rules=rules
+    )
     # Buffers were not left out, so that those the weights lack are right already.
     if plan.filled.issuperset(name for name, _ in module.named_parameters(remove_duplicate=False)):
         execute_plan(module, plan, assign=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +14,10 @@ from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
 from essmc_core.weights.digest import verify
 from essmc_core.weights.package_files import find_package_file
+from essmc_core.weights.regular_file import mode_of, require_regular
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_OWN_SCHEMES = ("file", "http", "https", "pkg", "hf")
 _CHECKPOINT = re.compile(r"epoch-(\d+)(?:-iter-(\d+))?\.pth")
 
 
@@ -24,13 +28,15 @@ class LocalWeights:
     Attributes:
         path: the file.
         uri: what was asked for.
-        managed: whether the file belongs to a cache or a package, so that nobody rewrites it in place and it is safe
-            to keep mapped into memory.
+        managed: whether the file belongs to a cache or a package.
+        mappable: whether nobody rewrites the file in place, so that it is safe to keep it mapped into memory: it is a
+            cache's, and its digest was verified.
     """
 
     path: Path
     uri: str
     managed: bool
+    mappable: bool = False
 
 
 def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
@@ -56,35 +62,59 @@ def locate(uri: str | os.PathLike[str], *, sha256: str | None = None) -> LocalWe
     name = os.fspath(uri)
     digest = sha256.lower() if sha256 else None
     scheme = _scheme(name)
+    verified = digest is not None
     if scheme in ("", "file"):
         found = LocalWeights(_own_file(name, scheme), name, managed=False)
     elif scheme == "pkg":
+        # Of a package that is installed in editable mode these are the user's own files.
         found = LocalWeights(find_package_file(name), name, managed=True)
     elif scheme == "hf":
-        found = LocalWeights(_from_hub(name), name, managed=True)
+        found = LocalWeights(_from_hub(name), name, managed=True, mappable=verified)
     else:
-        return LocalWeights(_through_cache(name, scheme, digest), name, managed=True)
+        return LocalWeights(_through_cache(name, scheme, digest), name, managed=True, mappable=verified)
     verify(found.path, digest, uri=name)
     return found
 
 
 def _scheme(uri: str) -> str:
+    """Returns the scheme of a URI, empty for a path: ``data:x.pth`` and ``2024-05-01T10:30:00.pth`` are paths."""
     scheme, separator, _ = uri.partition("://")
-    return scheme.lower() if separator and scheme.replace("+", "").replace("-", "").isalnum() else ""
+    scheme = scheme.lower()
+    if not separator or _SCHEME.fullmatch(scheme) is None:
+        return ""
+    # A file of the user's that is called so is that file; addresses stay addresses, whatever lies in the folder.
+    return "" if scheme not in _OWN_SCHEMES and os.path.lexists(uri) else scheme
 
 
 def _own_file(uri: str, scheme: str) -> Path:
-    if scheme == "file":
+    path = _path_of_uri(uri) if scheme == "file" else _path(uri)
+    mode = mode_of(path)
+    if mode is not None and stat.S_ISDIR(mode):
+        path = _checkpoint_in(path)
+    require_regular(path)
+    return path
+
+
+def _path_of_uri(uri: str) -> Path:
+    try:
         parts = urlsplit(uri)
-        # `file://relative/path` parses as a host; users mean the path.
-        host = "" if parts.netloc == "localhost" else parts.netloc
-        path = Path(host + url2pathname(parts.path))
-    else:
-        path = Path(uri).expanduser()
-    if not path.exists():
-        beside = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
-        raise WeightsNotFound(f"There is no weights file {path}{beside}.", hint="Check the path, or give a URI.")
-    return _checkpoint_in(path) if path.is_dir() else path
+    except ValueError as error:
+        raise WeightsNotFound(f"{uri} is no address of a file: {error}.", hint="Give the path.") from error
+    # `file://relative/path` parses as a host; users mean the path.
+    host = "" if parts.netloc == "localhost" else parts.netloc
+    return Path(host + url2pathname(parts.path))
+
+
+def _path(name: str) -> Path:
+    """Returns a path, ``~`` and ``~user`` expanded unless a file is called so."""
+    path = Path(name)
+    if not name.startswith("~") or mode_of(path) is not None:
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        # Nobody is called so: it is the name of a file.
+        return path
 
 
 def _checkpoint_in(folder: Path) -> Path:
@@ -92,7 +122,10 @@ def _checkpoint_in(folder: Path) -> Path:
     best = folder / "best.pth"
     if best.is_file():
         return best
-    found = {match: path for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))}
+    try:
+        found = {match: path for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))}
+    except OSError as error:
+        raise WeightsNotFound(f"{folder} cannot be listed: {error.strerror or error}.") from error
     if not found:
         raise WeightsNotFound(
             f"{folder} is a directory without checkpoints of training.", hint="Give the path of a file in it."
@@ -101,7 +134,10 @@ def _checkpoint_in(folder: Path) -> Path:
 
 
 def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:
-    path = cached_path(uri, sha256)
+    try:
+        path = cached_path(uri, sha256)
+    except ValueError as error:
+        raise WeightsNotFound(f"{uri} is no address: {error}.", hint="Check the address.") from error
     if path.is_file() and _is_good(path, sha256, uri):
         return path
     if is_offline():

@@ -1,32 +1,52 @@
-"""Downloads over http(s): retried when the failure may pass, never accepted when cut short."""
+"""Downloads over http(s): retried when that may help, bounded in time and size, never accepted when cut short."""
 
 from __future__ import annotations
 
+import functools
 import http.client
+import os
+import shutil
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
-from typing import BinaryIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from urllib.parse import quote, urljoin, urlsplit
 
 from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from essmc_core.weights.progress import progress
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
+# Seconds without a single byte.
 _TIMEOUT = 30.0
+# Seconds for connecting and the headers of one answer, however they drip in.
+_ANSWER_TIMEOUT = 90.0
+# In each window of so many seconds at least so many bytes must arrive: 1 KiB/s, less than any line that is of use.
+_WINDOW = 60.0
+_LEAST_IN_WINDOW = 60 << 10
+# Bytes of a body whose length the server does not tell.
+_LARGEST_UNSIZED = 32 << 30
+_MOST_REDIRECTS = 10
 _CHUNK = 1 << 20
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def download(uri: str, target: BinaryIO) -> None:
     """Writes what ``uri`` serves to ``target``, which must be seekable.
 
     Timeouts, dropped connections, short bodies and the statuses of an overloaded server are tried again, four times
-    in all, with growing pauses.
+    in all, with growing pauses. A transfer that all but stands still is given up, and so is a body without an
+    announced length that does not end. Redirects are followed to http and https alone.
 
     Raises:
-        WeightsNotFound: the server refuses, or cannot be reached.
-        WeightsCorrupt: the server kept sending less than it announced.
+        WeightsNotFound: the server refuses, cannot be reached, is too slow, or redirects to where it may not.
+        WeightsCorrupt: the server kept sending less than it announced, or more than weights can have.
+        WeightsError: the disk has no room.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         target.seek(0)
@@ -47,20 +67,24 @@ class _Transient(Exception):
 
 
 def _download_once(url: str, target: BinaryIO) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "essmc-core", "Accept-Encoding": "identity"})
+    watch = _Watch()
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-            length = response.headers.get("Content-Length")
-            expected = int(length) if length and length.isdigit() else None
-            received = _copy(response, target, expected, url)
-    except urllib.error.HTTPError as error:
-        failure = WeightsNotFound(f"{url} answered {error.code} {error.reason}.", hint=_status_hint(error.code))
-        if error.code in _TRANSIENT_STATUS:
-            raise _Transient(failure) from error
-        raise failure from error
+        with watch.limit(_ANSWER_TIMEOUT):
+            response = _open(url, watch)
+        with response:
+            expected = _announced(response, url)
+            _check_room(target, expected, url)
+            received = _copy(response, target, expected, url, watch)
     except http.client.IncompleteRead as error:
         raise _Transient(WeightsCorrupt(f"The download of {url} broke off.", hint="Try again.")) from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+    except (ValueError, http.client.InvalidURL) as error:
+        # A host name, a port or a path that http has no place for; UnicodeError is a ValueError.
+        raise WeightsNotFound(f"{url} cannot be asked for: {error}.", hint="Check the address.") from error
+    except WeightsError:
+        raise
+    except (urllib.error.URLError, http.client.HTTPException, OSError, OverflowError) as error:
+        if watch.expired:
+            raise _too_slow(url) from error
         reason = getattr(error, "reason", None) or error
         hint = "Check the network, or set ESSMC_OFFLINE=1 to be told where to place the file by hand."
         raise _Transient(WeightsNotFound(f"{url} cannot be reached: {reason}.", hint=hint)) from error
@@ -69,14 +93,203 @@ def _download_once(url: str, target: BinaryIO) -> None:
         raise _Transient(WeightsCorrupt(message, hint="Try again."))
 
 
-def _copy(response: http.client.HTTPResponse, target: BinaryIO, expected: int | None, url: str) -> int:
+def _open(url: str, watch: _Watch) -> http.client.HTTPResponse:
+    """Asks for a file, following redirects one by one; their bodies are never read."""
+    seen = {url}
+    place = url
+    for _ in range(_MOST_REDIRECTS + 1):
+        request = urllib.request.Request(place, headers={"User-Agent": "essmc-core", "Accept-Encoding": "identity"})
+        try:
+            response: http.client.HTTPResponse = watch.opener().open(request, timeout=_TIMEOUT)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code not in _REDIRECTS:
+                    raise _refused(place, error) from error
+                place = _redirect(url, place, error)
+        else:
+            if response.status == 200:
+                return response
+            with response:
+                raise WeightsNotFound(f"{place} answered {response.status} {response.reason}, not with a file.")
+        if place in seen:
+            raise WeightsNotFound(f"{url} is redirected in a circle: to {place} again.", hint="Check the address.")
+        seen.add(place)
+    message = f"{url} is redirected more than {_MOST_REDIRECTS} times."
+    raise WeightsNotFound(message, hint="Check the address.")
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
+    failure = WeightsNotFound(f"{url} answered {error.code} {error.reason}.", hint=_status_hint(error.code))
+    return _Transient(failure) if error.code in _TRANSIENT_STATUS else failure
+
+
+def _redirect(url: str, place: str, error: urllib.error.HTTPError) -> str:
+    """Returns where an answer points.
+
+    Raises:
+        WeightsNotFound: nowhere, or elsewhere than to http and https.
+    """
+    location = error.headers.get("Location")
+    if not location:
+        raise WeightsNotFound(f"{place} answered {error.code} without saying where the file is.")
+    try:
+        # Headers are Latin-1; a Location in UTF-8 is quoted as browsers do.
+        quoted = quote(location.encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
+        found = urljoin(place, quoted).partition("#")[0]
+        parts = urlsplit(found)
+        _ = parts.port
+    except ValueError as problem:
+        raise WeightsNotFound(f"{url} is redirected to {location!r}, which is no address: {problem}.") from problem
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        message = f"{url} is redirected to {location!r}; only http and https are followed."
+        raise WeightsNotFound(message, hint="If you trust that address, fetch the file yourself and give its path.")
+    return found
+
+
+def _announced(response: http.client.HTTPResponse, url: str) -> int | None:
+    """Returns the length that the server tells, None if it tells none."""
+    length = response.headers.get("Content-Length")
+    if length is None or response.chunked:
+        return None
+    if not (length.isascii() and length.strip().isdigit()):
+        raise WeightsCorrupt(f"{url} announces a length of {length!r} bytes, which is no number.")
+    return int(length)
+
+
+def _check_room(target: BinaryIO, expected: int | None, url: str) -> None:
+    name = getattr(target, "name", None)
+    if expected is None or not isinstance(name, (str, int)):
+        return
+    try:
+        # A temporary file made from a descriptor is called by its number.
+        free = _free_bytes(name)
+    except OSError:
+        return
+    if expected > free:
+        message = f"{url} has {expected:,} bytes, and the disk of the cache has {free:,} left."
+        raise WeightsError(message, hint="Free some space, or set ESSMC_CACHE_DIR to a folder on another disk.")
+
+
+def _free_bytes(name: str | int) -> int:
+    if isinstance(name, int):
+        status = os.fstatvfs(name) if hasattr(os, "fstatvfs") else None
+        return status.f_bavail * status.f_frsize if status else 1 << 62
+    return shutil.disk_usage(os.path.dirname(name) or ".").free
+
+
+def _copy(response: http.client.HTTPResponse, target: BinaryIO, expected: int | None, url: str, watch: _Watch) -> int:
     received = 0
-    with progress(url.rsplit("/", 1)[-1], expected) as advance:
-        while chunk := response.read(_CHUNK):
+    window_ends, in_window = time.monotonic() + _WINDOW, 0
+    # One read may never return while bytes drip in, so the watch ends it.
+    with progress(url.rsplit("/", 1)[-1], expected) as advance, watch.limit(_WINDOW * 2) as renew:
+        while chunk := response.read1(_CHUNK):
             _write(target, chunk)
             received += len(chunk)
+            in_window += len(chunk)
             advance(len(chunk))
+            if expected is None and received > _LARGEST_UNSIZED:
+                message = f"{url} tells no length and sent more than {_LARGEST_UNSIZED:,} bytes."
+                raise WeightsCorrupt(message, hint="If it is right, fetch the file yourself and give its path.")
+            if time.monotonic() > window_ends:
+                if in_window < _LEAST_IN_WINDOW:
+                    raise _too_slow(url)
+                window_ends, in_window = time.monotonic() + _WINDOW, 0
+                renew()
     return received
+
+
+def _too_slow(url: str) -> WeightsNotFound:
+    message = f"The download of {url} all but stands still: less than {_LEAST_IN_WINDOW:,} bytes in {_WINDOW:g} s."
+    return WeightsNotFound(message, hint="Try again later, or fetch the file yourself and give its path.")
+
+
+class _Watch:
+    """Ends a connection when its time is up: timeouts of a socket start anew with every byte."""
+
+    def __init__(self) -> None:
+        self.expired = False
+        self._socket: socket.socket | None = None
+
+    def opener(self) -> urllib.request.OpenerDirector:
+        """Returns what opens http and https, and neither files nor ftp, and follows no redirect."""
+        opener = urllib.request.OpenerDirector()
+        handlers = (
+            urllib.request.ProxyHandler, urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor,
+        )  # fmt: skip
+        for handler in handlers:
+            opener.add_handler(handler())
+        opener.add_handler(_WatchedHTTP(self))
+        opener.add_handler(_WatchedHTTPS(self))
+        return opener
+
+    def see(self, connection: Any) -> None:
+        """Notes the socket that a connection has made."""
+        self._socket = connection.sock
+
+    @contextmanager
+    def limit(self, seconds: float) -> Iterator[Any]:
+        """Ends the connection after so many seconds, unless what is yielded is called, which starts them anew."""
+        timers: list[threading.Timer] = []
+
+        def renew() -> None:
+            for timer in timers:
+                timer.cancel()
+            timers[:] = [threading.Timer(seconds, self._end)]
+            timers[0].daemon = True
+            timers[0].start()
+
+        renew()
+        try:
+            yield renew
+        finally:
+            timers[0].cancel()
+
+    def _end(self) -> None:
+        self.expired = True
+        connected = self._socket
+        if connected is not None:
+            try:
+                connected.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+class _HTTPConnection(http.client.HTTPConnection):
+    def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch.see(self)
+
+
+class _HTTPSConnection(http.client.HTTPSConnection):
+    def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._watch = watch
+
+    def connect(self) -> None:
+        super().connect()
+        self._watch.see(self)
+
+
+class _WatchedHTTP(urllib.request.HTTPHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(functools.partial(_HTTPConnection, watch=self._watch), req)
+
+
+class _WatchedHTTPS(urllib.request.HTTPSHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(functools.partial(_HTTPSConnection, watch=self._watch), req)
 
 
 def _write(target: BinaryIO, chunk: bytes) -> None:

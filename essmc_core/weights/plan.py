@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
-from essmc_core.weights.coverage import coverage, is_counter, usage
+from essmc_core.weights.coverage import coverage, is_counter, is_derived, unused, usage
+from essmc_core.weights.finite import is_finite
 from essmc_core.weights.lifted import Lifted
 from essmc_core.weights.positions import position_grids
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
-from essmc_core.weights.state_dict import strip_key
+from essmc_core.weights.state_dict import strip_key, top_level_names
 
 DEFAULT_HEAD_PREFIXES = ("head",)
 
@@ -28,6 +29,8 @@ class LoadPlan:
         misfits: key -> reason, for tensors that do not fit and may not be dropped.
         report: the outcome, as it will be if the plan is carried out.
         inflatable: whether the weights have 2D kernels and the module 3D ones alone.
+        overflown: keys of tensors that were finite until their type was changed.
+        top_level: the first parts of the weights' keys, for messages.
     """
 
     tensors: Mapping[str, Tensor]
@@ -35,6 +38,8 @@ class LoadPlan:
     misfits: Mapping[str, str]
     report: LoadReport
     inflatable: bool = False
+    overflown: frozenset[str] = frozenset()
+    top_level: tuple[str, ...] = ()
 
 
 def plan_load(
@@ -86,14 +91,17 @@ def plan_load(
     new = lifted.new if lifted.new.isdisjoint(names) else frozenset[str]()
     placed = set(names.values())
     left_over = {name: tensor for name, tensor in weights.items() if name not in placed}
+    missing = tuple(key for key in expected if key not in filled and key not in skipped and key not in new)
     report = LoadReport(
         source=source.uri,
         loaded=tuple(tensors),
         adapted=adapted,
         skipped=skipped,
-        missing=tuple(key for key in expected if key not in filled and key not in skipped and key not in new),
+        missing=missing,
         new=tuple(key for key in expected if key in new),
         unexpected=tuple(left_over),
+        lacking=tuple(key for key in missing if not is_derived(key, expected[key])),
+        unused=tuple(unused(left_over, {*map(strip_key, expected), *placed})),
         coverage=coverage(expected, filled, droppable | new),
         usage=usage(
             (weights[names[key]] for key in tensors),
@@ -105,7 +113,13 @@ def plan_load(
     misfits = {key: reason for key, reason in skipped.items() if key not in droppable}
     kernels = {tensor.dim() for tensor in expected.values()} & {4, 5, 6}
     inflatable = bool(kernels) and 4 not in kernels and any(tensor.dim() == 4 for tensor in weights.values())
-    return LoadPlan(tensors, frozenset(filled), misfits, report, inflatable)
+    overflown = frozenset(
+        key
+        for key, tensor in tensors.items()
+        if tensor.dtype != weights[names[key]].dtype and not is_finite(tensor) and is_finite(weights[names[key]])
+    )
+    tops = tuple(top_level_names(weights))
+    return LoadPlan(tensors, frozenset(filled), misfits, report, inflatable, overflown, tops)
 
 
 def is_of_head(key: str, source: WeightsSource) -> bool:

@@ -14,8 +14,10 @@ from typing import Any, cast
 import torch
 from packaging.version import Version
 
-from essmc_core.errors import UnsafeWeights, WeightsCorrupt, WeightsNotFound
-from essmc_core.weights.sniff import describe, is_torchscript, sniff
+from essmc_core.errors import UnsafeWeights, WeightsCorrupt
+from essmc_core.weights.regular_file import require_regular
+from essmc_core.weights.sniff import Format, describe, is_torchscript, sniff
+from essmc_core.weights.zip_records import check_records
 
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)|(?:reduce for unrecognized function|instantiate unsupported class) .*?([\w.]+)")
 _REFUSALS = ("unsupported global", "unsupported class", "trying to call reduce", "trying to instantiate", "blocklisted",
@@ -23,25 +25,25 @@ _REFUSALS = ("unsupported global", "unsupported class", "trying to call reduce",
 _BOILERPLATE = ("Weights only load failed", "Please file an issue", "Check the documentation", "(1)", "(2)")
 
 
-def read_weights(path: Path, *, mmap: bool = True) -> Mapping[str, Any]:
+def read_weights(path: Path, *, mmap: bool = False) -> Mapping[str, Any]:
     """Reads a safetensors or torch file; its content decides which, not its name.
 
     Args:
         path: the file.
-        mmap: map tensors into memory instead of reading them, where the format allows it. Such tensors are private
-            (writing to them does not change the file), but the file must not be overwritten in place while they live.
+        mmap: map tensors into memory instead of reading them, where the format and the file's records allow it. Such
+            tensors are private (writing to them does not change the file), but the file must not be overwritten in
+            place while they live: only files that nobody overwrites should be mapped.
 
     Returns:
         The mapping the file holds, on the CPU: a state dict, or a checkpoint with one inside.
 
     Raises:
         WeightsNotFound: there is no such file.
-        WeightsCorrupt: the file is truncated or of another format.
+        WeightsCorrupt: the file is truncated or of another format, or a record of it has not its tensor's size.
         UnsafeWeights: the file is a pickle that would run code, or a TorchScript program.
     """
-    if not path.exists():
-        raise WeightsNotFound(f"There is no weights file {path}.")
-    kind = None if path.is_dir() else sniff(path)
+    require_regular(path)
+    kind = _sniff(path)
     if kind is None:
         raise WeightsCorrupt(
             f"{path} is {describe(path)}.", hint="Weights are read from safetensors and from files of torch.save."
@@ -55,20 +57,29 @@ def read_weights(path: Path, *, mmap: bool = True) -> Mapping[str, Any]:
         )
     if kind == "pickle":
         raise _plain_pickle(path)
-    content = _read_torch(path, mmap and kind == "torch zip")
+    mappable = check_records(path) if kind == "torch zip" else False
+    content = _read_torch(path, mmap and mappable)
     if not isinstance(content, Mapping):
         raise WeightsCorrupt(f"{path} holds a {type(content).__name__}, not a state dict.")
     return content
 
 
+def _sniff(path: Path) -> Format | None:
+    try:
+        return sniff(path)
+    except OSError as error:
+        raise WeightsCorrupt(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def _read_safetensors(path: Path, mmap: bool) -> Mapping[str, Any]:
-    from safetensors import SafetensorError
     from safetensors.torch import load, load_file
 
     try:
         return load_file(path) if mmap else load(path.read_bytes())
-    except SafetensorError as error:
-        raise WeightsCorrupt(f"{path} is a damaged safetensors file: {error}.", hint="Fetch it again.") from error
+    except Exception as error:
+        # SafetensorError, and KeyError for number types that torch does not have.
+        message = f"{path} is a damaged safetensors file: {_reason(error)}."
+        raise WeightsCorrupt(message, hint="Fetch it again.") from error
 
 
 def _read_torch(path: Path, mmap: bool) -> object:
@@ -133,13 +144,14 @@ def _plain_pickle(path: Path) -> UnsafeWeights | WeightsCorrupt:
     called: list[str] = []
     strings: list[str] = []
     try:
-        for opcode, argument, _ in pickletools.genops(path.read_bytes()):
-            if isinstance(argument, str) and "UNICODE" in opcode.name:
-                strings.append(argument)
-            elif opcode.name == "GLOBAL" and isinstance(argument, str):
-                called.append(argument.replace(" ", "."))
-            elif opcode.name == "STACK_GLOBAL":
-                called.append(".".join(strings[-2:]))
+        with path.open("rb") as stream:
+            for opcode, argument, _ in pickletools.genops(stream):
+                if isinstance(argument, str) and "UNICODE" in opcode.name:
+                    strings.append(argument)
+                elif opcode.name == "GLOBAL" and isinstance(argument, str):
+                    called.append(argument.replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    called.append(".".join(strings[-2:]))
     except ValueError as error:
         return _damaged(path, error)
     return _unsafe(path, f"it calls {called[0]}" if called else "torch.save did not write it")

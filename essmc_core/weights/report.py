@@ -22,10 +22,15 @@ class LoadReport:
         missing: keys for which the weights hold no tensor.
         new: keys of layers that lift an image network to video, which its weights rightly lack.
         unexpected: keys of the weights for which the module has no place.
+        lacking: those of ``missing`` that matter: parameters and statistics. Counters of batches and tables of whole
+            numbers that construction computes are left out.
+        unused: those of ``unexpected`` that belong to a part of the module, so that without them it may give other
+            numbers. Counters, and tables that other versions of a network saved, are left out.
         coverage: share of the module that was loaded, in [0, 1]: the smaller of the share of its tensors and the
             share of their elements. A dropped head, new layers and batch counters are left out of the count.
         usage: share in [0, 1] of the weights' elements that found a place, counting as left over only those that
             continue a numbered series of the module (``layer3.6`` where the module ends at ``layer3.5``).
+        key_map: which names the weights went by, where not by their own: the name of a key map, or the entry's.
         sha256: digest the weights were verified against, or its stated beginning, if one was stated.
     """
 
@@ -36,14 +41,22 @@ class LoadReport:
     missing: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     coverage: float = 0.0
     usage: float = 1.0
     sha256: str | None = None
+    key_map: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether every tensor of the module was loaded (left-over weights do not matter)."""
         return not self.missing and not self.skipped and not self.new
+
+    @property
+    def fits_whole(self) -> bool:
+        """Whether nothing that matters is missing or left over."""
+        return not self.lacking and not self.unused and not self.skipped
 
     def summary(self) -> str:
         """One line for a log."""
@@ -52,6 +65,8 @@ class LoadReport:
             if count := len(getattr(self, name)):
                 counts.append(f"{count} {name}")
         origin = f" from {self.source}" if self.source else ""
+        if self.key_map:
+            counts.append(f"names by {self.key_map}")
         return ", ".join(counts) + origin
 
     def __str__(self) -> str:
@@ -76,6 +91,9 @@ class LoadReport:
             "missing": list(self.missing),
             "new": list(self.new),
             "unexpected": list(self.unexpected),
+            "lacking": list(self.lacking),
+            "unused": list(self.unused),
+            "key_map": self.key_map,
         }
 
 

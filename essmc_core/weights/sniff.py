@@ -9,6 +9,8 @@ from typing import Literal
 
 Format = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
 
+# What the safetensors library itself takes for a header at most.
+_LONGEST_HEADER = 100_000_000
 # torch's pre-1.6 files begin with a pickle of this number.
 _LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -75,15 +77,15 @@ def is_torchscript(path: Path) -> bool:
 
 def _safetensors_header(path: Path, head: bytes) -> bool:
     length = int.from_bytes(head[:8], "little")
-    if head[8:9] != b"{" or length > path.stat().st_size - 8:
+    if head[8:9] != b"{" or length > min(path.stat().st_size - 8, _LONGEST_HEADER):
         return False
     with path.open("rb") as stream:
         stream.seek(8)
         try:
             return isinstance(json.loads(stream.read(length)), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 
 def _looks_like_header(head: bytes, size: int) -> bool:
-    return head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100_000_000
+    return head[8:10] == b'{"' and int.from_bytes(head[:8], "little") <= _LONGEST_HEADER

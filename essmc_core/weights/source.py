@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from essmc_core.errors import ConfigError
-from essmc_core.names import did_you_mean
+from essmc_core.weights.options import IGNORED, LAYOUT, check_key_map, option_issue, weights_issues
 
 Inflation = Literal["centre", "average"]
 TimePositions = Literal["interpolate", "repeat", "average", "centre"]
 KeyMap = tuple[tuple[str, str], ...]
-
-# `map_location` is EssentialMC2's: tensors are always read on the CPU and end where the module is, so it has no effect.
-# The others describe the weights to a reader and change nothing here.
-_IGNORED = ("map_location", "licence", "license")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_SHA256_PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,8 @@ class WeightsSource:
             files' names; not used where ``sha256`` is given.
         sub_level: keep only the keys below this prefix, and drop it (``"backbone"``).
         prefix: put this in front of every key (``"backbone"``).
-        key_map: (regular expression, replacement) pairs, applied in order to each key with `re.sub`.
+        key_map: (regular expression, replacement) pairs, applied in order to each key with `re.sub`, or the name of a
+            registered key map. A key of which nothing is left is dropped.
         inflate: how to turn 2D kernels into 3D ones, see `essmc_core.weights.adapt`; None: do not.
         in_chans: whether the first convolution may be adapted to another number of input channels.
         positions: how learned positions in time are made more or fewer: ``interpolate``, ``repeat`` each one, their
@@ -43,10 +37,17 @@ class WeightsSource:
             tell.
         ema: True: the averaged weights, which must be there; False: the plain ones; None: the averaged ones where the
             file has both.
-        min_coverage: share of the module below which loading is refused; None: the default.
+        min_coverage: share of the module below which loading is refused; None: the default. Stated, it is the user's
+            word that the rest of the module may start from random values.
         min_usage: like ``min_coverage``, for the share of the weights.
         strict: refuse to load unless every tensor on both sides is used as it is.
         head_prefixes: prefixes below which a tensor of the wrong shape may be dropped; None: the default.
+        allow_missing: patterns of the module's keys that the weights may lack; a name stands for all below it.
+        allow_unused: patterns of the weights' keys that may stay without a place.
+        allow_nonfinite: load values that are NaN or infinite.
+        fallback: another reading of the file (key_map, sub_level, prefix, ...), which is taken if the weights fit
+            better by it.
+        key_map_name: where the key map came from, for reports.
     """
 
     uri: str
@@ -64,20 +65,16 @@ class WeightsSource:
     min_usage: float | None = None
     strict: bool = False
     head_prefixes: tuple[str, ...] | None = None
+    allow_missing: tuple[str, ...] = ()
+    allow_unused: tuple[str, ...] = ()
+    allow_nonfinite: bool = False
+    fallback: Mapping[str, Any] | None = None
+    key_map_name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.uri:
-            raise ConfigError("The weights' path is empty.", hint="Give a path or a URI, or leave the weights out.")
-        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
-            raise ConfigError(f"sha256 {self.sha256!r} is not 64 lower-case hexadecimal digits.")
-        if self.sha256_prefix is not None and not _SHA256_PREFIX.fullmatch(self.sha256_prefix):
-            raise ConfigError(f"sha256_prefix {self.sha256_prefix!r} is not 8 to 64 lower-case hexadecimal digits.")
-        if self.inflate not in (None, "centre", "average"):
-            raise ConfigError(f"inflate is {self.inflate!r}; choose 'centre', 'average' or None.")
-        if self.positions not in get_args(TimePositions):
-            raise ConfigError(f"positions is {self.positions!r}; choose one of {', '.join(get_args(TimePositions))}.")
-        if self.position_grid is not None and len(self.position_grid) != 3:
-            raise ConfigError(f"position_grid is {list(self.position_grid)}, not time, height and width.")
+        for field in fields(self):
+            if field.name != "key_map_name":
+                _raise_issue(option_issue(field.name, getattr(self, field.name)))
 
     @property
     def digest(self) -> str | None:
@@ -101,40 +98,62 @@ class WeightsSource:
             values = {field.name: getattr(source, field.name) for field in fields(source)}
         elif isinstance(source, Mapping):
             values = _from_mapping(source)
-        else:
+        elif isinstance(source, (str, os.PathLike)):
             values = {"uri": os.fspath(source)}
+        else:
+            raise ConfigError(f"The weights are {source!r}, not a path, a URI or a mapping with one.")
         values.update((key, value) for key, value in given.items() if value is not None and value != ())
         return cls(**_normalize(values))
 
+    def readings(self) -> tuple[WeightsSource, ...]:
+        """Returns the ways to read the file: as stated, then by the fallback."""
+        if not self.fallback:
+            return (self,)
+        other = WeightsSource.parse({"uri": self.uri, **self.fallback})
+        changes = {key: getattr(other, key) for key in LAYOUT if key in self.fallback}
+        changes["allow_unused"] = (*self.allow_unused, *other.allow_unused)
+        # What the user says goes over what the entry says of its file.
+        if self.ema is not None:
+            changes["ema"] = self.ema
+        return self, replace(self, **changes, fallback=None, key_map_name=other.key_map_name or "the entry's key map")
+
+
+def _raise_issue(issue: Any) -> None:
+    if issue is not None:
+        raise ConfigError(issue.message, hint=issue.hint)
+
 
 def _from_mapping(source: Mapping[str, Any]) -> dict[str, Any]:
-    values = {str(key): value for key, value in source.items() if key not in _IGNORED}
-    known = [field.name for field in fields(WeightsSource)]
+    values = {str(key): value for key, value in source.items() if key not in IGNORED and value is not None}
+    for key in ("sha256", "sha256_prefix"):
+        if key in values:
+            values[key] = str(values[key]).lower()
+    for issue in weights_issues(values):
+        _raise_issue(issue)
     if "path" in values:
-        if "uri" in values:
-            raise ConfigError("The weights have both 'path' and 'uri'.", hint="Keep one of them.")
         values["uri"] = values.pop("path")
-    for key in values:
-        if key not in known:
-            hint = did_you_mean(key, [*known, "path", *_IGNORED]) or f"Known keys: {', '.join(known)}."
-            raise ConfigError(f"Unknown key {key!r} in the weights' mapping.", hint=hint)
-    if values.get("uri") is None:
-        raise ConfigError("The weights' mapping has neither 'path' nor 'uri'.")
     return values
 
 
 def _normalize(values: dict[str, Any]) -> dict[str, Any]:
     normal = dict(values)
+    _raise_issue(option_issue("uri", normal["uri"]))
     normal["uri"] = os.fspath(normal["uri"])
     for key in ("sha256", "sha256_prefix"):
         if normal.get(key) is not None:
             normal[key] = str(normal[key]).lower()
-    normal["key_map"] = parse_key_map(normal.get("key_map") or ())
-    if normal.get("position_grid") is not None:
+    key_map = normal.get("key_map") or ()
+    if isinstance(key_map, str):
+        from essmc_core.weights.key_maps import named_key_map
+
+        normal["key_map_name"], key_map = key_map, named_key_map(key_map)
+    normal["key_map"] = parse_key_map(key_map)
+    if isinstance(normal.get("position_grid"), list):
         normal["position_grid"] = tuple(normal["position_grid"])
-    if normal.get("head_prefixes") is not None:
-        given = normal["head_prefixes"]
-        normal["head_prefixes"] = (given,) if isinstance(given, str) else tuple(given)
+    for key in ("head_prefixes", "allow_missing", "allow_unused"):
+        given = normal.get(key)
+        if isinstance(given, (str, list)):
+            normal[key] = (given,) if isinstance(given, str) else tuple(given)
     return normal
 
 
@@ -144,16 +163,4 @@ def parse_key_map(pairs: Sequence[Sequence[str]]) -> KeyMap:
     Raises:
         ConfigError: something else, or an expression that does not compile.
     """
-    checked: list[tuple[str, str]] = []
-    for position, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-            raise ConfigError(f"key_map[{position}] is {pair!r}, not a pair of regular expression and replacement.")
-        pattern, replacement = cast("tuple[str, str]", tuple(pair))
-        try:
-            re.compile(pattern)
-            # The empty alternative always matches, so that the replacement is expanded and its groups are looked up.
-            re.sub(f"{pattern}|", replacement, "")
-        except (re.error, IndexError) as error:
-            raise ConfigError(f"key_map[{position}] {list(pair)!r} cannot be used: {error}.") from error
-        checked.append((pattern, replacement))
-    return tuple(checked)
+    return check_key_map(pairs)

@@ -89,6 +89,8 @@ def strip_key(key: str) -> str:
 def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
     """Applies every (regular expression, replacement) pair in order to each key, with `re.sub`.
 
+    A key of which nothing is left is dropped, with its tensor.
+
     Raises:
         WeightsMismatch: two keys become one.
     """
@@ -99,7 +101,8 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
             key = pattern.sub(replacement, key)
         return key
 
-    return _rename(state_dict, rename, "after the key map")
+    kept = {key: value for key, value in state_dict.items() if not key or rename(key)}
+    return _rename(kept, rename, "after the key map")
 
 
 def take_sub_level(state_dict: Mapping[str, T], sub_level: str) -> dict[str, T]:

@@ -330,9 +330,11 @@ def test_a_direct_build_without_a_parameter_in_the_file_initialises_it(tmp_path:
     del state["fc.bias"]
     torch.manual_seed(3)
     expected = resnet()
+    with pytest.raises(WeightsMismatch, match=r"lack 1 of .*: fc\.bias"):
+        build_with_weights(resnet, saved(tmp_path, state))
     torch.manual_seed(3)
-    model, report = build_with_weights(resnet, saved(tmp_path, state))
-    assert report.missing == ("fc.bias",)
+    model, report = build_with_weights(resnet, saved(tmp_path, state), allow_missing=["fc.bias"])
+    assert report.missing == report.lacking == ("fc.bias",)
     assert torch.equal(model.fc.bias, expected.fc.bias)  # type: ignore[union-attr]
 
 

@@ -1,0 +1,27 @@
+"""Whether weights are numbers: NaN and infinity spread to every output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Tells whether a tensor has neither NaN nor infinity; whole numbers never have."""
+    if tensor.is_meta or tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    values = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    try:
+        # NaN carries through, so that one pass without a copy tells both.
+        least, most = torch.aminmax(values.detach())
+    except (RuntimeError, NotImplementedError):
+        return bool(torch.isfinite(values.float()).all())
+    return bool(torch.isfinite(least) & torch.isfinite(most))
+
+
+def nonfinite(tensors: Mapping[str, Any]) -> list[str]:
+    """Returns the names of tensors with a NaN or an infinity in them."""
+    return [key for key, value in tensors.items() if isinstance(value, Tensor) and not is_finite(value)]

@@ -1,0 +1,98 @@
+"""Decides, by which fits better, how the keys of a file are to be read: as they are, or by the entry's key map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from essmc_core.errors import WeightsCorrupt, WeightsMismatch
+from essmc_core.weights.adapt import DEFAULT_RULES, Rule
+from essmc_core.weights.cache import discard
+from essmc_core.weights.fetching import locate
+from essmc_core.weights.judgement import Purpose, judge, warn_of_unused
+from essmc_core.weights.plan import LoadPlan, plan_load
+from essmc_core.weights.read import read_weights
+from essmc_core.weights.source import WeightsSource
+from essmc_core.weights.state_dict import extract_state_dict
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One reading: its plan, or why there is none; and what is wrong with it."""
+
+    plan: LoadPlan | None
+    error: WeightsMismatch | None
+    source: WeightsSource
+
+    @property
+    def coverage(self) -> float:
+        return self.plan.report.coverage if self.plan is not None and not self.plan.misfits else 0.0
+
+
+def open_checkpoint(source: WeightsSource, *, mmap: bool | None = None) -> Mapping[str, Any]:
+    """Fetches and reads the file that a source names, whole.
+
+    Args:
+        source: what to read.
+        mmap: whether to map the file into memory; None: only a cache's file whose digest was verified.
+    """
+    local = locate(source.uri, sha256=source.digest)
+    try:
+        return read_weights(local.path, mmap=local.mappable if mmap is None else mmap)
+    except WeightsCorrupt:
+        discard(local.path)
+        raise
+
+
+def plan_checkpoint(
+    module: nn.Module,
+    checkpoint: Mapping[str, Any],
+    source: WeightsSource,
+    *,
+    purpose: Purpose = "start",
+    allow_head_mismatch: bool = True,
+    rules: Sequence[Rule] = DEFAULT_RULES,
+) -> LoadPlan:
+    """Plans and judges the load of a checkpoint; the module is only read.
+
+    The names are tried as they are first. If these do not fit without a flaw, the source's ``fallback`` is tried, and
+    the better of the two is taken; the report says which.
+
+    Args:
+        module: where the weights go.
+        checkpoint: what the file holds.
+        source: how it is read, and what is allowed.
+        purpose: what the module is for, see `essmc_core.weights.judgement`.
+        allow_head_mismatch: as for `load_pretrained`.
+        rules: as for `load_pretrained`.
+
+    Raises:
+        WeightsMismatch: neither reading fits; the error is that of the better one.
+    """
+
+    def attempt(reading: WeightsSource) -> _Attempt:
+        try:
+            weights = extract_state_dict(checkpoint, reading)
+        except WeightsMismatch as error:
+            return _Attempt(None, error, reading)
+        plan = plan_load(module, weights, reading, allow_head_mismatch=allow_head_mismatch, rules=rules)
+        return _Attempt(plan, judge(module, plan, reading, purpose), reading)
+
+    plain, *others = source.readings()
+    best = attempt(plain)
+    if others and not (best.error is None and best.plan is not None and best.plan.report.fits_whole):
+        best = _better(best, attempt(others[0]))
+    if best.error is not None or best.plan is None:
+        assert best.error is not None
+        raise best.error
+    warn_of_unused(best.plan, best.source)
+    return replace(best.plan, report=replace(best.plan.report, key_map=best.source.key_map_name))
+
+
+def _better(plain: _Attempt, other: _Attempt) -> _Attempt:
+    if (plain.error is None) != (other.error is None):
+        return plain if plain.error is None else other
+    return other if other.coverage > plain.coverage else plain

@@ -1,0 +1,177 @@
+"""Checks the records of a torch archive before torch reads them: torch trusts their sizes and places."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from essmc_core.errors import WeightsCorrupt
+
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_ENCRYPTED = 0x1
+_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
+_READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# torch writes records at such places; elsewhere a mapped tensor would be unaligned.
+_ALIGNMENT = 64
+
+
+def check_records(path: Path) -> bool:
+    """Checks an archive of torch.save and tells whether its tensors may be mapped from it.
+
+    Every record must lie where the directory says, by itself, as stored or deflated bytes; every storage that the
+    pickle asks for must be a record of just its size. They may be mapped if all of them are stored, aligned and in this
+    machine's byte order.
+
+    Raises:
+        WeightsCorrupt: a record is encrypted, overlaps another, is missing, or has another size than its tensor.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
+            places = [_place(path, stream, record) for record in _records(path, archive)]
+            _check_overlaps(path, places, archive.start_dir)
+            sizes = {record.filename: record.file_size for record, _ in places}
+            _check_storages(path, archive, sizes)
+            order = _byte_order(archive, sizes)
+    except WeightsCorrupt:
+        raise
+    except Exception as error:
+        # Damaged archives fail in many ways: BadZipFile, struct.error, UnicodeDecodeError, zlib.error, ...
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        raise _damaged(path, reason) from error
+    data = [(record, start) for record, start in places if "/data/" in record.filename]
+    return order == sys.byteorder and all(
+        record.compress_type == zipfile.ZIP_STORED and start % _ALIGNMENT == 0 for record, start in data
+    )
+
+
+def _records(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    records = archive.infolist()
+    names = {record.filename for record in records}
+    if len(names) != len(records):
+        raise _damaged(path, "two of its records have one name")
+    for record in records:
+        if record.flag_bits & _ENCRYPTED:
+            hint = "Unpack it with its password, and save the weights again."
+            raise WeightsCorrupt(f"{path} is encrypted: its record {record.filename} needs a password.", hint=hint)
+        if record.compress_type not in _READABLE:
+            method = _METHODS.get(record.compress_type, f"method {record.compress_type}")
+            hint = "Save the weights again with torch.save, or zip them stored or deflated."
+            raise WeightsCorrupt(f"{path} is compressed by {method}, which torch cannot read.", hint=hint)
+        if record.compress_type == zipfile.ZIP_STORED and record.file_size != record.compress_size:
+            raise _damaged(path, f"its record {record.filename} has two sizes")
+    return records
+
+
+def _place(path: Path, stream: BinaryIO, record: zipfile.ZipInfo) -> tuple[zipfile.ZipInfo, int]:
+    """Returns a record with the place where its bytes begin, once its own header agrees with the directory."""
+    stream.seek(record.header_offset)
+    header = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
+    name = stream.read(header[9])
+    if header[0] != b"PK\x03\x04" or name != record.orig_filename.encode("utf-8" if header[2] & 0x800 else "cp437"):
+        raise _damaged(path, f"its record {record.filename} is not where the directory says")
+    if header[3] != record.compress_type or header[2] & _ENCRYPTED:
+        raise _damaged(path, f"its record {record.filename} is stored in another way than the directory says")
+    return record, record.header_offset + _LOCAL_HEADER.size + header[9] + header[10]
+
+
+def _check_overlaps(path: Path, places: list[tuple[zipfile.ZipInfo, int]], end: int) -> None:
+    ordered = sorted(places, key=lambda place: place[0].header_offset)
+    limits = [record.header_offset for record, _ in ordered[1:]] + [end]
+    for (record, start), limit in zip(ordered, limits, strict=True):
+        if start + record.compress_size > limit:
+            raise _damaged(path, f"its record {record.filename} runs into what follows it")
+
+
+def _byte_order(archive: zipfile.ZipFile, sizes: dict[str, int]) -> str:
+    name = next((name for name in sizes if name.rpartition("/")[2] == "byteorder"), None)
+    return "little" if name is None else archive.read(name).decode("ascii", "replace").strip()
+
+
+def _check_storages(path: Path, archive: zipfile.ZipFile, sizes: dict[str, int]) -> None:
+    """Compares what the pickle asks for with what is there; too short a record would be read beyond its end."""
+    name = next((name for name in sizes if name.rpartition("/")[2] == "data.pkl"), None)
+    if name is None:
+        raise _damaged(path, "it has no data.pkl, so torch.save did not write it")
+    root = name.rpartition("/")[0]
+    for key, wanted in _asked_for(archive.read(name)).items():
+        found = sizes.get(f"{root}/data/{key}")
+        if found is None:
+            raise _damaged(path, f"the bytes of tensor storage {key} are missing")
+        if found != wanted:
+            raise _damaged(path, f"tensor storage {key} has {found} bytes in the file and needs {wanted}")
+
+
+def _asked_for(content: bytes) -> dict[str, int]:
+    """Returns the bytes of each storage that a pickle names, none of its own code being run."""
+    listing = _Listing(io.BytesIO(content))
+    listing.load()
+    return listing.storages
+
+
+class _Anything:
+    """Stands for whatever a pickle would build."""
+
+    def __new__(cls, *args: object, **kwargs: object) -> _Anything:
+        return object.__new__(cls)
+
+    def __call__(self, *args: object, **kwargs: object) -> _Anything:
+        return _Anything()
+
+    def __setstate__(self, state: object) -> None: ...
+
+    def __setitem__(self, key: object, value: object) -> None: ...
+
+    def append(self, item: object) -> None: ...
+
+    def extend(self, items: object) -> None: ...
+
+    def add(self, item: object) -> None: ...
+
+    def update(self, items: object) -> None: ...
+
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+
+
+class _Listing(pickle.Unpickler):
+    """Goes through a pickle with a stand-in for every global, and notes the storages."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file, encoding="utf-8")
+        self.storages: dict[str, int] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        return type(name, (_Anything,), {"__module__": module})
+
+    def persistent_load(self, pid: Any) -> Any:
+        _, kind, key, _, count = pid
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(f"storage {key} has the size {count!r}")
+        size = count * _item_size(str(kind.__name__))
+        # Views of one storage may name it by several types; the largest of them has to be there.
+        self.storages[str(key)] = max(size, self.storages.get(str(key), 0))
+        return _Anything()
+
+
+def _item_size(storage: str) -> int:
+    size = _ITEM_SIZES.get(storage.removesuffix("Storage"))
+    if size is None:
+        raise ValueError(f"it holds a {storage}, which this torch does not know")
+    return size
+
+
+# Bytes an element; torch saves types that came later than these as untyped bytes.
+_ITEM_SIZES = {
+    "ComplexDouble": 16, "ComplexFloat": 8, "Double": 8, "Long": 8, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
+    "BFloat16": 2, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "QInt8": 1, "QUInt8": 1, "QUInt4x2": 1, "QUInt2x4": 1,
+    "Untyped": 1,
+}  # fmt: skip
+
+
+def _damaged(path: Path, reason: str) -> WeightsCorrupt:
+    message = f"{path} is a damaged or truncated file of torch.save ({reason})."
+    return WeightsCorrupt(message, hint="Fetch it again.")
