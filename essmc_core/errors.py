@@ -216,6 +216,10 @@ class ContractError(EssmcError, TypeError):
     """A model returned something the solvers cannot rely on."""
 
 
+class NonFiniteOutput(EssmcError, ArithmeticError):
+    """A model gave NaN or infinity where probabilities were expected."""
+
+
 class InputError(EssmcError, ValueError):
     """A file or tensor that the model cannot take, with what it takes."""
 

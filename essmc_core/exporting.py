@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ from torch import Tensor
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
 from essmc_core.factory import build_trained, weights_source
 from essmc_core.inputs import InputSpec
+from essmc_core.json_values import to_json
 from essmc_core.labels import checked_labels, configured_counts, read_labels
 from essmc_core.module import TrainModule
 from essmc_core.plain import plain_data
@@ -147,7 +147,7 @@ def _card(recipe: Recipe, built: TrainModule) -> str:
     """Returns what a reader of the file needs to know, as JSON."""
     labels = read_labels(recipe.config)
     facts = {"input": plain_data(recipe.section("input")), "labels": labels, "card": plain_data(built.card or {})}
-    return json.dumps(facts, default=str, ensure_ascii=False)
+    return to_json(facts)
 
 
 def _inputs(spec: InputSpec, batch: int, seed: int) -> Tensor:

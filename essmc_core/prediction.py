@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.devices import find_device
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import ConfigError, InputError, NonFiniteOutput
 from essmc_core.factory import build_trained, weights_source
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
 from essmc_core.labels import checked_labels, configured_counts
@@ -209,8 +209,24 @@ def _parts(
 def _average(model: TrainModule, inputs: Tensor) -> dict[str, Tensor]:
     """Returns the mean probabilities (1, K) over a batch of views, by output."""
     with torch.inference_mode():
-        chunks = [_by_output(model(chunk)) for chunk in torch.split(inputs, _VIEWS_AT_ONCE)]
+        chunks = [_finite(_by_output(model(chunk))) for chunk in torch.split(inputs, _VIEWS_AT_ONCE)]
     return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
+
+
+def _finite(outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Returns outputs as they are.
+
+    Raises:
+        NonFiniteOutput: they are no probabilities, so that no class is the most probable one.
+    """
+    for key, tensor in outputs.items():
+        if not bool(torch.isfinite(tensor).all()):
+            what = f"The model's output {key!r}" if key else "The model's output"
+            raise NonFiniteOutput(
+                f"{what} is NaN or infinite, so it names no class.",
+                hint="Do the weights belong to this model, and is the input what it takes? Half precision overflows.",
+            )
+    return outputs
 
 
 def _by_output(outputs: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from essmc_core.cli.arguments import model_argument, overrides_argument
+from essmc_core.cli.arguments import checkpoint_option, model_argument, overrides_argument
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
@@ -16,9 +18,15 @@ from essmc_core.recipe import Recipe
 @model_argument
 @overrides_argument
 @click.option("--pretrained", is_flag=True, help="Load the weights that the entry names, and say what was loaded.")
-@click.option("--checkpoint", help="Load these weights: a path or URI.")
+@checkpoint_option
 @json_option
-def build(model: str, overrides: tuple[str, ...], pretrained: bool, checkpoint: str | None, as_json: bool) -> None:
+def build(
+    model: str,
+    overrides: tuple[str, ...],
+    pretrained: bool,
+    checkpoint: str | dict[str, Any] | None,
+    as_json: bool,
+) -> None:
     """Build MODEL, a zoo name or a YAML file, and show parts, shapes, parameters and MACs.
 
     PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
@@ -70,10 +78,16 @@ def _write(recipe: Recipe, facts: dict[str, object]) -> None:
     else:
         lines.append("MACs        unknown: the configuration has no `input` section to say what goes in")
     if facts["weights"]:
-        lines.append(f"weights     {facts['weights']['uri']} (coverage {facts['weights']['coverage']:.1%})")  # type: ignore[index]
+        lines.append(f"weights     {facts['weights']['uri']} {_coverage(facts['weights'])}")  # type: ignore[index]
     else:
         lines.append("weights     random")
     click.echo("\n" + "\n".join(lines))
+
+
+def _coverage(weights: object) -> str:
+    assert isinstance(weights, dict)
+    named = f", names by {weights['key_map']}" if weights.get("key_map") else ""
+    return f"(coverage {weights['coverage']:.1%}{named})"
 
 
 def _outputs(facts: dict[str, object]) -> list[tuple[str, object]]:

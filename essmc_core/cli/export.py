@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def export(
     model: str,
     overrides: tuple[str, ...],
-    checkpoint: str | None,
+    checkpoint: str | dict[str, Any] | None,
     use_random: bool,
     format: Format | None,
     output: str | None,

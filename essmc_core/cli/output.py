@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from essmc_core.json_values import to_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -17,8 +18,8 @@ def json_option(command: Command) -> Command:
 
 
 def write_json(value: object) -> None:
-    """Prints a value as JSON, UTF-8 and indented."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Prints a value as JSON, UTF-8 and indented; numbers that are not finite become null."""
+    click.echo(to_json(value, indent=2))
 
 
 def human(count: float | None) -> str:

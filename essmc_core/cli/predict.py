@@ -45,7 +45,7 @@ def predict(
     model: str,
     file: str,
     overrides: tuple[str, ...],
-    checkpoint: str | None,
+    checkpoint: str | dict[str, Any] | None,
     use_random: bool,
     topk: int | None,
     device: str,

@@ -71,6 +71,8 @@ def _download_once(url: str, target: BinaryIO) -> None:
     try:
         with watch.limit(_ANSWER_TIMEOUT):
             response = _open(url, watch)
+            if watch.expired:
+                raise _too_slow(url)
         with response:
             expected = _announced(response, url)
             _check_room(target, expected, url)
@@ -88,8 +90,11 @@ def _download_once(url: str, target: BinaryIO) -> None:
         reason = getattr(error, "reason", None) or error
         hint = "Check the network, or set ESSMC_OFFLINE=1 to be told where to place the file by hand."
         raise _Transient(WeightsNotFound(f"{url} cannot be reached: {reason}.", hint=hint)) from error
-    if expected is not None and received != expected:
-        message = f"The download of {url} broke off after {received} of {expected} bytes."
+    if watch.expired:
+        raise _too_slow(url)
+    # Headers that break off leave no length; no weights are empty.
+    if received != expected if expected is not None else not received:
+        message = f"The download of {url} broke off after {received} of {expected or 'unknown'} bytes."
         raise _Transient(WeightsCorrupt(message, hint="Try again."))
 
 

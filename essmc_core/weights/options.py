@@ -121,7 +121,7 @@ def _is_layout(value: object) -> bool:
             hint = did_you_mean(str(key), LAYOUT) or f"It takes {', '.join(LAYOUT)}."
             raise ConfigError(f"Unknown key {key!r} in the weights' fallback.", hint=hint)
         if issue := _issue(str(key), item):
-            raise ConfigError(issue.message, hint=issue.hint)
+            raise ConfigError(f"In the weights' fallback: {issue.message}", hint=issue.hint)
     return True
 
 

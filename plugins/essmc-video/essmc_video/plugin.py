@@ -9,6 +9,7 @@ from essmc_core import hookimpl
 from essmc_core.hooks import Registries
 from essmc_core.zoo import Zoo
 from essmc_video import retired
+from essmc_video.key_maps import registrations as key_maps
 from essmc_video.lift import registrations as lift
 from essmc_video.mvit import registrations as mvit
 from essmc_video.resnets import registrations as resnets
@@ -34,6 +35,7 @@ def register_components(registries: Registries) -> None:
     slowfast.register(registries)
     transformers.register(registries)
     x3d.register(registries)
+    key_maps.register(registries)
 
 
 @hookimpl

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from essmc_core.weights.finite import nonfinite
+from essmc_core.weights.judgement import grouped
 from essmc_solvers.checkpoint.comparison import changes, refuse
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.description import describe_model
@@ -239,6 +241,7 @@ def _load_parameters(solver: TrainValSolver, content: Mapping[str, Any], path: P
     if solver.is_fsdp:
         from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
+        _require_finite(content["state_dict"], path)
         set_state_dict(
             solver.model,
             _raw_optimizers(solver),
@@ -259,13 +262,22 @@ def load_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> N
     """Loads all weights of a module.
 
     Raises:
-        CheckpointMismatch: they are those of another model.
+        CheckpointMismatch: they are those of another model, or not finite.
     """
+    _require_finite(weights, path)
     try:
         module.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         message = f"{path} belongs to another model: {_differences(module, weights)}"
         raise CheckpointMismatch(message, hint="Build the model as it was when the checkpoint was written.") from error
+
+
+def _require_finite(weights: Mapping[str, Any], path: Path) -> None:
+    if bad := nonfinite(weights):
+        raise CheckpointMismatch(
+            f"{path} holds weights that are not finite (NaN or infinite): {grouped(bad)}",
+            hint="Training diverged before it was written: take an earlier checkpoint.",
+        )
 
 
 def _differences(module: nn.Module, weights: Mapping[str, Any]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from essmc_core.cli.arguments import overrides_argument
+from essmc_core.cli.arguments import checkpoint_option, overrides_argument
 from essmc_core.cli.output import json_option, write_json
 from essmc_solvers.commands.plain_warnings import plain_warnings
 
@@ -25,7 +26,7 @@ _SHARED = (
 @click.command("eval")
 @click.argument("config")
 @overrides_argument
-@click.option("--checkpoint", help="Weights: a checkpoint, a work dir (its best, else its newest), or any weights URI.")
+@checkpoint_option
 @click.option("--ema/--no-ema", default=None, help="Averaged or plain weights  [default: averaged if there are any]")
 @click.option("--work-dir", type=click.Path(path_type=Path), help="Where evaluation data that are saved go.")
 @json_option
@@ -33,7 +34,7 @@ _SHARED = (
 def evaluate(
     config: str,
     overrides: tuple[str, ...],
-    checkpoint: str | None,
+    checkpoint: str | dict[str, Any] | None,
     ema: bool | None,
     work_dir: Path | None,
     as_json: bool,
@@ -76,7 +77,9 @@ def _quiet_logger() -> Any:
     return logging.getLogger("essmc_solvers")
 
 
-def _load(job: Job, checkpoint: str | None, ema: bool | None) -> tuple[TrainModule, KnownClasses | None]:
+def _load(
+    job: Job, checkpoint: str | dict[str, Any] | None, ema: bool | None
+) -> tuple[TrainModule, KnownClasses | None]:
     """Builds the model with the weights to evaluate; returns it and the names of its classes, if they are known."""
     from essmc_core.factory import build_recipe, build_trained, weights_source
     from essmc_solvers.checkpoint.folder import best_or_newest
@@ -86,7 +89,8 @@ def _load(job: Job, checkpoint: str | None, ema: bool | None) -> tuple[TrainModu
     published = _published_classes(job)
     if checkpoint is None:
         return build_trained(job.recipe, job.weights or weights_source(job.recipe, True, None)), published
-    path = best_or_newest(Path(checkpoint))
+    # What is said of the keys makes it a file of weights, whoever wrote it.
+    path = best_or_newest(Path(checkpoint)) if isinstance(checkpoint, str) and os.path.exists(checkpoint) else None
     if path is None:
         source = weights_source(job.recipe, False, checkpoint)
         source = source if ema is None or source is None else {**source, "ema": ema}

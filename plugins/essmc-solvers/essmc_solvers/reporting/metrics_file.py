@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from essmc_core.json_values import to_json
 
 
 class MetricsFile:
@@ -26,9 +27,8 @@ class MetricsFile:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Writes a record; what is not a finite number becomes null, which JSON has."""
-        clean = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in record.items()}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(clean) + "\n")
+            file.write(to_json(record, ensure_ascii=True) + "\n")
 
     def cut(self, size: int) -> None:
         """Removes all records after the first bytes, a half-written one among them."""
