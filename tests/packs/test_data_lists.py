@@ -286,3 +286,30 @@ def test_json_labels_that_make_no_sense_are_refused(tmp_path: Path, labels: list
 def test_files_that_are_no_json_list_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(DatasetNotFound):
         image_list(tmp_path, text)
+
+
+def test_lists_of_pictures_and_of_folders_of_frames_are_loaded(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from essmc_core import DATASETS
+
+    for number in range(12):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(tmp_path / "d" / f"img_{number + 1}.png")
+    (tmp_path / "list.txt").write_text("d/img_1.png cat\nd/img_2.png ant\n")
+    pictures = DATASETS.build({
+        "type": "ImageCsv", "csv_path": str(tmp_path / "list.txt"), "image_dir": str(tmp_path),
+        "pipeline": ["LoadImageFromFile", "ImageToTensor"],
+    })  # fmt: skip
+    assert pictures.classes == ("ant", "cat") and [pictures[i]["gt_label"].item() for i in (0, 1)] == [1, 0]
+    assert round(pictures[1]["img"][0, 0, 0].item() * 255) == 10
+    (tmp_path / "frames.txt").write_text("d 10 3\n")
+    described = {
+        "type": "VideoCsv", "csv_path": str(tmp_path / "frames.txt"), "data_root_dir": str(tmp_path),
+        "columns": ["path", "total_frames", "label"], "on_error": "skip",
+        "pipeline": [{"type": "LoadFramesFromFolder", "num_frames": 10, "sample_type": "uniform", "suffix": ".png"}],
+    }  # fmt: skip
+    video = DATASETS.build(described)[0]["video"]
+    assert video[:, 0, 0, 0].tolist() == [10 * number for number in range(10)]
+    (tmp_path / "frames.txt").write_text("d 13 3\n")
+    assert DATASETS.build(described)[0] is None

@@ -41,7 +41,7 @@ def test_labels_are_those_of_the_configuration_where_the_data_name_none(tmp_path
     run = solver(work_dir=tmp_path, max_epochs=1)
     run.config = {"labels": ("x", "y", "z")}
     loaders = data()
-    loaders["train"].dataset.classes = ()
+    loaders["train"].dataset.classes = loaders["eval"].dataset.classes = ()
     run.solve(loaders)
     assert contents.load(tmp_path / "epoch-00001.pth")["labels"] == ["x", "y", "z"]
 

@@ -16,6 +16,7 @@ _TRANSFORMS = {
         "LoadVideoFromFile": "Reads a clip by a frame sampler",
         "DecodeVideoToTensor": "Reads clips whose length is given in frames at a rate",
     },
+    "load_frames": {"LoadFramesFromFolder": "Reads a clip of frames that were extracted to pictures"},
     "image": {
         "RandomCrop": "Cuts a random part out of a picture",
         "RandomResizedCrop": "Cuts a part of random area and ratio out of a picture, and scales it",
@@ -51,6 +52,7 @@ _DATASETS = {
     "ssv2": {"SSV2": "Something-Something V2: 174 actions with objects"},
     "video_folder": {"VideoFolder": "Videos in folders of their classes"},
     "video_csv": {"VideoCsv": "Videos of a list, Kinetics's included"},
+    "image_csv": {"ImageCsv": "Pictures of a list of paths and labels"},
     "images": {
         "ImageClassifyJsonDataset": "Pictures of a JSON list",
         "ImageFolder": "Pictures in folders of their classes",

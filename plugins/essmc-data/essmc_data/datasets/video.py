@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
+from essmc_data.datasets.labelled_list import label_tensor
 from essmc_data.errors import DatasetNotFound
 from essmc_data.frame_samplers import RANDOM_CLIP
 from essmc_data.transforms.auto_crop import CROP_MODES
@@ -116,12 +115,8 @@ class VideoDataset(BaseDataset):
             **(sample.meta or {}),
         }
         item: Item = {"meta": meta}
-        if isinstance(sample.label, tuple):
-            assert self.num_classes is not None
-            item["gt_label"] = torch.zeros(self.num_classes)
-            item["gt_label"][list(sample.label)] = 1
-        elif sample.label is not None:
-            item["gt_label"] = torch.tensor(sample.label)
+        if sample.label is not None:
+            item["gt_label"] = label_tensor(sample.label, self.num_classes)
         return item
 
 

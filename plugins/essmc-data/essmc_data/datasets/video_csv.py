@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 
 from essmc_core import Transform
 from essmc_data.datasets.base import Mode, OnError
-from essmc_data.datasets.class_folders import distinct_names, shortened
-from essmc_data.datasets.list_columns import Layout, Row, read_rows
-from essmc_data.datasets.list_file import read_lines
-from essmc_data.datasets.list_labels import Label, number_labels, whole_number
+from essmc_data.datasets.class_folders import distinct_names
+from essmc_data.datasets.labelled_list import read_list
+from essmc_data.datasets.list_columns import Layout, Row
+from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import Sample, VideoDataset
-from essmc_data.errors import ListError
-
-_logger = logging.getLogger("essmc_data")
 
 
 class VideoCsv(VideoDataset):
@@ -87,52 +83,12 @@ class VideoCsv(VideoDataset):
 
     def read_samples(self) -> list[Sample]:
         """Returns the samples of the list."""
-        rows = self._of_split(read_rows(read_lines(self.csv_path), self._layout))
-        self.classes = self._given_classes or ()
-        bare = [row for row in rows if not row.labels]
-        if len(bare) == len(rows):
-            samples = [self._sample(row, None) for row in rows]
-        elif bare and not self._layout.multi_label:
-            raise bare[0].line.error("There is no label, and other lines have one.")
-        else:
-            samples = self._labelled(rows)
-        self._check_repeated(rows, samples)
-        return samples
-
-    def _labelled(self, rows: Sequence[Row]) -> list[Sample]:
-        multi = self._layout.multi_label
-        if not multi and (several := next((row for row in rows if len(row.labels) > 1), None)):
-            raise several.line.error("There are several labels.", "multi_label: true takes them.")
-        labels = [Label(row.line, text) for row in rows for text in row.labels]
-        self.classes, numbers = number_labels(labels, self._given_classes)
-        if not multi:
-            return [self._sample(row, number) for row, number in zip(rows, numbers, strict=True)]
-        self.num_classes = len(self.classes) or self.num_classes
-        if self.num_classes is None:
-            raise ListError(f"{self.csv_path} numbers its labels: of how many classes?", hint="num_classes: 80")
-        for label, number in zip(labels, numbers, strict=True):
-            if number >= self.num_classes:
-                raise label.place.error(f"There is label {number}, and there are {self.num_classes} classes.")
-        rest = iter(numbers)
-        return [self._sample(row, tuple(next(rest) for _ in row.labels)) for row in rows]
-
-    def _sample(self, row: Row, label: int | tuple[int, ...] | None) -> Sample:
-        path = row.path or self._kinetics_path(row)
-        return Sample(path, label, None if row.total is None else {"total_frames": row.total})
-
-    def _of_split(self, rows: Sequence[Row]) -> Sequence[Row]:
-        found = sorted({row.cells["split"] for row in rows if "split" in row.cells})
-        if self._split is None:
-            if len(found) > 1:
-                names = shortened(found)
-                raise ListError(f"{self.csv_path} has rows of several splits: {names}.", hint=f"split: {found[-1]}")
-            return rows
-        taken = [row for row in rows if row.cells.get("split") == self._split]
-        if not taken:
-            raise ListError(
-                f"{self.csv_path} has no row of split {self._split!r}: it has {shortened(found) or 'none'}."
-            )
-        return taken
+        read = read_list(self.csv_path, self._layout, self._given_classes, self.num_classes, self._split)
+        self.classes, self.num_classes = read.classes, read.num_classes
+        paths = [row.path or self._kinetics_path(row) for row in read.rows]
+        read.check_repeated(paths)
+        totals = [None if row.total is None else {"total_frames": row.total} for row in read.rows]
+        return [Sample(*parts) for parts in zip(paths, read.labels, totals, strict=True)]
 
     def _kinetics_path(self, row: Row) -> str:
         label = row.labels[0] if row.labels else None
@@ -142,17 +98,3 @@ class VideoCsv(VideoDataset):
             raise row.line.error(f"No youtube_id, or no times in whole seconds: {row.line.text!r}.")
         file = f"{name}_{start:06d}_{end:06d}.mp4"
         return f"{label}/{file}" if label and self._class_folders else file
-
-    def _check_repeated(self, rows: Sequence[Row], samples: Sequence[Sample]) -> None:
-        """Refuses a path with two labels; tells of paths that are listed more than once."""
-        seen: dict[str, int] = {}
-        repeated = []
-        for place, sample in enumerate(samples):
-            before = seen.setdefault(sample.path, place)
-            if samples[before].label != sample.label:
-                line = rows[before].line.number
-                raise rows[place].line.error(f"{sample.path} has another label at line {line}.")
-            if before != place:
-                repeated.append(sample.path)
-        if repeated:
-            _logger.warning("%s lists %d paths again: %s", self.csv_path, len(repeated), shortened(repeated))

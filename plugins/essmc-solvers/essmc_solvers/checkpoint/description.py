@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from essmc_solvers.class_names import class_names as names_of
 from essmc_solvers.labels import class_counts, learns_gt_label
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def class_names(model: nn.Module, dataset: Any) -> list[str] | None:
     Args:
         model: with one output, or with several of which one has as many classes. Names are not those of a model that
             learns other labels than ``gt_label``.
-        dataset: its ``classes`` are names in the order of their numbers; a head may have more classes than that.
+        dataset: its ``classes``, or those of what it wraps, are names in the order of their numbers; a head may have
+            more classes than that.
     """
-    classes, counts = getattr(dataset, "classes", None), class_counts(model)
-    if not _is_names(classes) or not learns_gt_label(model):
+    classes, counts = names_of(dataset), class_counts(model)
+    if not classes or not learns_gt_label(model):
         return None
     fits = len(classes) <= counts[0] if len(counts) == 1 else not counts or len(classes) in counts
-    return [str(name) for name in classes] if fits else None
+    return list(classes) if fits else None
 
 
 def _configuration(solver: TrainValSolver) -> Mapping[str, Any]:
