@@ -9,6 +9,12 @@ from typing import Any
 LOCAL = "local"
 """The pack of everything that user code registers itself, without a distribution."""
 
+CORE = "core"
+"""The pack of what the core brings itself."""
+
+RESERVED = frozenset({CORE, LOCAL, "zoo", "commands", ""})
+"""Short names that no distribution can have."""
+
 _NOTHING_BOUND: Mapping[str, Any] = {}
 
 

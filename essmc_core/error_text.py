@@ -13,9 +13,10 @@ def text_of(error: BaseException) -> str:
 
 
 def brief(error: BaseException) -> str:
-    """Returns ``Type: text`` on one line; the type alone where there is no text."""
-    message = getattr(error, "message", None)
-    text = " ".join((message if isinstance(message, str) and message else text_of(error)).split())
+    """Returns ``Type: text`` on one line, hints left out; the type alone where there is no text."""
+    message, where = getattr(error, "message", None), getattr(error, "where", None)
+    text = message if isinstance(message, str) and message else text_of(error)
+    text = " ".join((f"{where}: {text}" if where is not None and text is message else text).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from essmc_core.component import Component
+from essmc_core.component import RESERVED, Component
+from essmc_core.declared import check_kind
 from essmc_core.errors import DuplicateComponent, UnknownComponent
 from essmc_core.names import did_you_mean
 from essmc_core.pins import read_pins
@@ -51,17 +52,34 @@ class Registries:
             singular: e.g. ``detector``; nested parameters are annotated with its CamelCase form.
 
         Raises:
-            DuplicateComponent: the kind exists with another singular.
+            DeclarationError: a name is no lower-case identifier.
+            DuplicateComponent: the kind exists with another singular, or one of the names means something else.
         """
         # An empty registry is falsy, so presence is asked by `in`.
-        if kind in self._by_kind:
-            known = self._by_kind[kind]
-            if known.singular != singular:
-                raise DuplicateComponent(f"the kind {kind!r} exists with singular {known.singular!r}")
-            return known
+        if self.check_kind(kind, singular):
+            return self._by_kind[kind]
         registry = Registry(kind, singular, self, read_pins, lambda kind, name: self.explain(kind, name))
         self._by_kind[kind] = registry
         return registry
+
+    def check_kind(self, kind: str, singular: str) -> bool:
+        """Checks the names of a kind and tells whether it exists.
+
+        Raises:
+            DeclarationError: a name is no lower-case identifier.
+            DuplicateComponent: the kind exists with another singular, or one of the names means something else.
+        """
+        check_kind(kind, singular)
+        if kind in self._by_kind:
+            known = self._by_kind[kind].singular
+            if known != singular:
+                raise DuplicateComponent(f"the kind {kind!r} exists with singular {known!r}")
+            return True
+        taken = {*SYNONYMS, *self._by_kind, *(registry.singular for registry in self), *RESERVED, *dir(Registries)}
+        for name in (kind, singular):
+            if name in taken:
+                raise DuplicateComponent(f"a kind cannot be called {name!r}, which means something else already")
+        return False
 
     def __getitem__(self, kind: str) -> Registry:
         folded = kind.casefold().replace("-", "_")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from essmc_core.errors import AmbiguousComponent, DuplicateComponent
@@ -51,6 +51,24 @@ def no_pins() -> Mapping[str, str]:
     return {}
 
 
+class _Index(Generic[Record]):
+    """Records by each of their names."""
+
+    def __init__(self) -> None:
+        self.qualified: dict[str, Record] = {}
+        self.bare: dict[str, list[Record]] = {}
+        self.aliases: dict[str, list[Record]] = {}
+
+    def add(self, record: Record) -> None:
+        self.qualified[record.qualified] = record
+        if record.bare:
+            self.bare.setdefault(record.name, []).append(record)
+        for alias in (*record.aliases, *record.deprecated):
+            self.aliases.setdefault(f"{record.pack}/{alias}", []).append(record)
+            if record.bare:
+                self.aliases.setdefault(alias, []).append(record)
+
+
 class NameTable(Generic[Record]):
     """Records of one kind by name.
 
@@ -63,9 +81,7 @@ class NameTable(Generic[Record]):
         self.kind = kind
         self._pins = pins
         self._lock = threading.RLock()
-        self._qualified: dict[str, Record] = {}
-        self._bare: dict[str, list[Record]] = {}
-        self._aliases: dict[str, list[Record]] = {}
+        self._index: _Index[Record] = _Index()
         self._warned: set[str] = set()
 
     def add(self, record: Record, replace: bool = False) -> None:
@@ -75,29 +91,24 @@ class NameTable(Generic[Record]):
             DuplicateComponent: its pack already has that name and ``replace`` is false.
         """
         with self._lock:
-            previous = self._qualified.get(record.qualified)
+            previous = self._index.qualified.get(record.qualified)
             if previous is not None:
                 if not replace:
                     raise DuplicateComponent(f"{record.qualified} is registered twice under {self.kind}")
-                self._discard(previous)
-            self._qualified[record.qualified] = record
-            if record.bare:
-                self._bare.setdefault(record.name, []).append(record)
-            for alias in (*record.aliases, *record.deprecated):
-                self._aliases.setdefault(f"{record.pack}/{alias}", []).append(record)
-                if record.bare:
-                    self._aliases.setdefault(alias, []).append(record)
+                self.remove_where(lambda other: other is previous)
+            self._index.add(record)
 
     def remove_where(self, condition: Callable[[Record], bool]) -> None:
         """Removes every record that meets the condition."""
-        with self._lock:
-            kept = [record for record in self._qualified.values() if not condition(record)]
-            self._qualified, self._bare, self._aliases = {}, {}, {}
-            for record in kept:
-                self.add(record)
+        self.replace_where(condition, ())
 
-    def _discard(self, record: Record) -> None:
-        self.remove_where(lambda other: other is record)
+    def replace_where(self, condition: Callable[[Record], bool], records: Iterable[Record]) -> None:
+        """Puts records in the place of those that meet the condition, at once: nobody sees a table in between."""
+        with self._lock:
+            index: _Index[Record] = _Index()
+            for record in (*(old for old in self._index.qualified.values() if not condition(old)), *records):
+                index.add(record)
+            self._index = index
 
     def find(self, name: str) -> Record | None:
         """Returns the record a qualified name, bare name or alias means, None when there is none.
@@ -105,11 +116,12 @@ class NameTable(Generic[Record]):
         Raises:
             AmbiguousComponent: several packs offer the bare name and no pin settles it.
         """
-        if record := self._qualified.get(name):
+        index = self._index
+        if record := index.qualified.get(name):
             return record
-        if candidates := self._bare.get(name):
+        if candidates := index.bare.get(name):
             return candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
-        if candidates := self._aliases.get(name):
+        if candidates := index.aliases.get(name):
             record = candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
             self._warn_if_deprecated(name, record)
             return record
@@ -142,25 +154,30 @@ class NameTable(Generic[Record]):
 
     def display_name(self, record: Record) -> str:
         """Returns the shortest name that resolves to this record whatever the pins."""
-        alone = record.bare and len(self._bare.get(record.name, ())) == 1
+        alone = record.bare and len(self._index.bare.get(record.name, ())) == 1
         return record.name if alone else record.qualified
 
     def records(self, include: Patterns = "*", exclude: Patterns = ()) -> list[Record]:
         """Returns the records whose bare or qualified name matches, in natural order."""
-        records = list(self._qualified.values())
+        records = list(self._index.qualified.values())
         if include != "*" or as_patterns(exclude):
             records = [r for r in records if _selected(r, include) and not _selected(r, exclude)]
         return sorted(records, key=lambda record: natural_key(self.display_name(record)))
 
+    def names(self, include: Patterns = "*", exclude: Patterns = ()) -> list[str]:
+        """Returns visible names in natural order."""
+        return [self.display_name(record) for record in self.records(include, exclude)]
+
     def all_names(self) -> list[str]:
         """Returns every name that could have been meant, for suggestions."""
-        return [*self._bare, *self._qualified, *self._aliases]
+        index = self._index
+        return [*index.bare, *index.qualified, *index.aliases]
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(list(self._qualified.values()))
+        return iter(list(self._index.qualified.values()))
 
     def __len__(self) -> int:
-        return len(self._qualified)
+        return len(self._index.qualified)
 
 
 def _selected(record: Named, patterns: Patterns) -> bool:

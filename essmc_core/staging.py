@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essmc_core.component import Component
+from essmc_core.declared import check_arguments, check_line, check_name, check_names, check_retired, check_target
 from essmc_core.errors import DuplicateComponent
 from essmc_core.kinds import Registries
 from essmc_core.zoo import Zoo, ZooEntry
@@ -47,12 +48,18 @@ class StagedRegistry:
                 and with what to do in place of any other.
 
         Raises:
-            ValueError: the target is not ``"module:attribute"``.
+            DeclarationError: a name, a text, an argument or the target cannot be used.
             DuplicateComponent: the pack registered the name already.
         """
-        module, colon, attribute = target.partition(":")
-        if not (module and colon and attribute):
-            raise ValueError(f"target of {name!r} is {target!r}; it must read 'package.module:attribute'")
+        check_name(name, f"a name under {self.kind}")
+        check_target(target, f"{name!r}")
+        check_line(summary, f"summary of {name!r}")
+        check_names(aliases, f"aliases of {name!r}")
+        check_names(deprecated, f"deprecated of {name!r}")
+        if bound:
+            check_arguments(bound, f"bound of {name!r}")
+        if retired:
+            check_retired(retired, f"retired of {name!r}")
         if (self.kind, name) in self._staged:
             raise DuplicateComponent(f"{self._pack}/{name} is registered twice under {self.kind}")
         self._staged[self.kind, name] = Component(
@@ -91,7 +98,9 @@ class StagedRegistries:
 
     def add_kind(self, kind: str, singular: str) -> StagedRegistry:
         """Adds a kind of component, e.g. ``add_kind("detectors", "detector")``."""
-        self._kinds[kind] = singular
+        self._registries.check_kind(kind, singular)
+        if self._kinds.setdefault(kind, singular) != singular:
+            raise DuplicateComponent(f"the kind {kind!r} exists with singular {self._kinds[kind]!r}")
         return self._view(kind)
 
     def __getitem__(self, kind: str) -> StagedRegistry:
@@ -109,16 +118,22 @@ class StagedRegistries:
             self._views[kind] = StagedRegistry(kind, self._pack, self._staged)
         return self._views[kind]
 
-    def commit(self) -> dict[str, int]:
-        """Adds everything to the registries and returns how many of each kind."""
+    def components(self) -> dict[str, list[Component]]:
+        """Returns what was registered, by kind, once the kinds it needs exist."""
         for kind, singular in self._kinds.items():
             self._registries.add_kind(kind, singular)
-        counts = dict.fromkeys((kind for kind, _ in self._staged), 0)
-        tables = {kind: self._registries[kind].table for kind in counts}
+        found: dict[str, list[Component]] = {}
         for (kind, _), component in self._staged.items():
-            tables[kind].add(component)
-            counts[kind] += 1
-        return counts
+            found.setdefault(kind, []).append(component)
+        return found
+
+    def commit(self) -> dict[str, int]:
+        """Adds everything to the registries and returns how many of each kind."""
+        found = self.components()
+        for kind, components in found.items():
+            for component in components:
+                self._registries[kind].table.add(component)
+        return {kind: len(components) for kind, components in found.items()}
 
 
 class StagedZoo:
@@ -133,6 +148,7 @@ class StagedZoo:
         self._zoo = zoo
         self._pack = pack
         self._staged: dict[str, Path] = {}
+        self.folders: list[Path] = []
 
     def add_directory(self, directory: str | Path) -> None:
         """Adds every ``*.yaml`` below a folder; names and folders that start with ``_`` are left out.
@@ -143,16 +159,25 @@ class StagedZoo:
         """
         directory = Path(directory)
         if not directory.is_dir():
-            raise FileNotFoundError(f"zoo directory {directory} does not exist")
+            raise FileNotFoundError(
+                f"zoo directory {directory} does not exist; where the pack was installed from a wheel, "
+                "its *.yaml files were not put into it"
+            )
+        self.folders.append(directory)
         for path in sorted(directory.rglob("*.yaml")):
             if any(part.startswith("_") for part in path.relative_to(directory).parts):
                 continue
+            check_name(path.stem, f"the name of the zoo entry {path}")
             if path.stem in self._staged:
                 raise DuplicateComponent(f"two zoo entries are called {path.stem!r}: {self._staged[path.stem]}, {path}")
             self._staged[path.stem] = path
 
+    def entries(self) -> list[ZooEntry]:
+        """Returns what was registered."""
+        return [ZooEntry(name=name, pack=self._pack, path=path) for name, path in self._staged.items()]
+
     def commit(self) -> int:
         """Adds everything to the zoo and returns how many entries."""
-        for name, path in self._staged.items():
-            self._zoo.add(ZooEntry(name=name, pack=self._pack, path=path))
+        for entry in self.entries():
+            self._zoo.add(entry)
         return len(self._staged)

@@ -150,6 +150,12 @@ class Zoo:
         object.__setattr__(entry, "resolve_pack", self.resolve_pack)
         self.table.add(entry)
 
+    def replace_where(self, condition: Callable[[ZooEntry], bool], entries: Sequence[ZooEntry]) -> None:
+        """Puts entries in the place of those that meet the condition, at once."""
+        for entry in entries:
+            object.__setattr__(entry, "resolve_pack", self.resolve_pack)
+        self.table.replace_where(condition, entries)
+
     def resolve_pack(self, pack: str, file: str) -> Path:
         """Returns the file that ``_base_: pack::file`` names, looked for beside the pack's entries.
 

@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from essmc_core._version import __version__
+from essmc_core.commands import OWN_COMMANDS, Command
+from essmc_core.component import CORE
 from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_missing
 from essmc_core.errors import EssmcError
 from essmc_core.names import did_you_mean
 
-OWN_COMMANDS = {
-    "packs": ("essmc_core.cli.packs:packs", "List installed packs, broken ones included."),
-    "list": ("essmc_core.cli.listing:list_components", "List components by kind and pattern."),
-    "models": ("essmc_core.cli.models:models", "List zoo models."),
-    "show": ("essmc_core.cli.show:show", "Show a component or a zoo model."),
-    "build": ("essmc_core.cli.build:build", "Build a model; show its parts, shapes, parameters and MACs."),
-    "export": ("essmc_core.cli.export:export", "Write a model as TorchScript, .pt2 or ONNX, and check the file."),
-    "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
-    "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
-    "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
-}
-
 
 class EssmcGroup(click.Group):
     """Commands by name, each imported only when it is used; packs add theirs through their hook."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        self._lazy: dict[str, tuple[str, str]] = dict(OWN_COMMANDS)
-        self._asked_packs = False
-
-    def add_lazy(self, name: str, target: str, *, help: str) -> None:
-        """Adds a command without importing it; see :class:`essmc_core.hooks.CommandGroup`."""
-        if name in self._lazy:
-            raise ValueError(f"the command {name!r} exists already")
-        self._lazy[name] = (target, help)
-
-    def _ask_packs(self) -> None:
-        if not self._asked_packs:
-            self._asked_packs = True
-            DISCOVERY.register_commands(self)
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names, ours first."""
-        self._ask_packs()
-        return [*self._lazy, *super().list_commands(ctx)]
+        """Returns the names, ours first; one that two packs offer, or that is ours, with its pack in front."""
+        return [*OWN_COMMANDS, *DISCOVERY.commands.names(), *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports and returns a command."""
-        if cmd_name not in OWN_COMMANDS:
-            self._ask_packs()
-        if cmd_name not in self._lazy:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        """Imports and returns a command.
+
+        Raises:
+            AmbiguousComponent: several packs offer the name.
+            TargetImportError: the command cannot be imported.
+        """
+        command = self._find(cmd_name)
+        found: click.Command | None = super().get_command(ctx, cmd_name) if command is None else command.load()
+        return found
+
+    @staticmethod
+    def _find(name: str) -> Command | None:
+        if name in OWN_COMMANDS:
+            return Command(name, CORE, *OWN_COMMANDS[name])
+        return DISCOVERY.commands.find(name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -75,7 +54,8 @@ class EssmcGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands from their one-line helps, importing none of them."""
-        rows = [(name, self._lazy[name][1]) for name in self.list_commands(ctx) if name in self._lazy]
+        commands = {name: self._find(name) for name in self.list_commands(ctx)}
+        rows = [(name, command.help) for name, command in commands.items() if command is not None]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

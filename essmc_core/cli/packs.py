@@ -7,16 +7,22 @@ import click
 from essmc_core._version import __version__
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
+from essmc_core.component import CORE
 from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery import Pack
-from essmc_core.discovery.discover import CORE
 
 
 @click.command("packs")
 @click.option("--traceback", is_flag=True, help="Print the traceback of each quarantined pack.")
+@click.option("--retry", is_flag=True, help="Try packs again that were left out after they took too long or crashed.")
 @json_option
-def packs(traceback: bool, as_json: bool) -> None:
+def packs(traceback: bool, retry: bool, as_json: bool) -> None:
     """List installed packs, broken ones included."""
+    if retry:
+        from essmc_core.discovery.trouble import forget_all
+
+        forget_all()
+        DISCOVERY.run()
     found = list(DISCOVERY.packs.values())
     own = Pack(name=CORE, distribution="essmc-core", version=__version__, source="")
     own.zoo = sum(entry.pack == CORE for entry in ZOO.table)
@@ -41,15 +47,19 @@ def _brings(pack: Pack) -> str:
     parts = [f"{count:,} {kind}" for kind, count in pack.components.items()]
     if pack.zoo:
         parts.append(f"{pack.zoo} zoo models")
+    if pack.commands:
+        parts.append(f"{'command' if len(pack.commands) == 1 else 'commands'} {', '.join(pack.commands)}")
     return ", ".join(parts)
 
 
 def _explain(found: list[Pack], traceback: bool) -> None:
     for pack in found:
-        if pack.status == "quarantined":
-            click.echo(f"\n{pack.distribution} is quarantined: {pack.reason}\n  {pack.remedy}")
+        if pack.status in ("quarantined", "skipped"):
+            click.echo(f"\n{pack.distribution} is {pack.status}: {pack.reason}\n  {pack.remedy}")
             if traceback:
                 click.echo("\n".join(f"    {line}" for line in pack.traceback.splitlines()))
+        for remark in pack.remarks:
+            click.echo(f"\n{pack.distribution}: {remark}")
         if pack.heavy:
             click.echo(f"\n{pack.distribution} imports {', '.join(pack.heavy)} at discovery, which slows every start.")
 
@@ -63,6 +73,8 @@ def _as_dict(pack: Pack) -> dict[str, object]:
         "status": pack.status,
         "components": pack.components,
         "zoo": pack.zoo,
+        "commands": list(pack.commands),
+        "remarks": pack.remarks,
         "ms": round(pack.ms, 3),
         "heavy": list(pack.heavy),
         "entry_points": list(pack.entry_points),

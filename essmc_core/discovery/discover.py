@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,153 +12,209 @@ from typing import Any
 import pluggy
 
 from essmc_core._version import __version__
-from essmc_core.component import LOCAL
+from essmc_core.commands import Command, StagedCommands, conflicts
+from essmc_core.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
-from essmc_core.discovery.guard import time_limit
-from essmc_core.discovery.missing import explain_missing, explain_other_kind
+from essmc_core.discovery.guard import Guard
+from essmc_core.discovery.missing import explain_missing
 from essmc_core.discovery.pack import Pack, broken_pack
-from essmc_core.errors import DuplicateComponent
-from essmc_core.hooks import GROUP, CommandGroup, PackHooks
+from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
+from essmc_core.errors import DuplicateComponent, EssmcError
+from essmc_core.hooks import GROUP, PackHooks
 from essmc_core.kinds import Registries
 from essmc_core.names import normalise_distribution, pack_name
+from essmc_core.nametable import NameTable
+from essmc_core.pins import read_pins
+from essmc_core.settings import lenient_flag
 from essmc_core.staging import StagedRegistries, StagedZoo
-from essmc_core.zoo import Zoo, core_zoo_directory
+from essmc_core.zoo import Zoo, ZooEntry, core_zoo_directory
 
-CORE = "core"
 HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
 
 
+class ReservedName(EssmcError, ValueError):
+    """A distribution would have a short name that the core needs."""
+
+
+class _Harvest:
+    """What the packs bring, gathered before any of it is in use."""
+
+    def __init__(self) -> None:
+        self.packs: dict[str, Pack] = {}
+        self.owners: dict[str, str] = {}
+        self.components: dict[str, list[Component]] = {}
+        self.entries: list[ZooEntry] = []
+        self.commands: list[Command] = []
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(PackHooks)
+
+
 class Discovery:
-    """Fills registries and zoo from what is installed.
+    """Fills registries, zoo and command line from what is installed.
 
     Args:
         registries: receives the components.
         zoo: receives the zoo entries.
+
+    Attributes:
+        packs: every pack by the name of its distribution.
+        commands: the commands of packs; the core's own are not among them.
     """
 
     def __init__(self, registries: Registries, zoo: Zoo) -> None:
         self.registries = registries
         self.zoo = zoo
         self.packs: dict[str, Pack] = {}
-        self._owners: dict[str, str] = {}
+        self.commands: NameTable[Command] = NameTable("commands", read_pins)
         self.manager = pluggy.PluginManager(GROUP)
+        self._running = threading.RLock()
         registries.explain = zoo.explain = self._explain
 
     def run(self) -> list[Pack]:
         """Discovers everything anew; what user code registered itself stays.
 
-        Packs are asked in the order of their names, so the order of installation never matters.
+        Packs are asked in the order of their names, so the order of installation never matters. All is gathered
+        first and then put in place, so that who looks up something meanwhile finds the old or the new.
 
         Raises:
-            BrokenPack: a pack had to be quarantined and ``ESSMC_STRICT=1``.
+            BrokenPack: a pack had to be quarantined and ``ESSMC_STRICT=1``; nothing has changed.
         """
-        self._forget()
-        self._add_own_zoo()
-        only, blocked = _packs_named_in("ESSMC_PACKS"), _packs_named_in("ESSMC_BLOCK") or set()
-        for installed in installed_packs():
-            pack = Pack(
-                name=pack_name(installed.name),
-                distribution=installed.name,
-                version=installed.version,
-                source=installed.source,
-                entry_points=tuple(point.value for point in installed.entry_points),
-            )
-            self.packs[pack.distribution] = pack
-            if pack.name in blocked or (only is not None and pack.name not in only):
-                pack.status = "blocked"
-            else:
-                self._admit(pack, installed)
-        return list(self.packs.values())
+        with self._running:
+            harvest = _Harvest()
+            harvest.entries.extend(self._own_entries())
+            only, blocked = _packs_named_in("ESSMC_PACKS"), _packs_named_in("ESSMC_BLOCK") or set()
+            with Guard().running() as guard:
+                for installed in installed_packs():
+                    pack = _as_pack(installed, harvest)
+                    if pack.name in blocked or (only is not None and pack.name not in only):
+                        pack.status = "blocked"
+                    else:
+                        self._admit(pack, installed, harvest, guard)
+            self._put_in_place(harvest)
+            return list(self.packs.values())
 
-    def _forget(self) -> None:
-        self.packs.clear()
-        self._owners.clear()
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(PackHooks)
-        for registry in self.registries:
-            registry.table.remove_where(lambda record: record.pack != LOCAL)
-        self.zoo.table.remove_where(lambda record: record.pack != LOCAL)
-
-    def _add_own_zoo(self) -> None:
+    def _own_entries(self) -> list[ZooEntry]:
         own = StagedZoo(self.zoo, CORE)
         own.add_directory(core_zoo_directory())
-        own.commit()
+        return own.entries()
 
-    def _admit(self, pack: Pack, installed: Installed) -> None:
+    def _put_in_place(self, harvest: _Harvest) -> None:
+        for pack in harvest.packs.values():
+            if pack.status == "quarantined" and lenient_flag("ESSMC_STRICT"):
+                raise broken_pack(pack)
+        remarks = conflicts(harvest.commands)
+        for pack in harvest.packs.values():
+            pack.remarks.extend(remarks.get(pack.name, ()) if pack.status == "ok" else ())
+        for registry in self.registries:
+            registry.table.replace_where(_is_of_a_pack, harvest.components.get(registry.kind, ()))
+        self.zoo.replace_where(_is_of_a_pack, harvest.entries)
+        self.commands.replace_where(_is_of_a_pack, harvest.commands)
+        self.packs, self.manager = harvest.packs, harvest.manager
+
+    def _admit(self, pack: Pack, installed: Installed, harvest: _Harvest, guard: Guard) -> None:
         """Imports a pack and takes over all that it registers, or quarantines it."""
         start = time.perf_counter()
         heavy_before = _heavy_modules()
         try:
-            require_compatible(installed.name, installed.core_requirement, __version__)
-            self._require_own_name(pack)
-            with time_limit(pack.distribution):
-                self._register(pack, installed)
+            _require_usable(pack, installed, harvest)
+            guard.refuse_what_failed_before(installed)
+            with guard.importing(pack, installed):
+                self._register(pack, installed, harvest)
         except KeyboardInterrupt:
             raise
         # SystemExit and the like from a pack must not end the user's program.
         except BaseException as error:
-            self._quarantine(pack, error)
+            _quarantine(pack, error, harvest)
         finally:
             pack.ms = (time.perf_counter() - start) * 1e3
             pack.heavy = tuple(name for name in _heavy_modules() if name not in heavy_before)
 
-    def _require_own_name(self, pack: Pack) -> None:
-        owner = self._owners.setdefault(pack.name, pack.distribution)
-        if owner != pack.distribution:
-            raise DuplicateComponent(
-                f"{pack.distribution} would be called {pack.name!r} in qualified names, as {owner} is"
-            )
-
-    def _register(self, pack: Pack, installed: Installed) -> None:
+    def _register(self, pack: Pack, installed: Installed, harvest: _Harvest) -> None:
         components, zoo = StagedRegistries(self.registries, pack.name), StagedZoo(self.zoo, pack.name)
+        commands = StagedCommands(pack.name)
+        remarks: list[str] = []
+        plugin: Any = None
         for number, point in enumerate(installed.entry_points):
             plugin = point.load()
-            self.manager.register(plugin, name=_plugin_name(pack, number))
-            self.manager.check_pending()
-            self._call("register_components", plugin, components)
-            self._call("register_zoo", plugin, zoo)
-        pack.components = components.commit()
-        pack.zoo = zoo.commit()
+            harvest.manager.register(plugin, name=_plugin_name(pack, number))
+            harvest.manager.check_pending()
+            self._call("register_components", plugin, components, harvest.manager)
+            self._call("register_zoo", plugin, zoo, harvest.manager)
+            self._call("register_commands", plugin, commands, harvest.manager)
+            remarks.extend(unmarked_hooks(plugin))
+        remarks.extend(filter(None, map(empty_folder, zoo.folders)))
+        brought, entries, own_commands = components.components(), zoo.entries(), commands.commands()
+        if not (brought or entries or own_commands or remarks):
+            remarks.append(brings_nothing(plugin))
+        for kind, found in brought.items():
+            harvest.components.setdefault(kind, []).extend(found)
+        harvest.entries.extend(entries)
+        harvest.commands.extend(own_commands)
+        pack.components = {kind: len(found) for kind, found in brought.items()}
+        pack.zoo, pack.commands = len(entries), tuple(command.name for command in own_commands)
+        pack.remarks.extend(remarks)
 
-    def _call(self, hook: str, plugin: Any, argument: object) -> None:
+    def _call(self, hook: str, plugin: Any, argument: object, manager: pluggy.PluginManager | None = None) -> None:
         """Calls one pack's own implementation, so that each is guarded apart."""
         # The newest registration stands last, so looking from the end keeps discovery linear in the packs.
-        for implementation in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+        for implementation in reversed(getattr((manager or self.manager).hook, hook).get_hookimpls()):
             if implementation.plugin is plugin:
                 function: Callable[..., object] = implementation.function
                 function(*[argument][: len(implementation.argnames)])
                 return
 
-    def _quarantine(self, pack: Pack, error: BaseException) -> None:
-        pack.status, pack.error = "quarantined", error
-        for number in range(len(pack.entry_points)):
-            if self.manager.has_plugin(_plugin_name(pack, number)):
-                self.manager.unregister(name=_plugin_name(pack, number))
-        if pack.components or pack.zoo:
-            for registry in self.registries:
-                registry.table.remove_where(lambda record: record.pack == pack.name)
-            self.zoo.table.remove_where(lambda record: record.pack == pack.name)
-            pack.components, pack.zoo = {}, 0
-        if os.environ.get("ESSMC_STRICT") == "1":
-            raise broken_pack(pack)
-
-    def register_commands(self, cli: CommandGroup) -> None:
-        """Lets every pack add its commands; a pack that fails at it is quarantined."""
-        for pack in self.packs.values():
-            if pack.status != "ok":
-                continue
-            try:
-                for number in range(len(pack.entry_points)):
-                    self._call("register_commands", self.manager.get_plugin(_plugin_name(pack, number)), cli)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                self._quarantine(pack, error)
-
     def _explain(self, kind: str, name: str) -> str:
-        other = explain_other_kind(kind, name, self.registries, self.zoo)
-        return other or explain_missing(kind, name, self.packs.values())
+        return explain_missing(kind, name, self.packs.values())
+
+
+def _as_pack(installed: Installed, harvest: _Harvest) -> Pack:
+    pack = Pack(
+        name=pack_name(installed.name),
+        distribution=installed.name,
+        version=installed.version,
+        source=installed.source,
+        entry_points=tuple(point.value for point in installed.entry_points),
+        remarks=list(installed.remarks),
+    )
+    if pack.distribution in harvest.packs:
+        pack.distribution = f"{installed.name} ({installed.folder})"
+    harvest.packs[pack.distribution] = pack
+    return pack
+
+
+def _require_usable(pack: Pack, installed: Installed, harvest: _Harvest) -> None:
+    """Refuses, before anything is imported, a pack that cannot be one."""
+    if installed.problem is not None:
+        if not installed.is_pack:
+            pack.status = "skipped"
+        raise installed.problem
+    require_compatible(installed.name, installed.core_requirement, __version__)
+    # A second prefix would make `essmc-essmc-core` look like the core's own in qualified names.
+    bare = pack.name
+    while bare.startswith("essmc-"):
+        bare = bare.removeprefix("essmc-")
+    if bare in RESERVED or bare == "essmc":
+        raise ReservedName(
+            f"{pack.distribution} would be called {pack.name!r} in qualified names, which is reserved for the core",
+            hint=f"its author must call it otherwise; pip uninstall {pack.distribution}",
+        )
+    owner = harvest.owners.setdefault(pack.name, pack.distribution)
+    if owner != pack.distribution:
+        raise DuplicateComponent(f"{pack.distribution} would be called {pack.name!r} in qualified names, as {owner} is")
+
+
+def _quarantine(pack: Pack, error: BaseException, harvest: _Harvest) -> None:
+    pack.error = error
+    if pack.status == "ok":
+        pack.status = "quarantined"
+    for number in range(len(pack.entry_points)):
+        if harvest.manager.has_plugin(_plugin_name(pack, number)):
+            harvest.manager.unregister(name=_plugin_name(pack, number))
+
+
+def _is_of_a_pack(record: Component | ZooEntry | Command) -> bool:
+    return record.pack != LOCAL
 
 
 def _plugin_name(pack: Pack, number: int) -> str:

@@ -1,20 +1,34 @@
-"""What installed metadata says of packs: entry points, version, source, and the range of cores they accept."""
+"""What installed metadata says of packs: entry points, version, source, and the range of cores they accept.
+
+Nothing that a distribution contains may end the search: what cannot be read is named and left out.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import dataclass
-from typing import Any
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
 
 import importlib_metadata
 
+from essmc_core.discovery.entry_points import EntryPoint, MetadataError, parse_entry_points
+from essmc_core.error_text import brief
 from essmc_core.hooks import GROUP
-from essmc_core.names import normalise_distribution
+from essmc_core.location import Location
+from essmc_core.names import natural_key, normalise_distribution
 
 # Parsing the whole of METADATA as e-mail costs a third of a millisecond a pack; three header lines are wanted.
 _HEADER = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _CORE = re.compile(r"essmc[-_.]+core(?![\w.-])[ \t]*(.*)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_STEM = re.compile(r"(.+?)-(\d[^-]*)(?:-.*)?")
+_LARGEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,55 +37,187 @@ class Installed:
 
     Attributes:
         name: normalised distribution name.
-        version: installed version, ``unknown`` where the metadata has none.
+        version: installed version, ``unknown`` where neither metadata nor folder tell it.
         core_requirement: its requirement on essmc-core as written, empty where it has none.
         source: ``wheel``, ``editable``, ``vcs`` or ``local``.
         entry_points: in the order of their names.
+        folder: its ``.dist-info``.
+        remarks: what is odd about its metadata and can be lived with.
+        problem: why it cannot be used; None where it can.
+        is_pack: whether it is known to be a pack; where its entry points cannot be read, that is a guess.
     """
 
     name: str
-    version: str
-    core_requirement: str
-    source: str
-    entry_points: tuple[importlib_metadata.EntryPoint, ...]
+    version: str = "unknown"
+    core_requirement: str = ""
+    source: str = "wheel"
+    entry_points: tuple[EntryPoint, ...] = ()
+    folder: str = ""
+    remarks: tuple[str, ...] = ()
+    problem: Exception | None = None
+    is_pack: bool = True
+
+
+@dataclass(slots=True)
+class _Found:
+    """A distribution whose entry points were looked at."""
+
+    distribution: Any
+    folder: str
+    points: list[EntryPoint]
+    problem: Exception | None = None
+    is_pack: bool = True
+    others: list[str] = field(default_factory=list)
 
 
 def installed_packs() -> list[Installed]:
-    """Returns the packs in the order of their names.
+    """Returns the packs in the order of their names, those whose metadata cannot be used included.
 
     A stale distribution that a newer one shadows on the path is left out, as it is by ``import``.
     """
-    points_of: dict[int, list[importlib_metadata.EntryPoint]] = {}
-    for point in importlib_metadata.entry_points(group=GROUP):
-        points_of.setdefault(id(point.dist), []).append(point)
-    packs = [_read(points) for points in points_of.values()]
-    return sorted(packs, key=lambda pack: pack.name)
+    first: dict[str, str] = {}
+    chosen: dict[str, _Found] = {}
+    problems: list[Installed] = []
+    for distribution in _distributions(problems):
+        try:
+            folder = str(getattr(distribution, "_path", "") or distribution.metadata["Name"])
+            key = _name_of_folder(folder)
+        # A distribution of somebody's own finder may fail at anything.
+        except Exception as error:
+            problems.append(Installed(type(distribution).__name__, problem=error, is_pack=False))
+            continue
+        parent = os.path.dirname(folder)
+        if first.setdefault(key, parent) != parent or (key in chosen and chosen[key].folder == folder):
+            continue
+        found = _look(distribution, folder)
+        if key in chosen:
+            chosen[key] = _newer(chosen[key], found or _Found(distribution, folder, []))
+        elif found is not None:
+            chosen[key] = found
+    packs = [_read(found) for found in chosen.values() if found.points or found.problem]
+    return sorted([*packs, *problems], key=lambda pack: pack.name)
 
 
-def _read(points: list[importlib_metadata.EntryPoint]) -> Installed:
-    distribution = points[0].dist
-    assert distribution is not None
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    name, version, requirement = points[0].name, "unknown", ""
-    for key, value in _HEADER.findall(text.partition("\n\n")[0]):
-        if key == "Name":
-            name = value
-        elif key == "Version":
-            version = value
-        elif _CORE.match(value):
-            requirement = value
-    ordered = tuple(sorted(points, key=lambda point: point.name))
-    return Installed(normalise_distribution(name), version, requirement, _source(distribution), ordered)
+def _distributions(problems: list[Installed]) -> Iterator[Any]:
+    context = cast("Any", importlib_metadata.DistributionFinder).Context()
+    for finder in list(sys.meta_path):
+        # Finders are other people's: one that fails must not hide what the others find.
+        try:
+            find = getattr(finder, "find_distributions", None)
+            if find is not None:
+                yield from find(context)
+        except Exception as error:
+            problems.append(Installed(f"finder {type(finder).__name__}", problem=error, is_pack=False))
 
 
-def _source(distribution: Any) -> str:
-    text = distribution.read_text("direct_url.json")
-    if text is None:
-        return "wheel"
+def _look(distribution: Any, folder: str) -> _Found | None:
+    """Reads the entry points; None where there are none of ours."""
+    file = os.path.join(folder, "entry_points.txt")
     try:
-        origin = json.loads(text)
-    except ValueError:
+        data = _read_file(distribution, folder, "entry_points.txt")
+    except Exception as error:
+        problem = MetadataError(f"entry_points.txt cannot be read: {brief(error)}", where=Location(file))
+        return _Found(distribution, folder, [], problem, is_pack=False)
+    if data is None or GROUP.encode() not in data.replace(b"\0", b""):
+        return None
+    if os.path.basename(folder).startswith("~"):
+        problem = MetadataError("left over from an interrupted pip install", where=Location(folder), hint="delete it")
+        return _Found(distribution, folder, [], problem, is_pack=False)
+    try:
+        text = data.decode("utf-8-sig", errors="surrogateescape")
+        if "\0" in text:
+            raise MetadataError("entry_points.txt is not UTF-8 text", where=Location(file))
+        points = parse_entry_points(text, GROUP, file)
+    except MetadataError as error:
+        return _Found(distribution, folder, [], error)
+    return _Found(distribution, folder, points) if points else None
+
+
+def _newer(one: _Found, other: _Found) -> _Found:
+    """Of two distributions of one name in one folder, as an interrupted upgrade leaves them, chooses the newer."""
+    older, newer = sorted((one, other), key=lambda found: natural_key(os.path.basename(found.folder)))
+    newer.others = [*one.others, *other.others, older.folder]
+    return newer
+
+
+def _read(found: _Found) -> Installed:
+    remarks = [f"{other} is another version of it in the same folder; delete one" for other in found.others]
+    folder_name, folder_version = _name_of_folder(found.folder), _version_of_folder(found.folder)
+    name, version, requirement, problem = folder_name, "", "", found.problem
+    try:
+        data = _read_file(found.distribution, found.folder, "METADATA")
+        data = data if data is not None else _read_file(found.distribution, found.folder, "PKG-INFO")
+    except Exception as error:
+        data = b""
+        remarks.append(f"METADATA cannot be read ({brief(error)})")
+    text = (data or b"").decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    headers = _HEADER.findall(text.partition("\n\n")[0])
+    stated = dict(reversed(headers))
+    for key, value in headers:
+        if key == "Requires-Dist" and _CORE.match(value):
+            requirement = value
+    if "Name" not in stated:
+        remarks.append(f"METADATA states no Name; its folder says {name}")
+    elif _NAME.fullmatch(stated["Name"]):
+        name = normalise_distribution(stated["Name"])
+    else:
+        message = f"METADATA states {stated['Name']!r}, which is no name of a distribution"
+        problem = problem or MetadataError(message, where=Location(found.folder), hint=f"install {name} anew")
+    version = stated.get("Version", "")
+    if not version.isprintable() or " " in version or not version:
+        remarks.append("METADATA states no Version" + (f"; its folder says {folder_version}" if folder_version else ""))
+        version = folder_version or "unknown"
+    source = _source(found, remarks)
+    return Installed(
+        name, version, requirement, source, tuple(found.points), found.folder, tuple(remarks), problem, found.is_pack
+    )
+
+
+def _source(found: _Found, remarks: list[str]) -> str:
+    try:
+        data = _read_file(found.distribution, found.folder, "direct_url.json")
+        origin = {} if data is None else json.loads(data)
+        if not isinstance(origin, Mapping) or not isinstance(origin.get("dir_info", {}), Mapping):
+            raise MetadataError("it is no mapping")
+    # RecursionError and decoding errors included: whatever is in that file, the pack itself is there.
+    except Exception as error:
+        remarks.append(f"direct_url.json cannot be read ({brief(error)})")
+        return "wheel"
+    if data is None:
         return "wheel"
     if "vcs_info" in origin:
         return "vcs"
     return "editable" if origin.get("dir_info", {}).get("editable") else "local"
+
+
+def _read_file(distribution: Any, folder: str, name: str) -> bytes | None:
+    """Returns a file of the metadata, None where there is none; never waits at a pipe or reads without end."""
+    if not isinstance(getattr(distribution, "_path", None), Path):
+        text = distribution.read_text(name)
+        return None if text is None else str(text).encode("utf-8", errors="surrogateescape")
+    path = os.path.join(folder, name)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise OSError(f"{path} is no regular file of at most {_LARGEST >> 20} MiB")
+        return file.read()
+
+
+def _name_of_folder(folder: str) -> str:
+    stem = _stem(folder)
+    parts = _STEM.fullmatch(stem)
+    return normalise_distribution(parts[1] if parts else stem)
+
+
+def _version_of_folder(folder: str) -> str:
+    parts = _STEM.fullmatch(_stem(folder))
+    return parts[2] if parts else ""
+
+
+def _stem(folder: str) -> str:
+    path = Path(folder)
+    return (path.parent if path.name == "EGG-INFO" else path).name.removesuffix(".dist-info").removesuffix(".egg-info")

@@ -1,57 +1,154 @@
-"""A time limit on importing a pack, so that one that hangs does not hang the program."""
+"""Around the import of each pack: how long it takes, what it prints and changes, and what it did last time.
+
+Time is measured and never enforced: an exception that is raised in the middle of somebody's import leaves half a
+library in memory. A pack that took too long, or that ended the process, is tried in a process of its own first.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
+import time
 from collections.abc import Iterator
-from types import FrameType
+from dataclasses import replace
 
-DEFAULT_SECONDS = 30.0
+from essmc_core.discovery.distributions import Installed
+from essmc_core.discovery.global_state import GlobalState
+from essmc_core.discovery.pack import Pack
+from essmc_core.discovery.stdout import StdoutToStderr
+from essmc_core.discovery.trouble import Ledger, PackLeftOut, Trouble, fingerprint
+from essmc_core.settings import DEFAULT_SECONDS, SettingError, pack_timeout
 
-
-class PackTimeout(BaseException):
-    """A pack took too long to import. Not an Exception, so that the pack's own handlers let it through."""
-
-
-def limit_seconds() -> float:
-    """Returns ``ESSMC_PACK_TIMEOUT`` in seconds, 30 by default; 0 or less means no limit."""
-    try:
-        return float(os.environ.get("ESSMC_PACK_TIMEOUT", DEFAULT_SECONDS))
-    except ValueError:
-        return DEFAULT_SECONDS
+_NOTEWORTHY_INTERRUPTION = 1.0
 
 
-@contextlib.contextmanager
-def time_limit(pack: str) -> Iterator[None]:
-    """Raises in the code it wraps once the limit has passed.
+class Guard:
+    """Guards one discovery.
 
-    Only the main thread of a system with interval timers can be interrupted, and an alarm of the program's own
-    is left alone; elsewhere there is no limit.
-
-    Raises:
-        PackTimeout: the wrapped code took longer than :func:`limit_seconds`.
+    Attributes:
+        limit: seconds that importing a pack should take at most; 0 for no limit.
     """
-    seconds = limit_seconds()
-    can_interrupt = (
-        seconds > 0
-        and hasattr(signal, "setitimer")
-        and threading.current_thread() is threading.main_thread()
-        and signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    )
-    if not can_interrupt:
-        yield
-        return
 
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise PackTimeout(f"importing {pack} took more than {seconds:g} s (ESSMC_PACK_TIMEOUT)")
+    def __init__(self) -> None:
+        # A value that cannot be understood is complained of elsewhere; it must not end the import of the core.
+        try:
+            self.limit = pack_timeout()
+        except SettingError:
+            self.limit = DEFAULT_SECONDS
+        self._ledger = Ledger()
+        self._troubles: dict[str, Trouble] = {}
+        self._state = GlobalState()
+        self._stdout = StdoutToStderr()
+        self._watch = _Watch(self.limit)
 
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Guard]:
+        """Guards what is discovered within."""
+        self._troubles = self._ledger.troubles()
+        with self._ledger.marking(), self._stdout, self._watch:
+            yield self
+
+    def refuse_what_failed_before(self, installed: Installed) -> None:
+        """Tries a pack in a process of its own if it made trouble last time.
+
+        Raises:
+            PackLeftOut: it makes trouble again, or did and has not changed since.
+        """
+        trouble = self._troubles.get(installed.name)
+        if trouble is None or (trouble.seconds and (not self.limit or trouble.seconds <= self.limit)):
+            return
+        now = fingerprint(installed)
+        if trouble.fingerprint not in ("", now):
+            self._ledger.forget(installed.name)
+            return
+        if not trouble.confirmed:
+            from essmc_core.discovery.trial import try_apart
+
+            values = [point.value for point in installed.entry_points]
+            again = try_apart(values, self.limit or DEFAULT_SECONDS)
+            if not again:
+                self._ledger.forget(installed.name)
+                return
+            trouble = replace(trouble, what=again, confirmed=True, fingerprint=now)
+            self._ledger.note(installed.name, trouble)
+        raise PackLeftOut(
+            f"{installed.name} {trouble.what}, and is left out until it changes",
+            hint=f"`essmc packs --retry` tries it again; pip install -U {installed.name}, or pip uninstall it",
+        )
+
+    @contextlib.contextmanager
+    def importing(self, pack: Pack, installed: Installed) -> Iterator[None]:
+        """Guards the import and the hooks of one pack."""
+        self._ledger.importing(installed.name)
+        self._stdout.begin(pack.distribution)
+        start = self._watch.begin(pack)
+        try:
+            yield
+        except KeyboardInterrupt:
+            taken = time.monotonic() - start
+            if taken > _NOTEWORTHY_INTERRUPTION:
+                self._ledger.note(installed.name, Trouble(f"was interrupted after {taken:.1f} s of importing"))
+            raise
+        finally:
+            taken = time.monotonic() - start
+            self._watch.end()
+            self._ledger.importing("")
+            if self._stdout.take_over(pack.distribution):
+                pack.remarks.append("it prints while it is discovered; that was led to standard error")
+            if changed := self._state.put_back():
+                pack.remarks.append(f"it changes {', '.join(changed)} while it is discovered; that was put back")
+        if self.limit and taken > self.limit:
+            what = f"took {taken:.1f} s to import"
+            self._ledger.note(installed.name, Trouble(what, taken, fingerprint=fingerprint(installed)))
+            pack.remarks.append(
+                f"it {what}, more than the {self.limit:g} s of ESSMC_PACK_TIMEOUT; next time it is tried in a process "
+                "of its own first"
+            )
+
+
+class _Watch:
+    """Tells the user, once, that a pack takes long; it ends nothing."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._stop = threading.Event()
+        self._current: tuple[str, str, float] | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(1.0)
+
+    def begin(self, pack: Pack) -> float:
+        start = time.monotonic()
+        self._current = (pack.distribution, pack.name, start)
+        if self._limit and self._thread is None:
+            self._thread = threading.Thread(target=self._tell, name="essmc-discovery", daemon=True)
+            # Where no thread can be had, nothing is told.
+            with contextlib.suppress(RuntimeError):
+                self._thread.start()
+        return start
+
+    def end(self) -> None:
+        self._current = None
+
+    def _tell(self) -> None:
+        told: set[str] = set()
+        while not self._stop.is_set():
+            current = self._current
+            left = self._limit
+            if current is not None and current[0] not in told:
+                left = self._limit - (time.monotonic() - current[2])
+                if left <= 0:
+                    told.add(current[0])
+                    text = f"essmc: importing the pack {current[0]} has taken {self._limit:g} s and goes on. "
+                    text += f"Ctrl-C ends it; ESSMC_BLOCK={current[1]} leaves it out.\n"
+                    with contextlib.suppress(OSError):
+                        os.write(2, text.encode())
+                    left = self._limit
+            self._stop.wait(max(left, 0.05))

@@ -6,9 +6,12 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from essmc_core.discovery.remarks import nearest_hook
+from essmc_core.error_text import brief
 from essmc_core.errors import BrokenPack
+from essmc_core.missing_modules import remedy_of_missing
 
-Status: TypeAlias = Literal["ok", "quarantined", "blocked"]
+Status: TypeAlias = Literal["ok", "quarantined", "blocked", "skipped"]
 
 
 @dataclass(slots=True)
@@ -20,10 +23,13 @@ class Pack:
         distribution: normalised distribution name, what pip knows.
         version: installed version.
         source: ``wheel``, ``editable``, ``vcs`` or ``local`` (a folder or archive), from the metadata.
-        status: whether its components are in use.
+        status: whether its components are in use; ``skipped`` is a distribution whose metadata cannot be read, so that
+            nobody knows whether it is a pack.
         entry_points: values of its entry points, e.g. ``essmc_video.plugin``.
         components: how many components of each kind it registered.
         zoo: how many zoo entries it brought.
+        commands: names of the commands it added.
+        remarks: what its author or user should know although it works.
         ms: milliseconds its import and hooks took.
         heavy: large libraries it imported during discovery; they slow every start.
         error: what broke it, with its traceback.
@@ -37,6 +43,8 @@ class Pack:
     entry_points: tuple[str, ...] = ()
     components: dict[str, int] = field(default_factory=dict)
     zoo: int = 0
+    commands: tuple[str, ...] = ()
+    remarks: list[str] = field(default_factory=list)
     ms: float = 0.0
     heavy: tuple[str, ...] = ()
     error: BaseException | None = None
@@ -46,10 +54,7 @@ class Pack:
         """Why the pack is not in use, one line; empty when it is."""
         if self.status == "blocked":
             return "left out by ESSMC_PACKS or ESSMC_BLOCK"
-        if self.error is None:
-            return ""
-        message = str(self.error).strip().partition("\n")[0]
-        return f"{type(self.error).__name__}: {message}" if message else type(self.error).__name__
+        return "" if self.error is None else brief(self.error)
 
     @property
     def remedy(self) -> str:
@@ -57,9 +62,9 @@ class Pack:
         if self.status == "blocked":
             return "change these variables to use it"
         if isinstance(self.error, ModuleNotFoundError) and self.error.name:
-            missing = self.error.name.partition(".")[0]
-            return f"pip install {missing} (or whatever brings the module {missing!r}), or ESSMC_BLOCK={self.name}"
-        hint = getattr(self.error, "hint", "")
+            remedy = remedy_of_missing(self.error.name, self.distribution)
+            return f"{remedy}, or ESSMC_BLOCK={self.name}"
+        hint = getattr(self.error, "hint", "") or nearest_hook(self.reason)
         return hint or f"mend it, pip install -U {self.distribution}, or leave it out with ESSMC_BLOCK={self.name}"
 
     @property

@@ -1,0 +1,107 @@
+"""What packs may declare: names, lines of text and arguments, checked when they are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from essmc_core.errors import EssmcError
+
+
+class DeclarationError(EssmcError, ValueError):
+    """A pack registered a name, a text or an argument that cannot be used."""
+
+
+def check_name(value: object, what: str) -> None:
+    """Checks something that users type: not empty, printable, without spaces and slashes.
+
+    Raises:
+        DeclarationError: it is anything else.
+    """
+    if not isinstance(value, str):
+        raise DeclarationError(f"{what} is {_shown(value)}; it must be text")
+    if not value or not value.isprintable() or " " in value or "/" in value or value[0] == "-":
+        raise DeclarationError(f"{what} is {value!r}; it must be printable, without spaces, slashes or a dash in front")
+
+
+def check_line(value: object, what: str) -> None:
+    """Checks a text that listings show on one line.
+
+    Raises:
+        DeclarationError: it is no text, or holds line breaks or control characters.
+    """
+    if not isinstance(value, str):
+        raise DeclarationError(f"{what} is {_shown(value)}; it must be text")
+    if not value.isprintable():
+        raise DeclarationError(f"{what} is {value!r}; it must be one line without control characters")
+
+
+def check_names(value: object, what: str) -> None:
+    """Checks other names of a component: a sequence of names, or a mapping from names to arguments.
+
+    Raises:
+        DeclarationError: it is anything else, a single text included.
+    """
+    if isinstance(value, Mapping):
+        for name, arguments in value.items():
+            check_arguments(arguments, f"{what}[{name!r}]")
+    elif isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise DeclarationError(f"{what} is {_shown(value)}; it must be a list of names")
+    for name in value:
+        check_name(name, f"a name in {what}")
+
+
+def check_arguments(value: object, what: str) -> None:
+    """Checks arguments that a registration fixes.
+
+    Raises:
+        DeclarationError: it is no mapping from argument names.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) and key.isidentifier() for key in value):
+        raise DeclarationError(f"{what} is {_shown(value)}; it must map names of arguments to values")
+
+
+def check_retired(value: object, what: str) -> None:
+    """Checks former arguments: each with the value that may still be written and with what to do instead.
+
+    Raises:
+        DeclarationError: it is anything else.
+    """
+    check_arguments(value, what)
+    assert isinstance(value, Mapping)
+    for name, pair in value.items():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str)):
+            raise DeclarationError(f"{what}[{name!r}] is {_shown(pair)}; it must be (value, what to do instead)")
+
+
+def check_target(value: object, what: str) -> None:
+    """Checks where code is.
+
+    Raises:
+        ValueError: it does not read ``package.module:attribute``.
+    """
+    module, colon, attribute = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+        shown = repr(value) if isinstance(value, str) else _shown(value)
+        raise ValueError(f"target of {what} is {shown}; it must read 'package.module:attribute'")
+
+
+def check_kind(kind: object, singular: object) -> None:
+    """Checks the names of a new kind of component.
+
+    Raises:
+        DeclarationError: one is no lower-case identifier, or both are the same.
+    """
+    for name, what in ((kind, "the name of a kind"), (singular, "the singular of a kind")):
+        if not isinstance(name, str) or not name.isidentifier() or name != name.lower() or name.startswith("_"):
+            raise DeclarationError(f"{what} is {_shown(name)}; it must be a lower-case identifier, e.g. detectors")
+    if kind == singular:
+        raise DeclarationError(f"the kind {kind!r} has itself as singular")
+
+
+def _shown(value: Any) -> str:
+    # What a pack hands over may fail at being shown.
+    try:
+        return f"{value!r} ({type(value).__name__})"
+    except Exception:
+        return f"of type {type(value).__name__}"

@@ -1,0 +1,212 @@
+"""State of the whole process that a pack may not change by being discovered: it is put back, and the pack named."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_ABSENT = object()
+_SIGNALS = sorted(signal.valid_signals())
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """One piece of state; ``fresh`` is its value in a library that was not imported before."""
+
+    name: str
+    read: Callable[[], Any]
+    restore: Callable[[Any], object]
+    fresh: Any = _ABSENT
+
+
+def _of(module: str, read: Callable[[Any], Any]) -> Callable[[], Any]:
+    """Reads state of a library if it is imported, which asking for it must not do."""
+
+    def read_if_imported() -> Any:
+        found = sys.modules.get(module)
+        return _ABSENT if found is None else read(found)
+
+    return read_if_imported
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    for name, value in before.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def _handlers() -> Any:
+    # Handlers belong to the main thread: another one can neither change nor restore them.
+    if threading.current_thread() is not threading.main_thread():
+        return _ABSENT
+    return [signal.getsignal(number) for number in _SIGNALS]
+
+
+def _restore_handlers(before: list[Any]) -> None:
+    for number, handler in zip(_SIGNALS, before, strict=True):
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def _alarm_runs() -> Any:
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0 if hasattr(signal, "getitimer") else _ABSENT
+
+
+def _stop_alarm(ran: bool) -> None:
+    if not ran:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _locale() -> Any:
+    # The module `locale` costs a millisecond to import; this is the part of it that does the work.
+    import _locale
+
+    return _locale.setlocale(_locale.LC_ALL, None)
+
+
+def _restore_locale(before: str) -> None:
+    import _locale
+
+    _locale.setlocale(_locale.LC_ALL, before)
+
+
+def _cwd() -> Any:
+    try:
+        return os.getcwd()
+    except OSError:
+        return _ABSENT
+
+
+def _set_logging(before: tuple[Any, ...]) -> None:
+    import logging
+
+    logging.root.handlers[:] = before[0]
+    logging.root.setLevel(before[1])
+    logging.disable(before[2])
+
+
+def _filters_of_everything() -> list[Any]:
+    # Libraries add filters of their own warnings when they are imported, and those are theirs to keep.
+    return [found for found in warnings.filters if found[1] is None and found[3] is None and found[2] is Warning]
+
+
+def _set_filters(before: list[Any]) -> None:
+    everything = _filters_of_everything()
+    added = [found for found in everything if found not in before]
+    warnings.filters[:] = [found for found in warnings.filters if found not in added]  # type: ignore[index]
+    getattr(warnings, "_filters_mutated", lambda: None)()
+
+
+def _set_attribute(owner: Any, name: str) -> Callable[[Any], object]:
+    return lambda value: setattr(owner, name, value)
+
+
+def _set_torch_random(torch: Any, state: bytes) -> None:
+    torch.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
+
+def _module(name: str) -> Any:
+    return sys.modules[name]
+
+
+_WATCHED = (
+    _Watched("the current directory", _cwd, os.chdir),
+    _Watched("environment variables", lambda: dict(getattr(os.environ, "_data", os.environ)), lambda _: None),
+    _Watched("sys.path", lambda: list(sys.path), lambda before: sys.path.__setitem__(slice(None), before)),
+    _Watched("signal handlers", _handlers, _restore_handlers),
+    _Watched("the alarm", _alarm_runs, _stop_alarm),
+    _Watched("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    _Watched("sys.stderr", lambda: sys.stderr, _set_attribute(sys, "stderr")),
+    _Watched("sys.stdin", lambda: sys.stdin, _set_attribute(sys, "stdin")),
+    _Watched("sys.excepthook", lambda: sys.excepthook, _set_attribute(sys, "excepthook")),
+    _Watched("garbage collection", gc.isenabled, lambda before: gc.enable() if before else gc.disable()),
+    _Watched("the locale", _locale, _restore_locale),
+    _Watched("warning filters", _filters_of_everything, _set_filters),
+    _Watched(
+        "logging of the root logger",
+        _of("logging", lambda m: (list(m.root.handlers), m.root.level, m.root.manager.disable)),
+        _set_logging,
+        fresh=([], 30, 0),
+    ),
+    _Watched("random numbers", _of("random", lambda m: m.getstate()), lambda s: _module("random").setstate(s)),
+    _Watched(
+        "numpy's random numbers",
+        _of("numpy.random", lambda m: m.get_state(legacy=False)),
+        lambda state: _module("numpy.random").set_state(state),
+    ),
+    _Watched(
+        "torch's default dtype",
+        _of("torch", lambda m: str(m.get_default_dtype()).removeprefix("torch.")),
+        lambda dtype: _module("torch").set_default_dtype(getattr(_module("torch"), dtype)),
+        fresh="float32",
+    ),
+    _Watched(
+        "torch's default device",
+        _of("torch", lambda m: str(m.get_default_device())),
+        lambda device: _module("torch").set_default_device(device),
+        fresh="cpu",
+    ),
+    _Watched(
+        "torch's gradients",
+        _of("torch", lambda m: m.is_grad_enabled()),
+        lambda enabled: _module("torch").set_grad_enabled(enabled),
+        fresh=True,
+    ),
+    _Watched(
+        "torch's random numbers",
+        _of("torch", lambda m: m.get_rng_state().numpy().tobytes()),
+        lambda state: _set_torch_random(_module("torch"), state),
+    ),
+)  # fmt: skip
+
+
+class GlobalState:
+    """What the process was like before packs were discovered."""
+
+    def __init__(self) -> None:
+        self._before = {watched.name: _read(watched) for watched in _WATCHED}
+        self._environment = dict(os.environ)
+
+    def put_back(self) -> list[str]:
+        """Puts back what has changed and returns its names."""
+        changed = []
+        for watched in _WATCHED:
+            now, before = _read(watched), self._before[watched.name]
+            if now is _ABSENT:
+                continue
+            if before is _ABSENT:
+                before = self._before[watched.name] = watched.fresh if watched.fresh is not _ABSENT else now
+            if _same(now, before):
+                continue
+            changed.append(watched.name)
+            # What cannot be put back is named all the same.
+            with contextlib.suppress(Exception):
+                watched.restore(before)
+        if "environment variables" in changed:
+            _restore_environment(self._environment)
+        return changed
+
+
+def _read(watched: _Watched) -> Any:
+    # A pack may have put anything in the place of what is read here.
+    try:
+        return watched.read()
+    except Exception:
+        return _ABSENT
+
+
+def _same(now: Any, before: Any) -> bool:
+    try:
+        return now is before or bool(now == before)
+    except Exception:
+        return repr(now) == repr(before)

@@ -1,0 +1,51 @@
+"""What to say of a pack that works and yet may not do what its author meant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from essmc_core.hooks import GROUP, PackHooks
+from essmc_core.names import nearest
+
+HOOKS = tuple(name for name in vars(PackHooks) if not name.startswith("_"))
+_UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")
+
+
+def unmarked_hooks(plugin: Any) -> list[str]:
+    """Returns what to say of functions that are called like hooks and are not marked as such."""
+    where = getattr(plugin, "__name__", type(plugin).__name__)
+    found = []
+    for name in HOOKS:
+        function = getattr(plugin, name, None)
+        if callable(function) and not hasattr(function, f"{GROUP}_impl"):
+            found.append(f"{name} in {where} is not marked with @hookimpl (from essmc_core import hookimpl)")
+    return found
+
+
+def brings_nothing(plugin: Any) -> str:
+    """Returns what to say of a pack that registered nothing, with functions whose names are nearly those of hooks."""
+    names = [name for name, value in vars(plugin).items() if callable(value)] if hasattr(plugin, "__dict__") else []
+    near = [f"{name}: {hint}" for name in names if name not in HOOKS and (hint := _did_you_mean(name))]
+    known = f"; hooks are {', '.join(HOOKS)}" if not near else f"; {'; '.join(near)}"
+    return f"it brings nothing: none of its hooks registered anything{known}"
+
+
+def empty_folder(folder: Path) -> str:
+    """Returns what to say of a zoo folder without entries, empty where it has some."""
+    if any(folder.rglob("*.yaml")):
+        return ""
+    others = sorted(path.name for path in folder.rglob("*.yml"))
+    aside = f"; {', '.join(others[:3])} should end in .yaml" if others else ""
+    return f"its zoo folder {folder} holds no *.yaml{aside}"
+
+
+def nearest_hook(message: str) -> str:
+    """Returns the hook that a message of an unknown hook may mean, empty where it is no such message."""
+    unknown = _UNKNOWN_HOOK.search(message)
+    return (_did_you_mean(unknown[1]) or f"hooks are {', '.join(HOOKS)}") if unknown else ""
+
+
+def _did_you_mean(name: str) -> str:
+    return "".join(f"did you mean {hook!r}?" for hook in nearest(name, HOOKS, count=1))
