@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class AdaptOptions:
         grids: the module's tables of positions: key -> tokens along time, height and width.
         position_grid: the same for the tables of the weights; None: to be found out.
         positions: how positions in time are made more or fewer.
+        resampling: how tables of positions are resized in space, by key, where not bilinearly.
+        pictures: the tables of positions of image networks.
         image: whether the weights are an image network's and the module is a video network.
     """
 
@@ -33,6 +36,8 @@ class AdaptOptions:
     position_grid: Sequence[int] | None = None
     positions: TimePositions = "interpolate"
     image: bool = False
+    pictures: frozenset[str] = frozenset()
+    resampling: Mapping[str, Literal["bilinear", "bicubic"]] = field(default_factory=dict)
 
 
 # Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a few words

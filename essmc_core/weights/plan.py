@@ -11,7 +11,7 @@ from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
 from essmc_core.weights.coverage import coverage, is_counter, is_derived, unused, usage
 from essmc_core.weights.finite import is_finite
 from essmc_core.weights.lifted import Lifted
-from essmc_core.weights.positions import position_grids
+from essmc_core.weights.positions import picture_tables, position_grids, position_resampling
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
 from essmc_core.weights.state_dict import strip_key, top_level_names
@@ -69,6 +69,8 @@ def plan_load(
         source.position_grid,
         source.positions,
         _are_of_images(names, expected, weights),
+        picture_tables(module),
+        position_resampling(module),
     )
     heads = (source.head_prefixes or DEFAULT_HEAD_PREFIXES) if allow_head_mismatch else ()
     tensors: dict[str, Tensor] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
 MAX_PREFIX = 2
+# Where the module states its grid, what is over are class and register tokens.
+MOST_STATED_PREFIX = 16
+Resampling = Literal["bilinear", "bicubic"]
+"""How places between the learned ones are found: ``bicubic`` is antialiased, as timm does it."""
 
 
 def position_grids(module: nn.Module) -> dict[str, Grid]:
@@ -33,15 +37,39 @@ def position_grids(module: nn.Module) -> dict[str, Grid]:
     return grids
 
 
+def position_resampling(module: nn.Module) -> dict[str, Resampling]:
+    """Returns how the tables of positions that a part states are resized in space, by state-dict key.
+
+    A part whose family is resized in another way than bilinearly says so by an attribute ``position_resampling``.
+    """
+    found: dict[str, Resampling] = {}
+    for path, part in module.named_modules():
+        stated: Callable[[], dict[str, Grid]] | None = getattr(part, "position_grids", None)
+        how: Resampling | None = getattr(part, "position_resampling", None)
+        if callable(stated) and how is not None:
+            found |= {f"{path}.{name}" if path else name: how for name in stated()}
+    return found
+
+
+def picture_tables(module: nn.Module) -> frozenset[str]:
+    """Returns the state-dict keys of tables that image networks state: these have no time, whatever their number."""
+    found: set[str] = set()
+    for path, part in module.named_modules():
+        stated: Callable[[], dict[str, Grid]] | None = getattr(part, "position_grids", None)
+        if callable(stated) and getattr(part, "layout", None) == "NCHW":
+            found |= {f"{path}.{name}" if path else name for name in stated()}
+    return frozenset(found)
+
+
 def resized_positions(
     key: str, given: Tensor, wanted: Tensor, options: AdaptOptions
 ) -> tuple[Tensor, str] | str | None:
     """Resizes positions (1, prefix + t·h·w, D), or (prefix + t·h·w, D), to the module's grid; class tokens' are kept.
 
-    Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.2), time
-    as ``options.positions`` says; positions without time are repeated over time (Arnab et al., "ViViT", ICCV 2021,
-    section 3.4). The module's grid is the one it states, or a square for tables with a usual name. That of the weights
-    is found by `essmc_core.weights.position_grid`.
+    Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.2), or
+    as the module's family does it, time as ``options.positions`` says; positions without time are repeated over time
+    (Arnab et al., "ViViT", ICCV 2021, section 3.4). The module's grid is the one it states, or a square for tables with
+    a usual name. That of the weights is found by `essmc_core.weights.position_grid`.
 
     Returns:
         The table and what was done, the reason why the table's grid is not clear, or None: no table of positions.
@@ -52,9 +80,10 @@ def resized_positions(
     tokens = wanted.shape[-2]
     stated = options.grids.get(key)
     grid = stated or _square_by_name(key, tokens)
-    if grid is None or not 0 <= (prefix := tokens - math.prod(grid)) <= MAX_PREFIX:
+    most = MOST_STATED_PREFIX if stated else MAX_PREFIX
+    if grid is None or not 0 <= (prefix := tokens - math.prod(grid)) <= most:
         return None
-    axes = axes_of(key, options.grids) if stated else "space"
+    axes = axes_of(key, options.grids) if stated and key not in options.pictures else "space"
     found = learned_grid(tables.shape[1] - prefix, grid, axes, told=options.position_grid, image=options.image)
     if isinstance(found, str):
         # A table of the right size is taken as it is, unless it is told to be another.
@@ -63,7 +92,7 @@ def resized_positions(
     if learned == grid:
         return None
     table = torch.unflatten(tables[:, prefix:], 1, learned)
-    table = _resize_space(_resize_time(table, grid[0], options.positions), grid)
+    table = _resize_space(_resize_time(table, grid[0], options.positions), grid, options.resampling.get(key))
     resized = torch.cat([tables[:, :prefix], table.flatten(1, 3).to(given.dtype)], dim=1)
     return resized.reshape(wanted.shape), f"positions of {times(learned)} tokens resized to {times(grid)}{note}"
 
@@ -92,10 +121,12 @@ def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
     return torch.unflatten(resized.transpose(1, 2), 2, table.shape[2:])
 
 
-def _resize_space(table: Tensor, grid: Grid) -> Tensor:
+def _resize_space(table: Tensor, grid: Grid, how: Resampling | None) -> Tensor:
     """Changes h and w of a table (1, t, h, w, D)."""
     if tuple(table.shape[2:4]) == grid[1:]:
         return table
     pictures = table.float().flatten(0, 1).permute(0, 3, 1, 2)
-    resized = functional.interpolate(pictures, size=grid[1:], mode="bilinear", align_corners=False)
+    resized = functional.interpolate(
+        pictures, size=grid[1:], mode=how or "bilinear", align_corners=False, antialias=how == "bicubic"
+    )
     return torch.unflatten(resized.permute(0, 2, 3, 1), 0, (1, -1))

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.weights.position_grid import Grid
+from essmc_core.weights.positions import MOST_STATED_PREFIX
 from essmc_timm.least_size import is_too_small, least_side
 
 
@@ -60,6 +62,17 @@ class UniformBackbone(nn.Module):
     pooled: bool
     map_width: int
     feature_info: list[FeatureInfo]
+
+    # As timm resizes its tables of positions.
+    position_resampling = "bicubic"
+
+    def position_grids(self) -> dict[str, Grid]:
+        """Returns the grid of the table of positions, where the family has one with a row for each patch."""
+        table, grid = getattr(self, "pos_embed", None), getattr(getattr(self, "patch_embed", None), "grid_size", None)
+        if not isinstance(table, Tensor) or table.dim() != 3 or not isinstance(grid, tuple) or len(grid) != 2:
+            return {}
+        rest = table.shape[1] - grid[0] * grid[1]
+        return {"pos_embed": (1, int(grid[0]), int(grid[1]))} if 0 <= rest <= MOST_STATED_PREFIX else {}
 
     # Classes made on the fly cannot be pickled by name.
     def __reduce__(self) -> tuple[Any, ...]:
