@@ -25,19 +25,23 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
     The sections data and solver of a training configuration are checked too.
     """
+    from essmc_core.build import raise_issues
     from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
     from essmc_core.schema import read_signature
+    from essmc_core.schema.pipelines import pipeline_issues
     from essmc_core.schema.training import check_training, read_training
 
     training = read_training(model, overrides)
+    given = stated_input(training.recipe.config, training.config)
     try:
         parts = check_training(training, read_signature)
+        if training.recipe.prefix:
+            raise_issues(list(pipeline_issues(training.config, parts, given)), None)
     except SchemaError as error:
         if not as_json:
             raise
         write_json({"valid": False, "issues": [_issue(issue) for issue in error.issues]})
         return 2
-    given = stated_input(training.recipe.config, training.config)
     notes = _notes(training.recipe, parts) + pipeline_notes(training.config.get("data"), given)
     if as_json:
         listed = [{"path": path, "component": component.qualified} for path, component in parts]

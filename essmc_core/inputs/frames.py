@@ -16,7 +16,7 @@ for several clips the middles of equal parts, in training any.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -30,6 +30,8 @@ _TOLERANCE = 1e-3
 """Share of a frame by which products of seconds and rates may be off."""
 _EVEN = 1e-6
 """Seconds by which sums of times may be off."""
+
+_USUAL_FRAME = 1 / 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,16 @@ class Timeline:
     def of(cls, times: Sequence[float] | NDArray[np.float64], duration: float) -> Timeline:
         """Returns the timeline of frames that begin to be shown at some times, the last of which ends at another.
 
+        A last frame that would end before it begins is shown as long as the others on average.
+
         Raises:
-            ValueError: there is no frame, or they end before they begin.
+            ValueError: there is no frame.
         """
         shown = np.asarray(times, dtype=np.float64)
-        if not len(shown) or not duration > shown[-1]:
-            raise ValueError(f"{len(shown)} frames of {duration} seconds are no video")
+        if not len(shown):
+            raise ValueError("a video has at least one frame")
+        if not duration > shown[-1]:
+            duration = float(shown[-1]) + (float(shown[-1]) / (len(shown) - 1) if shown[-1] > 0 else _USUAL_FRAME)
         rate = len(shown) / duration
         even = np.abs(shown - np.arange(len(shown)) / rate).max() <= _EVEN
         return cls(shown, float(duration), rate if even else None)
@@ -81,6 +87,15 @@ class Timeline:
         else:
             found = int(np.searchsorted(self.times, seconds + _EVEN, side="right")) - 1
         return min(max(found, 0), len(self) - 1)
+
+    def as_if_even(self, indices: Iterable[int]) -> list[int]:
+        """Returns the frames shown when those of a video just as long, of as many frames shown equally long, are.
+
+        For rules that count in frames: their clips last as long as if the rate did not vary.
+        """
+        if self.rate is not None:
+            return list(indices)
+        return [self.shown_at((index + 0.5) * self.duration / len(self)) for index in indices]
 
     def at_share(self, share: Fraction) -> int:
         """Returns the frame that is on the screen after a share of the video in [0, 1)."""

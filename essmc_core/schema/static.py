@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,33 @@ def read_statically(target: str) -> Signature | None:
         return _assemble(found, list(_fields(found, _MAX_HOPS).values()))
     constructor = _constructor(found, _MAX_HOPS)
     return None if constructor is None else _signature(found, constructor.function)
+
+
+def class_attribute(target: Any, name: str) -> Any:
+    """Returns a literal that a class or a base of it assigns to a name in its body, None where the source tells none.
+
+    Args:
+        target: ``"package.module:attribute"``, or the class itself.
+        name: of the attribute.
+    """
+    if not isinstance(target, str):
+        return getattr(target, name, None)
+    module, _, attribute = target.partition(":")
+    text = _attribute_text(_find(f"{module}.{attribute}", _MAX_HOPS), name, _MAX_HOPS)
+    try:
+        return None if text is None else ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+
+
+def _attribute_text(found: Any, name: str, hops: int) -> str | None:
+    if found is None or not found.is_class or not hops:
+        return None
+    member = found.members.get(name)
+    if member is not None:
+        return str(member.value) if member.is_attribute and member.value is not None else None
+    texts = (_attribute_text(_find(_path_of(base), hops - 1), name, hops - 1) for base in found.bases)
+    return next((text for text in texts if text is not None), None)
 
 
 def _find(path: str, hops: int) -> Any:

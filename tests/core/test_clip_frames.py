@@ -143,6 +143,21 @@ def test_a_stride_at_a_rate_follows_the_times_of_the_frames() -> None:
     assert times[last[-1]] - times[last[0]] == pytest.approx(1.4, abs=1 / 30)
 
 
+def test_rules_that_count_in_frames_follow_the_times() -> None:
+    times, duration = two_rates()
+    shown = Timeline.of(times, duration)
+    chosen = range(0, 70, 7)
+    frame = duration / 70
+    assert shown.as_if_even(chosen) == [shown_at(times, (index + 0.5) * frame) for index in chosen]
+    assert timeline(70, Fraction(25)).as_if_even(chosen) == list(chosen)
+
+
+def test_a_last_frame_that_ends_before_it_begins_lasts_as_the_others() -> None:
+    shown = Timeline.of([0.0, 0.5, 1.0], 1.0)
+    assert shown.duration == 1.5 and shown.rate == 2.0
+    assert Timeline.of([0.0], 0.0).shown_at(9.0) == 0
+
+
 def test_a_picture_that_stands_long_is_shown_as_long() -> None:
     # Three slides of 10 s, 1 s and 10 s.
     shown = Timeline.of([0.0, 10.0, 11.0], 21.0)

@@ -98,6 +98,16 @@ def test_train_and_validate_say_how_a_written_pipeline_differs(photos: Path, pyt
 
 def test_files_without_pipeline_and_input_are_refused_before_the_model_is_built(photos: Path, python: Python) -> None:
     config = write_config(photos, input=None)
+    checked = python.essmc("validate", str(config), check=False)
+    assert checked.returncode == 2 and "2 mistakes" in checked.stderr
+    assert "data.eval.dataset: ImageFolder has no `pipeline`, and the configuration no `input`" in checked.stderr
     done = python.essmc("train", str(config), "--work-dir", str(photos / "run"), check=False)
     assert done.returncode == 2 and "ImageFolder has no `pipeline`" in done.stderr
     assert "Traceback" not in done.stderr and not (photos / "run").exists()
+
+
+def test_validate_tells_pictures_from_videos(photos: Path, python: Python) -> None:
+    config = write_config(photos, input={**INPUT, "modality": "video", "frames": 4, "seconds": 1.0})
+    checked = python.essmc("validate", str(config), "data.train.dataset.pipeline=[LoadImageFromFile]", check=False)
+    assert checked.returncode == 2 and "1 mistake" in checked.stderr
+    assert "ImageFolder has pictures and no `pipeline`, and by its `input` the model takes a video" in checked.stderr

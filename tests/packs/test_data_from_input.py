@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from essmc_core import TRANSFORMS
 from essmc_core.errors import ConfigError
 from essmc_core.inputs import InputSpec, Views, load_clip, load_image, load_views
 from essmc_data.errors import UnreadableInput
@@ -202,6 +203,34 @@ def test_loading_processes_make_the_same_items(photos: Path) -> None:
         given.append([batch["img"] for batch in build_loader(config, seed=3, model_input=PICTURE)])
     assert all(torch.equal(one, other) for one, other in zip(*given, strict=True))
     pickle.loads(pickle.dumps(FromInput(PICTURE)))
+
+
+def test_loading_transforms_keep_to_seconds_where_the_rate_varies(tmp_path: Path) -> None:
+    # 2 s at 5 frames a second, then 2 s at 30: the grey level is 60 a second.
+    times = [number / 5 for number in range(10)] + [2 + number / 30 for number in range(60)]
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"bf": "0", "qp": "1"})
+        stream.width = stream.height = 64
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 600)
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), round(60 * time), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(time * 600), Fraction(1, 600)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+    def seconds(transform: dict[str, Any], clip: int = 0, clips: int = 1) -> list[float]:
+        meta = {"video_path": str(tmp_path / "a.mp4"), "clip_id": clip, "num_clips": clips}
+        frames = TRANSFORMS.build(transform)({"meta": meta})["video"]
+        return [float(level) / 60 for level in frames.float().mean((1, 2, 3))]
+
+    middles = seconds({"type": "LoadVideoFromFile", "num_frames": 4, "sample_type": "segment"})
+    assert middles == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=0.15)
+    assert seconds({"type": "DecodeVideoToTensor", "num_frames": 4, "sample_mode": "segment"}) == middles
+    for clip in (0, 1):
+        found = seconds({"type": "LoadVideoFromFile", "num_frames": 4, "clip_duration": 2.0}, clip, 2)
+        assert 2 * clip - 0.05 <= found[0] and found[-1] <= 2 * clip + 2.05 and found[-1] - found[0] > 1.6
+        found = seconds({"type": "DecodeVideoToTensor", "num_frames": 4, "sample_interval": 15}, clip, 2)
+        assert 2 * clip - 0.05 <= found[0] and found[-1] <= 2 * clip + 2.05 and found[-1] - found[0] > 1.6
 
 
 def test_data_sets_in_data_sets_are_completed(photos: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core.errors import ConfigError
+from essmc_core.inputs.frames import Timeline
 from essmc_data.errors import UnreadableInput
 from essmc_data.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
-from essmc_data.readers import open_video
+from essmc_data.readers import VideoReader, open_video
 from essmc_data.readers.opening import check_decoder
 from essmc_data.transforms.base import Item
 from essmc_data.transforms.load_image import path_of
@@ -19,6 +21,12 @@ from essmc_data.transforms.load_image import path_of
 
 def _clip_of(meta: dict[str, Any]) -> tuple[int, int]:
     return int(meta.get("clip_id") or 0), int(meta.get("num_clips") or 1)
+
+
+def _at_their_times(indices: Tensor, reader: VideoReader) -> Tensor:
+    """Returns the frames that are shown when the chosen ones would be at a constant rate."""
+    timeline = Timeline.of(reader.times, reader.duration)
+    return indices if timeline.rate is not None else torch.tensor(timeline.as_if_even(indices.tolist()))
 
 
 class LoadVideoFromFile:
@@ -80,6 +88,8 @@ class LoadVideoFromFile:
                 chosen = self.indices(len(reader), reader.fps, item["meta"], reader.times, reader.duration)
             except ValueError as error:
                 raise UnreadableInput(f"{reader.path} has not the clip that is asked for: {error}.") from error
+            if self.sample_type != "uniform":
+                chosen = _at_their_times(chosen, reader)
             return {**item, "video": reader.sample_frames(chosen)}
 
 
@@ -133,7 +143,9 @@ class DecodeVideoToTensor:
     def __call__(self, item: Item) -> Item:
         """Returns a new item."""
         with open_video(path_of(item, "video_path"), self.decoder) as reader:
-            chosen = [self.indices(len(reader), reader.fps, item["meta"]) for _ in range(self.repeat)]
+            chosen = [
+                _at_their_times(self.indices(len(reader), reader.fps, item["meta"]), reader) for _ in range(self.repeat)
+            ]
             # One pass over the file, so that clips that overlap are decoded once.
             frames = reader.sample_frames([int(index) for clip in chosen for index in clip])
         if self.repeat == 1:
