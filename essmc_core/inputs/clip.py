@@ -24,6 +24,7 @@ from essmc_core.inputs.video.reader import Frame
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_FEW_SEGMENTS = 1000
 _ORDER = {"NCTHW": (0, 2, 1, 3, 4), "NTCHW": (0, 1, 2, 3, 4), "NTHWC": (0, 1, 3, 4, 2)}
 
 
@@ -123,9 +124,13 @@ def load_segments(
     # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
     length = Fraction(str(seconds))
     with _opened(path, spec) as video:
-        if float(length) * video.fps < 1:
-            shortest = f"{1 / video.fps:.3g} s"
-            raise InputError(f"Segments of {seconds} s are shorter than a frame of {path}, which lasts {shortest}.")
+        shortest = float(np.diff(video.times, append=video.duration).min())
+        if float(length) < (1 - 1e-3) * shortest:
+            raise InputError(
+                f"Segments of {seconds} s are shorter than a frame of {path}, which lasts {shortest:.3g} s."
+            )
+        if video.duration / float(length) > max(_FEW_SEGMENTS, 4 * len(video)):
+            raise InputError(f"Segments of {seconds} s are too short for the {len(video)} frames of {path}.")
         timeline, spans, clips = Timeline.of(video.times, video.duration), [], []
         for number in range(math.ceil(Fraction(video.duration) / length)):
             start, end = float(number * length), min(float((number + 1) * length), video.duration)

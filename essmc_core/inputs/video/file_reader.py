@@ -64,7 +64,7 @@ class FileReader(VideoReader):
                 self._table = recall(self._key) or remember(self._key, self._read_table())
             if not len(self):
                 raise UnreadableInput(f"{name} has no frame that can be decoded.")
-            check_whole(self._container, self._stream, self._table, name)
+            check_whole(self._container, self._stream, self._table, source, name)
             self._clock = self._read_clock()
         except BaseException:
             self.close()
@@ -110,9 +110,10 @@ class FileReader(VideoReader):
         stream = self._stream
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
         clock = clock_of(self._table, stream.time_base, rates)
-        if clock.fps > HIGHEST_RATE:
+        rate = max(clock.fps, 1 / np.median(np.diff(clock.times)) if len(self) > 1 else 0)
+        if rate > 1.001 * HIGHEST_RATE:
             raise UnreadableInput(
-                f"{self.path} shows {clock.fps:.0f} frames per second, which no video does: its times are wrong.",
+                f"{self.path} shows {rate:.0f} frames per second, which no video does: its times are wrong.",
                 hint="Write it anew at its true rate, for example with ffmpeg -r 25 -i FILE OUT.",
             )
         return clock

@@ -27,7 +27,7 @@ def frames_within(
     """
     shown = np.asarray(times, dtype=np.float64)
     begin, stop = max(0.0, start), min(end, duration)
-    if not begin < stop:
+    if not (start < end and begin < stop):
         raise ValueError(f"no frame is shown between {start:g} s and {end:g} s of a video of {duration:.3f} s")
     slack = _TOLERANCE * duration / len(shown)
     first = max(int(np.searchsorted(shown, begin + slack, side="right")) - 1, 0)

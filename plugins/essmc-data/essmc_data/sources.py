@@ -31,9 +31,11 @@ def is_url(location: str) -> bool:
 
 def join(prefix: str | None, path: str) -> str:
     """Returns ``path`` below ``prefix``, which may be a URL; an absolute path or a URL stays as it is."""
-    if not prefix or is_url(path) or os.path.isabs(path) or path.startswith("file://"):
+    if not prefix or os.path.isabs(path) or path.startswith("file://"):
         return path
-    return f"{prefix.rstrip('/')}/{path}" if is_url(prefix) else os.path.join(prefix, path)
+    below = f"{prefix.rstrip('/')}/{path}" if is_url(prefix) else os.path.join(prefix, path)
+    # A name such as a::b.mp4 looks like a URL, but is none where there is such a file.
+    return path if is_url(path) and not os.path.lexists(below) else below
 
 
 def local_path(location: str) -> Path:
