@@ -148,7 +148,7 @@ class Checker:
             elif parameter is not None:
                 self.value(parameter.annotation, value, (*path, name))
             elif name == PRETRAIN:
-                continue
+                self._weights(value, (*path, name))
             elif name in component.retired:
                 self._retired_argument(component, name, value, path)
             elif name in component.bound:
@@ -161,6 +161,18 @@ class Checker:
                 if not (filled and derived):
                     self._missing_argument(component, parameter, path)
         self._beside_backbone = filled
+
+    def _weights(self, value: Any, path: Path) -> None:
+        """Checks what names weights to load: a path, a URI, or a mapping with one and with options."""
+        from essmc_core.weights.options import weights_issues
+
+        if isinstance(value, Mapping):
+            for issue in weights_issues(plain_data(value)):
+                inside = issue.key in value
+                self.mistake((*path, issue.key) if inside else path, issue.message, issue.hint, key=inside)
+        elif isinstance(value, (bool, int, float, list, tuple)):
+            expected = "a path, a URI, or a mapping with `uri`"
+            self.mistake(path, f"`{PRETRAIN}` is {expected}, got {_shown(value)}")
 
     def _takes_backbone(self, parameter: Parameter) -> bool:
         return component_kind(evaluate(parameter.annotation, self.registries)) == "backbones"
