@@ -120,7 +120,8 @@ class EvaluationSolver(BaseSolver):
         seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
         try:
             self.call("before_solve")
-            self.evaluation.run(self, self.model)
+            with self._told_normalizers():
+                self.evaluation.run(self, self.model)
             self.call("after_solve")
         finally:
             self._close_hooks()

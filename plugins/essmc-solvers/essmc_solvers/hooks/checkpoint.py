@@ -84,6 +84,11 @@ class CheckpointHook(Hook):
         if is_best or done % self.interval == 0 or done >= solver.max_epochs:
             self._save(solver, done, 0, is_best)
 
+    def watched(self, solver: TrainValSolver) -> list[tuple[str, str, str]]:
+        """Returns what is watched: who, whose data, and the name of the metric."""
+        mode = "eval" if "eval" in solver.loaders else "train"
+        return [("save_best_by of CheckpointHook", mode, self.save_best_by[1:])] if self.save_best_by else []
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the best value so far."""
         return {"best": self.best}

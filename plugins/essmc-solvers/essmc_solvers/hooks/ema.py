@@ -40,6 +40,7 @@ class EmaHook(Hook):
         self._module: nn.Module | None = None
         self._average: dict[str, Tensor] = {}
         self._steps = 0
+        self._evaluates = False
 
     @torch.no_grad()
     def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
@@ -69,11 +70,18 @@ class EmaHook(Hook):
         """Puts the average into the model for evaluation."""
         if solver.mode == "eval":
             self._swap()
+            self._evaluates = True
 
     def after_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Puts the trained weights back."""
         if solver.mode == "eval":
+            self.end_evaluation()
+
+    def end_evaluation(self) -> None:
+        """Puts the trained weights back, if the average is in the model."""
+        if self._evaluates:
             self._swap()
+        self._evaluates = False
 
     def averaged_state(self) -> dict[str, Tensor]:
         """Returns the model's state dict with averaged values."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, MissingDependency
 from essmc_solvers.hooks.base import Hook
-from essmc_solvers.hooks.log import learning_rates
+from essmc_solvers.reporting.rates import learning_rates
 
 if TYPE_CHECKING:
     from essmc_solvers.solver import BaseSolver
