@@ -19,7 +19,7 @@ from torch import nn
 from essmc_core import HOOKS, MODELS
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.batch import Batch
-from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes
+from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes, remember_classes
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
 from essmc_solvers.epoch_loader import EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
@@ -250,6 +250,8 @@ class BaseSolver(ABC):
         stated = (self.config or {}).get("labels")
         if trained:
             self.known_classes = KnownClasses(trained, "the train data")
+            if self._labels.learns_indices:
+                remember_classes(self.module, trained)
         elif self.known_classes is None and isinstance(stated, (list, tuple)) and len(stated) == self._labels.classes:
             self.known_classes = KnownClasses(tuple(map(str, stated)), "the configuration's `labels`", False)
         others = [name for name in self.loaders if name != "train"] if self._labels.learns_indices else []
