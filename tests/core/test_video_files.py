@@ -204,6 +204,45 @@ def test_playlists_are_not_followed(tmp_path: Path, text: str) -> None:
         open_video(tmp_path / "list.m3u8")
 
 
+def animation(path: Path, frames: int, **options: Any) -> Path:
+    from PIL import Image
+
+    pictures = [Image.new("RGB", (64, 64), (20 * number + 10,) * 3) for number in range(frames)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.avif"])
+def test_moving_pictures_are_videos(tmp_path: Path, name: str) -> None:
+    from PIL import features
+
+    if name == "a.avif" and not features.check("avif"):
+        pytest.skip("Pillow writes no AVIF here")
+    with open_video(animation(tmp_path / name, 8, duration=100)) as reader:
+        assert (len(reader), reader.fps) == (8, pytest.approx(10))
+        greys = reader.sample_frames([7, 0, 3]).float().mean((1, 2, 3))
+    assert greys.tolist() == pytest.approx([150, 10, 70], abs=3)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.avif", "a.webp", "a.jpg", "a.tiff"])
+def test_pictures_that_stand_still_are_none(tmp_path: Path, name: str) -> None:
+    from PIL import Image, features
+
+    if name == "a.avif" and not features.check("avif"):
+        pytest.skip("Pillow writes no AVIF here")
+    Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / name)
+    with pytest.raises(UnreadableInput, match="is an image, not a video"):
+        open_video(tmp_path / name)
+
+
+def test_a_frame_that_is_not_there_is_what_one_item_can_cause(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", "mjpeg")
+    with open_video(path) as reader:
+        for numbers in ([FRAMES], [-1, 0]):
+            with pytest.raises(UnreadableInput, match=rf"v\.mp4 were asked for, which has {FRAMES}"):
+                reader.sample_frames(numbers)
+
+
 # Orientation.
 
 EIGHT = {

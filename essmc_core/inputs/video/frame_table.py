@@ -55,10 +55,11 @@ def key_of(path: str) -> _Key:
 
 def recall(key: _Key | None) -> FrameTable | None:
     """Returns a table that was remembered."""
-    if key is None or key not in _cache:
-        return None
-    _cache.move_to_end(key)
-    return _cache[key]
+    table = None if key is None else _cache.get(key)
+    if key is not None and table is not None:
+        # Another thread may have dropped it since.
+        remember(key, table)
+    return table
 
 
 def remember(key: _Key | None, table: FrameTable) -> FrameTable:

@@ -18,6 +18,10 @@ Frame = NDArray[np.uint8]
 """One RGB picture (H, W, 3)."""
 
 
+class NoSuchFrame(UnreadableInput, IndexError):
+    """A frame was asked for that the video does not have."""
+
+
 class VideoReader(ABC):
     """Frames of one video, numbered from 0 in the order of display.
 
@@ -63,7 +67,7 @@ class VideoReader(ABC):
             indices: frame numbers in [0, len), in any order.
 
         Raises:
-            IndexError: a number is out of range.
+            NoSuchFrame: a number is out of range; it is an IndexError, too.
             UnreadableInput: a frame cannot be decoded.
         """
         order, distinct = self._distinct(indices)
@@ -83,7 +87,9 @@ class VideoReader(ABC):
         """Returns the distinct indices, rising, and where each index finds its frame; None where they are the same."""
         wanted = [int(index) for index in indices]
         if wanted and not 0 <= min(wanted) <= max(wanted) < len(self):
-            raise IndexError(f"frames {min(wanted)} to {max(wanted)} of {self.path}, which has {len(self)}")
+            raise NoSuchFrame(
+                f"Frames {min(wanted)} to {max(wanted)} of {self.path} were asked for, which has {len(self)}."
+            )
         distinct = sorted(set(wanted))
         if wanted == distinct:
             return None, distinct
