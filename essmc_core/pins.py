@@ -17,15 +17,10 @@ def read_pins() -> Mapping[str, str]:
     Raises:
         ConfigError: a pin is not ``NAME=PACK``, or the file is not TOML.
     """
-    return {**_from_pyproject(), **pins_of_environment()}
+    return {**_from_pyproject(), **_from_environment()}
 
 
-def pins_of_environment() -> dict[str, str]:
-    """Returns the pins of ``ESSMC_PINS``.
-
-    Raises:
-        ConfigError: a pin is not ``NAME=PACK``.
-    """
+def _from_environment() -> dict[str, str]:
     pins = {}
     for item in filter(None, (part.strip() for part in os.environ.get("ESSMC_PINS", "").split(","))):
         name, equals, pack = item.partition("=")

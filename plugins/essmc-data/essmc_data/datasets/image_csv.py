@@ -34,8 +34,6 @@ class ImageCsv(BaseDataset):
         ConfigError: the arguments exclude each other.
     """
 
-    modalities = ("image",)
-
     def __init__(
         self,
         csv_path: str,
