@@ -7,6 +7,9 @@ that builds models. What needs torch is imported when it is first named.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
@@ -150,4 +153,14 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-DISCOVERY.run()
+def _discover() -> None:
+    DISCOVERY.run()
+    # At the command line the same is said as an error, once.
+    if DISCOVERY.complaints and os.path.basename(sys.argv[0] if sys.argv else "") not in ("essmc", "essmc.exe", "-m"):
+        from essmc_core.settings import SettingWarning
+
+        for complaint in DISCOVERY.complaints:
+            warnings.warn(str(complaint), SettingWarning, stacklevel=3)
+
+
+_discover()

@@ -9,6 +9,7 @@ from essmc_core.component import Component
 from essmc_core.derived import Parts, building_order, derived_arguments, takes_backbone
 from essmc_core.error_text import add_note
 from essmc_core.errors import EssmcError, Issue, SchemaError
+from essmc_core.forward_notes import mark_built
 from essmc_core.kinds import DEFAULT, Registries
 from essmc_core.plain import plain_data
 from essmc_core.schema.check import Checker
@@ -149,6 +150,7 @@ def _construct(
             parts.take(name, arguments[name], written[name])
     try:
         built = target(**arguments)
+        mark_built(built, component)
         if loads_pretrained and config["pretrain"] is not None:
             _load_into(built, config["pretrain"])
     except Exception as error:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
+from essmc_core.exported import CARD
 from essmc_core.factory import build_trained, weights_source
 from essmc_core.inputs import InputSpec
 from essmc_core.json_values import to_json
@@ -24,11 +25,10 @@ from essmc_core.module import TrainModule
 from essmc_core.plain import plain_data
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
 
-Format = Literal["torchscript", "pt2", "onnx"]
+Format = Literal["pt2", "torchscript", "onnx"]
 Runner = Callable[[Tensor], Any]
 
-SUFFIXES: Mapping[str, str] = {"torchscript": ".pt", "pt2": ".pt2", "onnx": ".onnx"}
-CARD = "essmc.json"
+SUFFIXES: Mapping[str, str] = {"pt2": ".pt2", "torchscript": ".pt", "onnx": ".onnx"}
 # Sums in another order differ in the last bits; probabilities are at most 1.
 TOLERANCE = 1e-4
 
@@ -82,7 +82,7 @@ def export_model(
         model: zoo name, YAML file or mapping with ``model`` and ``input``.
         path: the file to write; by default the model's name with the format's suffix.
         format: ``torchscript`` (traced), ``pt2`` (`torch.export`) or ``onnx``; by default what the suffix of ``path``
-            says, else ``torchscript``.
+            says, else ``pt2``.
         checkpoint: weights to use instead of the entry's.
         random: use random weights.
         overrides: changes of the configuration by path.
@@ -129,9 +129,9 @@ def _format(path: str | os.PathLike[str] | None, given: str | None) -> str:
     if given is not None and given not in get_args(Format):
         raise ConfigError(f"There is no format {given!r}.", hint=f"Choose from {', '.join(SUFFIXES)}.")
     if given is not None or path is None:
-        return given or "torchscript"
+        return given or "pt2"
     suffix = Path(path).suffix
-    return next((kind for kind, usual in SUFFIXES.items() if usual == suffix), "torchscript")
+    return next((kind for kind, usual in SUFFIXES.items() if usual == suffix), "pt2")
 
 
 def _target(path: Path) -> Path:
@@ -146,7 +146,15 @@ def _target(path: Path) -> Path:
 def _card(recipe: Recipe, built: TrainModule) -> str:
     """Returns what a reader of the file needs to know, as JSON."""
     labels = read_labels(recipe.config)
-    facts = {"input": plain_data(recipe.section("input")), "labels": labels, "card": plain_data(built.card or {})}
+    spec = InputSpec.from_mapping(recipe.section("input"))
+    with torch.no_grad():
+        outputs = built(_inputs(spec, 1, seed=0))
+    facts = {
+        "input": plain_data(recipe.section("input")),
+        "labels": labels,
+        "outputs": list(outputs) if isinstance(outputs, Mapping) else [],
+        "card": plain_data(built.card or {}),
+    }
     return to_json(facts)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
-from essmc_core.errors import WeightsNotFound
+from essmc_core.errors import ConfigError, WeightsNotFound
 from essmc_core.names import Patterns
 from essmc_core.plain import plain_data
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
 
 if TYPE_CHECKING:
     from essmc_core.component import Component
+    from essmc_core.config import Config
     from essmc_core.module import TrainModule
     from essmc_core.weights import LoadReport
     from essmc_core.weights.judgement import Purpose
@@ -199,7 +201,7 @@ def make_card(
     used = {component.pack for _, component in parts}
     card: dict[str, object] = {
         "model": recipe.name,
-        "config": recipe.config.to_dict(),
+        "config": _whole_config(recipe.config),
         "essmc-core": __version__,
         "packs": {pack.distribution: pack.version for pack in DISCOVERY.packs.values() if pack.name in used},
         "weights": None,
@@ -209,3 +211,15 @@ def make_card(
         named = {"key_map": report.key_map} if report.key_map else {}
         card["weights"] = {**stated, "coverage": report.coverage, **named}
     return card
+
+
+def _whole_config(config: Config) -> dict[str, Any]:
+    """Returns a configuration that means the same without the files beside it: names of classes in place of a file."""
+    plain = config.to_dict()
+    if isinstance(plain.get("labels"), str):
+        from essmc_core.labels import read_labels
+
+        # Whoever asks for the names is told that their file is missing; building needs none.
+        with contextlib.suppress(ConfigError):
+            plain["labels"] = read_labels(config)
+    return plain

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from essmc_core.errors import ContractError
+from essmc_core.forward_notes import note_forward
 
 _CONTRACT = (
     'In train mode a model that is given the ground truth returns {"loss": scalar tensor, "batch_size": int, ...}; '
@@ -72,6 +73,17 @@ class TrainModule(nn.Module, ABC):
         Returns:
             The activated output, or a dict with ``logits`` and metrics if the ground truth was given.
         """
+
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Calls the model as every module is called; an exception gains a note of the component it came from."""
+        # What records a graph reads this method, and is to see none of it.
+        if torch.compiler.is_compiling():
+            return super().__call__(*inputs, **named_inputs)
+        try:
+            return super().__call__(*inputs, **named_inputs)
+        except Exception as error:
+            note_forward(error, self)
+            raise
 
     def forward(self, *inputs: Any, **named_inputs: Any) -> Any:
         """Runs `forward_train` or `forward_test`, as ``self.training`` says."""

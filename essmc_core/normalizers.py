@@ -75,12 +75,9 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Returns torch's cross entropy; where no item counts the mean is 0 with gradients of 0, and not 0 / 0."""
-    scale: Tensor | None = None
+    counts: Tensor | None = None
     if reduction == "mean" and not labels.is_floating_point():
-        scale = torch.as_tensor(cross_entropy_normalizer(scores, labels, weight, ignore_index)) != 0
-        # A class that has a weight stands in; what it gives is multiplied by 0.
-        spare = torch.zeros_like(labels) if weight is None else weight.argmax().to(labels.dtype)
-        labels = labels.where(scale, spare)
+        labels, counts = with_stand_ins(scores, labels, weight, ignore_index)
     loss = functional.cross_entropy(
         scores,
         labels,
@@ -89,7 +86,26 @@ def cross_entropy(
         reduction=reduction,
         label_smoothing=label_smoothing,
     )
-    return loss if scale is None else loss * scale
+    return loss if counts is None else loss * counts
+
+
+def with_stand_ins(
+    scores: Tensor, labels: Tensor, weight: Tensor | None = None, ignore_index: int = -100
+) -> tuple[Tensor, Tensor]:
+    """Replaces the labels of a batch in which no item counts, so that its mean is a number, to be multiplied by 0.
+
+    Args:
+        scores: (N, K) or (N, K, …).
+        labels: class indices (N, …).
+        weight: one weight per class.
+        ignore_index: label of items that do not count.
+
+    Returns:
+        The labels, and whether any of them counts, a scalar.
+    """
+    counts = torch.as_tensor(cross_entropy_normalizer(scores, labels, weight, ignore_index)) != 0
+    spare = torch.zeros_like(labels) if weight is None else weight.argmax().to(labels.dtype)
+    return labels.where(counts, spare), counts
 
 
 def _torch_class(loss: object) -> type | None:

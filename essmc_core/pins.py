@@ -17,10 +17,15 @@ def read_pins() -> Mapping[str, str]:
     Raises:
         ConfigError: a pin is not ``NAME=PACK``, or the file is not TOML.
     """
-    return {**_from_pyproject(), **_from_environment()}
+    return {**_from_pyproject(), **pins_of_environment()}
 
 
-def _from_environment() -> dict[str, str]:
+def pins_of_environment() -> dict[str, str]:
+    """Returns the pins of ``ESSMC_PINS``.
+
+    Raises:
+        ConfigError: a pin is not ``NAME=PACK``.
+    """
     pins = {}
     for item in filter(None, (part.strip() for part in os.environ.get("ESSMC_PINS", "").split(","))):
         name, equals, pack = item.partition("=")

@@ -6,8 +6,7 @@ import math
 import os
 
 from essmc_core.errors import ConfigError
-from essmc_core.location import Location
-from essmc_core.names import did_you_mean
+from essmc_core.names import nearest
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 FLAGS = ("ESSMC_STRICT", "ESSMC_OFFLINE", "ESSMC_DEBUG")
@@ -75,10 +74,9 @@ def odd_values() -> list[SettingError]:
 def misspelled() -> list[str]:
     """Returns what to say of variables whose names are nearly those that are understood."""
     unknown = [name for name in os.environ if name.startswith("ESSMC_") and name not in KNOWN]
-    return [f"{name} is not understood; {hint}" for name in unknown if (hint := did_you_mean(name, KNOWN))]
+    near = {name: nearest(name, KNOWN, count=1) for name in unknown}
+    return [f"{name} is not understood; did you mean {found[0]!r}?" for name, found in near.items() if found]
 
 
 def _refused(name: str, understood: str) -> SettingError:
-    return SettingError(
-        f"{name}={os.environ.get(name)} is not understood", where=Location(name), hint=f"set {understood}"
-    )
+    return SettingError(f"{name}={os.environ.get(name)} is not understood", hint=f"set {understood}")

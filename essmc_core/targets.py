@@ -33,7 +33,7 @@ def import_target(target: str, subject: str, pack: str) -> Any:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except EssmcError as error:
-        add_note(error, f"while importing {subject} of {_distribution(pack)}, target {target}")
+        add_note(error, f"while importing {subject} of {distribution_of(pack)}, target {target}")
         raise
     # SystemExit and the like from somebody's module must not end the user's program.
     except BaseException as error:
@@ -47,7 +47,9 @@ def import_target(target: str, subject: str, pack: str) -> Any:
     except Exception as error:
         raise _explained(error, target, subject, pack) from error
     if not callable(found):
-        message = f"{subject} of {_distribution(pack)} cannot be used: its target {target} is {type(found).__name__!r}"
+        message = (
+            f"{subject} of {distribution_of(pack)} cannot be used: its target {target} is {type(found).__name__!r}"
+        )
         raise TargetImportError(message, hint="a target is a class or a function")
     return found
 
@@ -62,7 +64,7 @@ def _imported(module: str) -> Any:
 def _explained(error: BaseException, target: str, subject: str, pack: str) -> TargetImportError:
     from essmc_core.missing_modules import first_missing, nearest_module, remedy_of_missing
 
-    module, distribution = target.partition(":")[0], _distribution(pack)
+    module, distribution = target.partition(":")[0], distribution_of(pack)
     start = f"{subject} of {distribution} cannot be imported: "
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         hint = f"its target is {target}; ESSMC_DEBUG=1 shows the whole traceback"
@@ -82,7 +84,7 @@ def _explained(error: BaseException, target: str, subject: str, pack: str) -> Ta
 def _without_attribute(owner: Any, part: str, target: str, subject: str, pack: str) -> TargetAttributeMissing:
     holder = getattr(owner, "__name__", type(owner).__name__)
     suggestion = did_you_mean(part, (name for name in dir(owner) if not name.startswith("__")))
-    message = f"{subject} of {_distribution(pack)} cannot be imported: its target {target} names {part!r}, "
+    message = f"{subject} of {distribution_of(pack)} cannot be imported: its target {target} names {part!r}, "
     message += f"which {holder} does not have" + (f"; {suggestion}" if suggestion else "")
     file = getattr(owner, "__file__", None)
     return TargetAttributeMissing(message, where=Location(file) if isinstance(file, str) else None)
@@ -98,7 +100,7 @@ def _place(error: BaseException) -> Location | None:
     return None
 
 
-def _distribution(pack: str) -> str:
+def distribution_of(pack: str) -> str:
     """Returns what pip calls a pack; the pack's own name where no distribution brings it."""
     from essmc_core.defaults import DISCOVERY
 

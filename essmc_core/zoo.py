@@ -61,6 +61,7 @@ class ZooEntry:
             ConfigError: the file is missing, is not YAML, or has a section that zoo entries do not have.
         """
         from essmc_core.config import load_config
+        from essmc_core.zoo_sections import check_sections
 
         config = load_config(self.path, resolve_pack=self.resolve_pack)
         for key in config:
@@ -69,6 +70,7 @@ class ZooEntry:
                 raise ConfigError(f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion)
         if not isinstance(config.get("model"), Mapping):
             raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
+        check_sections(config)
         return config
 
     def section(self, name: str) -> Mapping[str, Any]:

@@ -13,8 +13,10 @@ from essmc_core.commands import OWN_COMMANDS, Command
 from essmc_core.component import CORE
 from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_missing
+from essmc_core.error_text import text_of
 from essmc_core.errors import EssmcError
 from essmc_core.names import did_you_mean
+from essmc_core.settings import SettingError, lenient_flag, misspelled
 
 
 class EssmcGroup(click.Group):
@@ -69,6 +71,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Runs the command line; exits with 0, 2 for a mistake that was explained, 130 after Ctrl-C."""
     try:
+        _refuse_odd_settings(sys.argv[1:])
         result = cli.main(standalone_mode=False, prog_name="essmc")
         _flush()
         sys.exit(result if isinstance(result, int) else 0)
@@ -88,13 +91,34 @@ def main() -> NoReturn:
         _report(error)
 
 
+def _refuse_odd_settings(arguments: list[str]) -> None:
+    """Refuses to run while an ``ESSMC_`` variable cannot be followed; `packs` and `--help` only say so.
+
+    Raises:
+        SettingError: with all that is wrong.
+    """
+    for text in misspelled():
+        click.echo(f"Warning: {text}", err=True)
+    if not DISCOVERY.complaints:
+        return
+    if arguments[:1] in (["packs"], []) or {"-h", "--help", "--version"} & set(arguments):
+        for complaint in DISCOVERY.complaints:
+            click.echo(f"Warning: {complaint}", err=True)
+    elif len(DISCOVERY.complaints) == 1:
+        raise DISCOVERY.complaints[0]
+    else:
+        raise SettingError("\n  ".join(["variables that cannot be followed:", *map(str, DISCOVERY.complaints)]))
+
+
 def _report(error: Exception) -> NoReturn:
     """Prints what the user can act on; anything else is a defect and keeps its traceback."""
     notes: list[str] = getattr(error, "__notes__", [])
-    if os.environ.get("ESSMC_DEBUG") == "1" or not (isinstance(error, EssmcError) or notes):
+    if lenient_flag("ESSMC_DEBUG") or not (isinstance(error, EssmcError) or notes):
         raise error
-    text = str(error) if isinstance(error, EssmcError) else f"{type(error).__name__}: {error}"
-    click.echo("\n".join([f"Error: {text}", *(f"  {note}" for note in notes)]), err=True)
+    ours = isinstance(error, EssmcError)
+    kind, text = type(error).__name__, text_of(error)
+    lines = [f"Error: {text if ours else f'{kind}: {text}'}", *(f"  {note}" for note in notes)]
+    click.echo("\n".join(lines if ours else [*lines, "  ESSMC_DEBUG=1 shows the traceback"]), err=True)
     sys.exit(2)
 
 

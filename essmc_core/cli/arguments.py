@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -64,6 +65,14 @@ def checkpoint_option(command: Command) -> Command:
     ):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def is_override(word: str) -> bool:
+    """Tells ``path=value`` from the name of a file, which may have an equals sign too."""
+    path, equals, _ = word.partition("=")
+    if not equals or os.path.lexists(word):
+        return False
+    return all(part.replace("-", "_").isidentifier() or part.isdecimal() for part in path.split("."))
 
 
 def _check_overrides(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

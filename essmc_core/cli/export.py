@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @weights_options
 @click.option(
     "--format",
-    type=click.Choice(["torchscript", "pt2", "onnx"]),
-    help="What to write  [default: what the file's suffix says, else torchscript]",
+    type=click.Choice(["pt2", "torchscript", "onnx"]),
+    help="What to write  [default: what the file's suffix says, else pt2]",
 )
-@click.option("-o", "--output", help="The file  [default: the model's name with .pt, .pt2 or .onnx]")
+@click.option("-o", "--output", help="The file  [default: the model's name with .pt2, .pt or .onnx]")
 @json_option
 def export(
     model: str,

@@ -1,19 +1,21 @@
-"""``essmc predict MODEL FILE``: the classes a model sees in an image or a video."""
+"""``essmc predict MODEL FILE…``: the classes a model sees in pictures or videos."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from essmc_core.cli.arguments import model_argument, overrides_argument, weights_options
+from essmc_core.cli.arguments import is_override, model_argument, weights_options
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 
 if TYPE_CHECKING:
-    from essmc_core.prediction import Prediction, Ranked
+    from essmc_core.prediction import OnError, Prediction, Ranked
 
 
 class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -33,66 +35,120 @@ class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 @click.command("predict")
 @model_argument
-@click.argument("file")
-@overrides_argument
+@click.argument("files", nargs=-1, required=True, metavar="FILE... [PATH=VALUE]...")
 @weights_options
-@click.option("--topk", type=click.IntRange(min=1), help="How many classes to print  [default: 5; of segments, 1]")
-@click.option("--device", default="cpu", show_default=True, help="Where to run.")
+@click.option(
+    "--topk", type=click.IntRange(min=1), help="How many classes to print  [default: 5; of segments and many files, 1]"
+)
+@click.option("--device", help="Where to run  [default: cpu]")
 @click.option("--views", type=ViewCounts(), help="Views of a video to average over  [default: the model's input.views]")
 @click.option("--segments", type=float, metavar="SECONDS", help="Classify each such part of a video by itself.")
 @json_option
 def predict(
     model: str,
-    file: str,
-    overrides: tuple[str, ...],
+    files: tuple[str, ...],
     checkpoint: str | dict[str, Any] | None,
     use_random: bool,
     topk: int | None,
-    device: str,
+    device: str | None,
     views: tuple[int, int] | None,
     segments: float | None,
     as_json: bool,
-) -> None:
-    """Classify FILE, an image or a video, with MODEL, a zoo name or a YAML file."""
-    from essmc_core.prediction import predict as run
+) -> int:
+    """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.
 
-    found = run(
-        model,
-        file,
-        topk=topk or (5 if segments is None else 1),
-        checkpoint=checkpoint,
-        random=use_random,
-        device=device,
-        views=views,
-        segments=segments,
-        overrides=overrides,
-    )
+    FILE may be a folder, for what is in it. Of several files those that cannot be read are named, and the exit status
+    is 2. With --json one file is an object, and several are a list.
+    """
+    inputs = [word for word in files if not is_override(word)]
+    overrides = tuple(word for word in files if is_override(word))
+    if not inputs:
+        raise click.UsageError("name a file to look at: essmc predict MODEL FILE")
+    several = len(inputs) > 1 or os.path.isdir(inputs[0])
+    from essmc_core.prediction import get_ready, predict_each
+
+    ready = get_ready(
+        model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,
+        knobs={},
+    )  # fmt: skip
+    rows = topk or (1 if several or segments is not None else 5)
+    on_error: OnError = "keep" if several else "raise"
+    found = []
+    with _progress(several) as tick:
+        for prediction in predict_each(
+            ready, inputs if several else inputs[0], topk=rows, views=views, segments=segments, on_error=on_error
+        ):
+            tick(prediction.file)
+            found.append(prediction)
+    failed = [prediction for prediction in found if prediction.error]
     if as_json:
-        write_json(found.to_dict())
-        return
-    _write(found)
-    if found.weights is None:
+        shown = [prediction.to_dict() for prediction in found]
+        write_json(shown if several else shown[0])
+    elif len(failed) < len(found):
+        _write([prediction for prediction in found if not prediction.error], several)
+    for prediction in failed:
+        click.echo(f"Error: {prediction.error}", err=True)
+    if ready.weights is None and use_random:
         click.echo("The weights are random: these classes mean nothing.", err=True)
+    return 2 if failed else 0
 
 
-def _write(found: Prediction) -> None:
-    several = len({ranked.output for ranked in found.predictions}) > 1
-    headings = (*(("output",) if several else ()), "class", ">probability", Column("", gives_way=1))
-    title = f"{found.file} by {found.model}"
-    if not found.segments:
-        write_table(headings, _rows(found.predictions, several), title=title)
+@contextmanager
+def _progress(several: bool) -> Iterator[Any]:
+    """Shows on a terminal which of several files is being looked at."""
+    if not (several and sys.stderr.isatty()):
+        yield lambda name: None
         return
-    rows = [
-        (f"{part.start:.2f}", f"{part.end:.2f}", *row)
-        for part in found.segments
-        for row in _rows(part.predictions, several)
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading") as status:
+        counted = [0]
+
+        def tick(name: str) -> None:
+            counted[0] += 1
+            status.update(f"{counted[0]:,} done, {os.path.basename(name)}", spinner_style="cyan")
+
+        yield tick
+
+
+def _write(found: Sequence[Prediction], several: bool) -> None:
+    with_outputs = any(len({ranked.output for ranked in prediction.predictions}) > 1 for prediction in found)
+    with_segments = any(prediction.segments for prediction in found)
+    columns = [
+        *([Column("file")] if several else []),
+        *([Column("start", right=True), Column("end", right=True)] if with_segments else []),
+        *([Column("output")] if with_outputs else []),
+        Column("class"),
+        Column("probability", right=True),
+        Column("", gives_way=1),
     ]
-    write_table((">start", ">end", *headings), rows, title=title)
+    rows = [
+        (*([prediction.file] if several else []), *row)
+        for prediction in found
+        for row in _rows_of(prediction, with_outputs)
+    ]
+    title = found[0].model if several else f"{found[0].file} by {found[0].model}"
+    write_table(columns, rows, title=title, footer=f"{len(found):,} files" if several else "")
 
 
-def _rows(predictions: Sequence[Ranked], several: bool) -> list[tuple[str, ...]]:
+def _rows_of(prediction: Prediction, with_outputs: bool) -> list[tuple[str, ...]]:
+    if not prediction.segments:
+        return _rows(prediction.predictions, with_outputs)
     return [
-        (*((ranked.output,) if several else ()), ranked.label, f"{ranked.probability:.2f}", _bar(ranked.probability))
+        (f"{part.start:.2f}", f"{part.end:.2f}", *row)
+        for part in prediction.segments
+        for row in _rows(part.predictions, with_outputs)
+    ]
+
+
+def _rows(predictions: Sequence[Ranked], with_outputs: bool) -> list[tuple[str, ...]]:
+    return [
+        (
+            *((ranked.output,) if with_outputs else ()),
+            ranked.label,
+            f"{ranked.probability:.2f}",
+            _bar(ranked.probability),
+        )
         for ranked in predictions
     ]
 

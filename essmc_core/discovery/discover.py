@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -18,12 +17,13 @@ from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
 from essmc_core.discovery.guard import Guard
 from essmc_core.discovery.missing import explain_missing
+from essmc_core.discovery.named_packs import complaints, named_packs
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
 from essmc_core.errors import DuplicateComponent, EssmcError
 from essmc_core.hooks import GROUP, PackHooks
 from essmc_core.kinds import Registries
-from essmc_core.names import normalise_distribution, pack_name
+from essmc_core.names import pack_name
 from essmc_core.nametable import NameTable
 from essmc_core.pins import read_pins
 from essmc_core.settings import lenient_flag
@@ -60,6 +60,7 @@ class Discovery:
     Attributes:
         packs: every pack by the name of its distribution.
         commands: the commands of packs; the core's own are not among them.
+        complaints: what is wrong with ``ESSMC_`` variables; the command line refuses to run with them.
     """
 
     def __init__(self, registries: Registries, zoo: Zoo) -> None:
@@ -67,6 +68,7 @@ class Discovery:
         self.zoo = zoo
         self.packs: dict[str, Pack] = {}
         self.commands: NameTable[Command] = NameTable("commands", read_pins)
+        self.complaints: list[EssmcError] = []
         self.manager = pluggy.PluginManager(GROUP)
         self._running = threading.RLock()
         registries.explain = zoo.explain = self._explain
@@ -83,7 +85,7 @@ class Discovery:
         with self._running:
             harvest = _Harvest()
             harvest.entries.extend(self._own_entries())
-            only, blocked = _packs_named_in("ESSMC_PACKS"), _packs_named_in("ESSMC_BLOCK") or set()
+            only, blocked = named_packs("ESSMC_PACKS"), named_packs("ESSMC_BLOCK") or set()
             with Guard().running() as guard:
                 for installed in installed_packs():
                     pack = _as_pack(installed, harvest)
@@ -92,6 +94,7 @@ class Discovery:
                     else:
                         self._admit(pack, installed, harvest, guard)
             self._put_in_place(harvest)
+            self.complaints = complaints(pack.name for pack in self.packs.values())
             return list(self.packs.values())
 
     def _own_entries(self) -> list[ZooEntry]:
@@ -219,14 +222,6 @@ def _is_of_a_pack(record: Component | ZooEntry | Command) -> bool:
 
 def _plugin_name(pack: Pack, number: int) -> str:
     return f"{pack.distribution}:{number}"
-
-
-def _packs_named_in(variable: str) -> set[str] | None:
-    """Returns the packs a comma-separated variable names, None when it is not set; ``""`` names none."""
-    value = os.environ.get(variable)
-    if value is None:
-        return None
-    return {pack_name(normalise_distribution(part.strip())) for part in value.split(",") if part.strip()}
 
 
 def _heavy_modules() -> list[str]:

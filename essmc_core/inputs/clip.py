@@ -142,7 +142,7 @@ def load_segments(
                 part = clips_of(timeline.part(first, stop), spec, views.temporal)
                 clips.append([tuple(first + index for index in clip) for clip in part])
         for span, chosen, frames in zip(spans, clips, read_groups(video, [_flat(c) for c in clips]), strict=True):
-            yield *span, _views_of(frames, chosen, spec, views)
+            yield *span, views_of_frames(frames, chosen, spec, views)
 
 
 def _opened(path: str | os.PathLike[str], spec: InputSpec) -> VideoReader:
@@ -165,7 +165,10 @@ def _picture(frame: Frame) -> Image:
     return pil.fromarray(np.ascontiguousarray(frame))
 
 
-def _views_of(frames: Mapping[int, Frame], clips: Sequence[Sequence[int]], spec: InputSpec, views: Views) -> Tensor:
+def views_of_frames(
+    frames: Mapping[int, Frame], clips: Sequence[Sequence[int]], spec: InputSpec, views: Views
+) -> Tensor:
+    """Returns clips of frames as a model takes them, the spatial views of a clip after each other; see `load_views`."""
     pictures = {index: picture_to_views(_picture(frame), spec, views.spatial) for index, frame in frames.items()}
     return _stacked(pictures, clips, spec)
 

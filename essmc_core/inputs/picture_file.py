@@ -41,7 +41,7 @@ def read_picture(source: Path | BinaryIO, name: str) -> Image:
         raise MissingDependency(
             "Images are read with Pillow, which is not installed.", hint="pip install pillow"
         ) from error
-    with _explained(name), warnings.catch_warnings():
+    with explained_picture(name), warnings.catch_warnings():
         # Sizes are checked here, and what a decoder makes of damage is a picture or an error.
         warnings.simplefilter("ignore")
         with Image.open(source) as opened:
@@ -51,7 +51,7 @@ def read_picture(source: Path | BinaryIO, name: str) -> Image:
             opened.load()
             # Containers of several sizes say only now which one they hold.
             _check_size(opened, name)
-            rgb = to_rgb(_upright(opened))
+            rgb = to_rgb(upright(opened))
             return rgb.copy() if rgb is opened else rgb
 
 
@@ -66,7 +66,8 @@ def _check_size(image: Image, name: str) -> None:
         )
 
 
-def _upright(image: Image) -> Image:
+def upright(image: Image) -> Image:
+    """Returns a picture turned and mirrored as its EXIF tag says."""
     from PIL.Image import Transpose
 
     try:
@@ -91,7 +92,8 @@ def _upright(image: Image) -> Image:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def explained_picture(name: str) -> Iterator[None]:
+    """Makes whatever Pillow raises an `InputError` that says what cannot be read, by its name."""
     from PIL import Image, UnidentifiedImageError
 
     try:

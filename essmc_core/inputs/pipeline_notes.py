@@ -127,7 +127,7 @@ def _read(transform: Any, found: _Found) -> None:
     name = named["type"].rpartition("/")[2]
     if name == "FromInput":
         _read_own(named, found)
-    elif name in ("LoadVideoFromFile", "DecodeVideoToTensor"):
+    elif name in ("LoadVideoFromFile", "LoadFramesFromFolder", "DecodeVideoToTensor"):
         _read_loading(name, named, found)
     elif name in _CROPS | _SCALED_CROPS:
         found.size = _pair(named.get("size"))

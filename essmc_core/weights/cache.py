@@ -13,8 +13,7 @@ from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from essmc_core.paths import cache_dir
-
-_FALSE = ("", "0", "false", "no", "off")
+from essmc_core.settings import FALSE, flag
 
 
 def weights_cache() -> Path:
@@ -23,8 +22,12 @@ def weights_cache() -> Path:
 
 
 def is_offline() -> bool:
-    """Whether ``ESSMC_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network."""
-    return any(os.environ.get(name, "").lower() not in _FALSE for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE"))
+    """Whether ``ESSMC_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network.
+
+    Raises:
+        SettingError: ``ESSMC_OFFLINE`` says neither yes nor no.
+    """
+    return flag("ESSMC_OFFLINE") or os.environ.get("HF_HUB_OFFLINE", "").lower() not in FALSE
 
 
 def cached_path(uri: str, sha256: str | None) -> Path:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from essmc_core.errors import UnreadableInput
 from essmc_core.inputs import InputSpec, Views, load_clip, load_segments
 from essmc_core.inputs.video import frames_beginning_within, frames_within, open_video
+from essmc_core.inputs.video.file_reader import FileReader
 from essmc_core.inputs.video.orientation import from_matrix, oriented
 from essmc_data.easy_video_reader import EasyVideoReader
 from essmc_data.readers import open_video as open_for_training
@@ -360,6 +361,20 @@ def test_a_header_that_claims_more_frames_than_there_are_costs_nothing(tmp_path:
         (tmp_path / "v.mp4").write_bytes(mp4)
         with pytest.raises(UnreadableInput, match=r"v\.mp4"), open_video(tmp_path / "v.mp4") as reader:
             reader.sample_frames([0])
+
+
+def test_tables_that_claim_more_frames_than_bytes_are_not_made(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", "mjpeg", container={"movflags": "faststart"})
+    data = bytearray(path.read_bytes())
+    count = 20_000_000
+    for tag, place, value in ((b"stsz", 8, (1, count)), (b"stsc", 16, (count,)), (b"stts", 12, (count,))):
+        at = data.index(tag) + place
+        data[at : at + 4 * len(value)] = struct.pack(f">{len(value)}I", *value)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableInput, match=r"v\.mp4 claims 20,000,000 frames, more than its [\d,]+ bytes"):
+        open_video(path)
+    with pytest.raises(UnreadableInput, match="claims 20,000,000 frames"):
+        FileReader(io.BytesIO(data), "v.mp4")
 
 
 def test_frames_larger_than_any_screen_are_refused(tmp_path: Path) -> None:

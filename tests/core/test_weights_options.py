@@ -157,3 +157,13 @@ def test_the_command_line_says_which_names_were_used(
     done = python.essmc("build", config, "--checkpoint", file, check=False)
     assert done.returncode == 2 and "head.out.bias" in done.stderr
     assert python.essmc("build", config, "--checkpoint", file, "--allow-missing", "head").returncode == 0
+
+
+def test_every_mistake_of_a_pretrain_mapping_is_told_before_anything_is_built() -> None:
+    pretrain = {"uri": "absent.pth", "min_coverage": 2, "subl_evel": "x"}
+    with pytest.raises(ConfigError) as caught:
+        essmc_core.build_model({**MODEL, "backbone": {**BACKBONE, "pretrain": pretrain}})
+    message = str(caught.value)
+    assert "2 mistakes" in message and "backbone.pretrain.min_coverage" in message and "sub_level" in message
+    with pytest.raises(ConfigError, match="pretrain"):
+        essmc_core.build_model({**MODEL, "backbone": {**BACKBONE, "pretrain": 5}})

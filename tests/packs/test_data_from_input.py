@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import tarfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -239,6 +241,31 @@ def test_data_sets_in_data_sets_are_completed(photos: Path) -> None:
                           model_input=PICTURE)  # fmt: skip
     assert len(loader.dataset) == 12
     assert all(loader.dataset[index]["img"].shape == (3, 24, 20) for index in range(12))
+
+
+def test_lists_of_pictures_get_one_too(photos: Path, tmp_path: Path) -> None:
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.*"))
+    (tmp_path / "list.txt").write_text("".join(f"{name} {number // 2}\n" for number, name in enumerate(names)))
+    (tmp_path / "list.json").write_text(json.dumps([{"img_path": name, "gt_label": 0} for name in names]))
+    for kind, key in (("ImageCsv", "csv_path"), ("ImageClassifyJsonDataset", "json_path")):
+        where = str(tmp_path / ("list.txt" if kind == "ImageCsv" else "list.json"))
+        made = items({"type": kind, key: where, "image_dir": str(photos)}, PICTURE)
+        for item, name in zip(made, names, strict=True):
+            assert torch.equal(item["img"][None], load_image(photos / name, InputSpec.from_mapping(PICTURE)))
+
+
+def test_shards_get_one_too(photos: Path, videos: Path, tmp_path: Path) -> None:
+    for root, given, load in ((photos, PICTURE, load_image), (videos, CLIP, load_clip)):
+        files = sorted(root.rglob("*.*"))
+        with tarfile.open(tmp_path / "a.tar", "w") as archive:
+            for file in files:
+                archive.add(file, file.name)
+        loader = build_loader({"dataset": {"type": "WebDataset", "urls": str(tmp_path / "a.tar")}}, model_input=given)
+        key = "img" if given is PICTURE else "video"
+        made = [item[key] for item in loader.dataset]
+        assert len(made) == len(files)
+        for tensor, file in zip(made, files, strict=True):
+            assert torch.equal(tensor[None], load(file, InputSpec.from_mapping(given)))
 
 
 def test_written_pipelines_and_made_items_are_left_alone(photos: Path) -> None:

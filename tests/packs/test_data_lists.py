@@ -169,7 +169,15 @@ def test_the_user_says_which_columns_and_marks(tmp_path: Path) -> None:
         read(tmp_path, "clip,b\nc0.mp4,wet\n", columns=told)
     with pytest.raises(ListError, match="the list has a header"):
         read(tmp_path, "path,label\nc0.mp4,1\n", columns=["path", "label"])
-    for wrong in ({"delimiter": "bar"}, {"columns": ["label"]}, {"columns": {"label": "x"}}, {"columns": "path"}):
+    with pytest.raises(ListError, match="'foo' is no path of a file"):
+        read(tmp_path, "foo,wind,act\na.mp4,1,run\n", columns=["path", "wind", "label"])
+    for wrong in (
+        {"delimiter": "bar"},
+        {"columns": ["label"]},
+        {"columns": {"label": "x"}},
+        {"columns": "path"},
+        {"fix_len": 0},
+    ):
         with pytest.raises(ConfigError):
             read(tmp_path, "a.mp4,1\n", **wrong)
 

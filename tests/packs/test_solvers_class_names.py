@@ -123,6 +123,16 @@ def test_the_names_travel_in_the_checkpoint(tmp_path: Path) -> None:
         evaluate(Named(("cow",)), resume_from=str(tmp_path))
 
 
+def test_a_model_knows_what_it_was_trained_by() -> None:
+    model = Reader()
+    settings = {"model": model, "device": "cpu"}
+    made = SOLVERS.build({"type": "TrainValSolver", "optimizer": {"type": "SGD", "lr": 0.1}, **settings})
+    made.solve({"train": loader(Named())})
+    found = SOLVERS.build({"type": "EvaluationSolver", **settings})
+    assert found.solve({"eval": loader(Named(("dog", "bee", "ant", "cat")))})["eval"]["acc@1"] == 1.0
+    assert list(model.state_dict()) == ["scale"]
+
+
 def test_fewer_classes_than_the_models_need_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="name 2 classes, and nobody names the 4 of the model"):
         evaluate(Named(("cat", "dog")))

@@ -16,6 +16,7 @@ from torch.utils.data import get_worker_info
 
 from essmc_core.errors import UnreadableInput
 from essmc_core.inputs.forking import leave_decoders_to_this_process
+from essmc_core.inputs.video.claims import refuse_absurd_claims
 from essmc_core.inputs.video.clock import HIGHEST_RATE, Clock, clock_of
 from essmc_core.inputs.video.decoding import DECODING_ERRORS, decode_in_order, decoded_table, fingerprint
 from essmc_core.inputs.video.frame_table import FrameTable, key_of, recall, remember
@@ -58,6 +59,7 @@ class FileReader(VideoReader):
         self._threads = threads
         self._source = source
         self._key = key_of(source) if isinstance(source, str) else None
+        refuse_absurd_claims(source, name)
         self._open()
         try:
             with self._explained("cannot be read as a video"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from essmc_core.normalizers import cross_entropy
+from essmc_core.normalizers import with_stand_ins
 
 
 def loss_of(loss: Any, scores: Tensor, labels: Tensor) -> Tensor:
@@ -17,7 +17,10 @@ def loss_of(loss: Any, scores: Tensor, labels: Tensor) -> Tensor:
         scores: raw scores (N, K).
         labels: class indices (N,), or targets (N, K).
     """
-    if type(loss) is nn.CrossEntropyLoss and not loss._forward_hooks:
-        return cross_entropy(scores, labels, loss.weight, loss.ignore_index, loss.reduction, loss.label_smoothing)
-    found: Tensor = loss(scores, labels)
+    found: Tensor
+    if type(loss) is nn.CrossEntropyLoss and loss.reduction == "mean" and not labels.is_floating_point():
+        labels, counts = with_stand_ins(scores, labels, loss.weight, loss.ignore_index)
+        found = loss(scores, labels) * counts
+    else:
+        found = loss(scores, labels)
     return found

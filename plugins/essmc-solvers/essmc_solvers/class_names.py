@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from essmc_solvers.errors import DataError, LabelError
 
 _SHOWN = 8
+_REMEMBERED = "trained_class_names"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ def class_names(dataset: Any) -> tuple[str, ...]:
         first, second, *_ = sorted(found)
         raise DataError(f"datasets that are taken together number their classes differently: {_compare(first, second)}")
     return next(iter(found), ())
+
+
+def remember_classes(model: nn.Module, names: tuple[str, ...]) -> None:
+    """Lets a model know the names that it is trained by; they are no part of its state dict."""
+    model.__dict__[_REMEMBERED] = names
+
+
+def remembered_classes(model: nn.Module) -> tuple[str, ...]:
+    """Returns the names that a model was trained by in this process, empty where it was not."""
+    names: tuple[str, ...] = model.__dict__.get(_REMEMBERED, ())
+    return names
 
 
 def _parts(dataset: Any) -> list[Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from essmc_core.devices import find_device
 from essmc_core.errors import ConfigError
@@ -86,12 +87,26 @@ def gather_objects(accelerator: Accelerator, value: Any) -> list[Any]:
     return gathered
 
 
-def sum_over_processes(accelerator: Accelerator, number: int) -> int:
-    """Returns the sum of all processes' numbers."""
+def sum_over_processes(accelerator: Accelerator, numbers: Tensor) -> Tensor:
+    """Returns the sum of all processes' numbers, which are of the same shape."""
     if accelerator.num_processes == 1:
-        return number
-    total = accelerator.reduce(torch.tensor(number, device=accelerator.device), "sum")
-    return int(total.item())
+        return numbers
+    total: Tensor = accelerator.reduce(numbers, "sum")
+    return total
+
+
+def sum_gradients(accelerator: Accelerator, parameters: Sequence[nn.Parameter]) -> None:
+    """Replaces gradients by their sums over processes; one that no process has stays away."""
+    if accelerator.num_processes == 1:
+        return
+    import torch.distributed
+
+    has = torch.tensor([parameter.grad is not None for parameter in parameters], device=accelerator.device)
+    for parameter, anywhere in zip(parameters, sum_over_processes(accelerator, has.int()).tolist(), strict=True):
+        if anywhere:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            torch.distributed.all_reduce(parameter.grad)
 
 
 def any_process(accelerator: Accelerator, flag: bool) -> bool:

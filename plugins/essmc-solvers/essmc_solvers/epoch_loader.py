@@ -118,6 +118,17 @@ class EpochLoader:
         loaded = self._indexed.collate_fn([self._indexed.dataset[item] for item in indices])
         return read_batch(index, loaded, None, False).data
 
+    def single(self, epoch: int) -> tuple[int, int] | None:
+        """Returns the first batch of a pass of which this process sees one item alone, and the number of batches.
+
+        Returns:
+            None where there is none, or the data are a stream, which does not tell.
+        """
+        if self._indexed is None:
+            return None
+        planned = self._divided(epoch)
+        return next(((index, len(planned)) for index, (part, _) in enumerate(planned) if len(part) == 1), None)
+
     def _read_indexed(self, epoch: int, start: int) -> Iterator[Batch]:
         assert self._indexed is not None
         planned = self._divided(epoch)[start:]

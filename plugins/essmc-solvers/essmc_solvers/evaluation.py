@@ -13,7 +13,7 @@ from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerCon
 from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_state import load_for_evaluation
-from essmc_solvers.class_names import KnownClasses
+from essmc_solvers.class_names import KnownClasses, remembered_classes
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.log import LogHook
@@ -40,7 +40,8 @@ class EvaluationSolver(BaseSolver):
         mixed_precision: ``no``, ``fp16`` or ``bf16``.
         split_batches: divide each batch among processes; otherwise each takes whole batches in turn.
         class_names: names of the model's classes in their order, by which labels of data with named classes are
-            mapped; those in a checkpoint of ``resume_from`` come first.
+            mapped; those in a checkpoint of ``resume_from`` come first. By default those that the model was trained by
+            in this process.
         optimizer: not used; like the following, it is taken so that a `TrainValSolver`'s configuration fits as it is.
         lr_scheduler: not used.
         max_epochs: not used.
@@ -90,6 +91,7 @@ class EvaluationSolver(BaseSolver):
         if resume_from is not None:
             path = named_checkpoint(Path(resume_from))
             class_names = load_for_evaluation(self.module, path) or class_names
+        class_names = class_names or remembered_classes(self.module)
         if class_names:
             self.known_classes = KnownClasses(tuple(class_names), "the model")
         self.model = self.module.to(self.accelerator.device)
@@ -120,7 +122,8 @@ class EvaluationSolver(BaseSolver):
         seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
         try:
             self.call("before_solve")
-            self.evaluation.run(self, self.model)
+            with self._told_normalizers():
+                self.evaluation.run(self, self.model)
             self.call("after_solve")
         finally:
             self._close_hooks()

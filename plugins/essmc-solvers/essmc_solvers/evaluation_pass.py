@@ -17,6 +17,7 @@ from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
 from essmc_solvers.engine import autocast, gather_objects
 from essmc_solvers.model_call import call_model
+from essmc_solvers.trial import names_of
 
 if TYPE_CHECKING:
     from essmc_solvers.solver import BaseSolver
@@ -61,6 +62,32 @@ class EvaluationPass:
         if save_eval_data and not self._keys:
             raise ConfigError("save_eval_data needs extra_keys or eval_metric_cfg: what to save")
 
+    @property
+    def collects(self) -> bool:
+        """Whether anything is collected over all data."""
+        return bool(self._keys)
+
+    def names(self, solver: BaseSolver, inputs: Mapping[str, Any]) -> set[str] | None:
+        """Returns the names of all that a pass reports, from one batch; None where a metric cannot do with that.
+
+        Args:
+            solver: the run, whose model is in eval mode.
+            inputs: what the model takes.
+
+        Raises:
+            ConfigError: there is nothing of a name to collect.
+        """
+        outputs = _named(call_model(solver.module, solver.module, inputs), inputs)
+        merged, count = {**solver.batch, **outputs}, _batch_size(outputs, solver.batch)
+        data = {key: _joined(_rows(_look_up(merged, key), count)) for key in self._keys}
+        names = names_of(outputs)
+        for metric, keys in self._metrics:
+            try:
+                names |= set(metric(*(data[key] for key in keys)))
+            except Exception:  # a metric may need more than a batch
+                return None
+        return names
+
     @torch.no_grad()
     def run(self, solver: BaseSolver, model: nn.Module) -> dict[str, float]:
         """Returns means and metrics by name; every process must take part."""
@@ -78,7 +105,7 @@ class EvaluationPass:
             with autocast(solver.accelerator):
                 inputs = solver._inputs()
                 solver.iter_outputs = _named(call_model(model, solver.module, inputs), inputs)
-            collected.append(self._take(solver, batch))
+            collected.append(self._take(solver, batch, is_first=not collected))
             solver.iter += 1
             solver.call("after_iter")
         results = solver.pass_results()
@@ -87,10 +114,11 @@ class EvaluationPass:
         solver.call("after_all_iter")
         return results
 
-    def _take(self, solver: BaseSolver, batch: Batch) -> dict[str, list[Any]]:
+    def _take(self, solver: BaseSolver, batch: Batch, is_first: bool) -> dict[str, list[Any]]:
         outputs = solver.iter_outputs
         own, solver.iter_items = batch.count(_batch_size(outputs, solver.batch))
-        solver.means.add({key: value for key, value in outputs.items() if key != "batch_size"}, own)
+        # A loss that is a sum is one over all evaluation data.
+        solver.means.add(outputs, own, is_first / solver.accelerator.num_processes)
         merged = {**solver.batch, **outputs}
         return {key: _rows(_look_up(merged, key), own) for key in self._keys}
 

@@ -13,7 +13,7 @@ from essmc_core.errors import ConfigError
 from essmc_solvers.batch import Batch
 from essmc_solvers.engine import any_process
 from essmc_solvers.errors import TrainingDiverged
-from essmc_solvers.gradients import are_finite, gradients_of
+from essmc_solvers.gradients import are_finite
 
 if TYPE_CHECKING:
     from essmc_solvers.training import TrainValSolver
@@ -84,8 +84,9 @@ class NanGuard:
         """
         self._batch = batch.data
         self._place = (solver.epoch + 1, solver.iter + 1)
-        loss = float(solver.iter_outputs["loss"].detach())
-        return self._is_bad(solver, not math.isfinite(loss), f"the loss is {loss}")
+        loss = float(solver.scaled_loss.detach())
+        told = loss if math.isfinite(loss) else float(solver.iter_outputs["loss"].detach())
+        return self._is_bad(solver, not math.isfinite(loss), f"the loss is {told}")
 
     def are_bad_gradients(self, solver: TrainValSolver) -> bool:
         """Tells whether to skip this iteration for its gradients, or for what it did to buffers.
@@ -97,7 +98,7 @@ class NanGuard:
         """
         if not solver.steps_plainly:
             return False
-        gradients = gradients_of(solver.trained_parameters)
+        gradients = solver.step_mean.gradients(solver.trained_parameters)
         what = ""
         if not are_finite([*gradients, *self._statistics]):
             what = "batch statistics" if are_finite(gradients) else "the gradients"

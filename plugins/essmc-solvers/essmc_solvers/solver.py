@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from torch import nn
 from essmc_core import HOOKS, MODELS
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.batch import Batch
-from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes
+from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes, remember_classes
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
 from essmc_solvers.epoch_loader import EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
@@ -58,6 +60,7 @@ class BaseSolver(ABC):
         unreadable: inputs of this pass that this process could not read.
         known_classes: names of the model's classes, which labels of evaluation data are mapped to; None where nobody
             names them. Those of training data that have names take their place.
+        finished_hooks: events and hooks that were called last.
     """
 
     def __init__(
@@ -90,8 +93,9 @@ class BaseSolver(ABC):
         self.accelerator = make_accelerator(device, mixed_precision)
         self.hooks = self.order_hooks(hooks, default_hooks)
         self._calls = {
-            event: [getattr(hook, event) for hook in self.hooks if _takes_part(hook, event)] for event in EVENTS
+            event: [(hook, getattr(hook, event)) for hook in self.hooks if _takes_part(hook, event)] for event in EVENTS
         }
+        self.finished_hooks: deque[tuple[str, Any]] = deque(maxlen=4 * len(self.hooks) + 4)
         self.means = RunningMeans()
         self.loaders: dict[str, EpochLoader] = {}
         self.config: Mapping[str, Any] | None = None
@@ -156,8 +160,13 @@ class BaseSolver(ABC):
 
     def call(self, event: str) -> None:
         """Runs the hooks that take part in an event, by priority."""
-        for method in self._calls[event]:
+        for hook, method in self._calls[event]:
             method(self)
+            self.finished_hooks.append((event, hook))
+
+    def has_finished(self, event: str, hook: Any) -> bool:
+        """Tells whether a hook has done its part of an event since `finished_hooks` was cleared."""
+        return any(done == event and one is hook for done, one in self.finished_hooks)
 
     def hook(self, kind: type[Any]) -> Any:
         """Returns the hook of a class, None if there is none."""
@@ -192,6 +201,16 @@ class BaseSolver(ABC):
             DataError: there are none, or their classes are not those of the model.
         """
         self._take_data(data, ["train"])
+
+    @contextlib.contextmanager
+    def _told_normalizers(self) -> Iterator[None]:
+        """Lets the model tell what its means were divided by."""
+        before = getattr(self.module, "tells_normalizers", False)
+        self.module.tells_normalizers = True  # type: ignore[assignment,unused-ignore]
+        try:
+            yield
+        finally:
+            self.module.tells_normalizers = before
 
     def _take_data(self, data: Any, names: Sequence[str]) -> None:
         """Keeps the loaders by name, ready to be divided among processes."""
@@ -231,6 +250,8 @@ class BaseSolver(ABC):
         stated = (self.config or {}).get("labels")
         if trained:
             self.known_classes = KnownClasses(trained, "the train data")
+            if self._labels.learns_indices:
+                remember_classes(self.module, trained)
         elif self.known_classes is None and isinstance(stated, (list, tuple)) and len(stated) == self._labels.classes:
             self.known_classes = KnownClasses(tuple(map(str, stated)), "the configuration's `labels`", False)
         others = [name for name in self.loaders if name != "train"] if self._labels.learns_indices else []
@@ -278,7 +299,9 @@ class BaseSolver(ABC):
             yield batch
 
     def _take_batch(self, batch: Batch) -> None:
-        data = batch.data
+        self._take_batch_data(batch.data)
+
+    def _take_batch_data(self, data: Any) -> None:
         if not isinstance(data, Mapping):
             raise DataError(
                 f"a batch of the {self.mode!r} data is a {type(data).__name__}, not a dict",

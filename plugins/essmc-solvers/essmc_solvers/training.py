@@ -12,18 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import (
-    LrSchedulerConfig,
-    MetricOnKeys,
-    NonNegativeFloat,
-    OptimizerConfig,
-    PositiveFloat,
-    PositiveInt,
-)
+from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_core.errors import ConfigError
 from essmc_core.module import check_gradient, check_train_output
+from essmc_solvers import batch_of_one
 from essmc_solvers.batch import Batch
+from essmc_solvers.batch_of_one import check_batches_of_one
 from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
+from essmc_solvers.checkpoint.claim import claim
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_lock import run_lock
 from essmc_solvers.checkpoint.settings import optimizer_settings, schedule_settings
@@ -31,25 +27,27 @@ from essmc_solvers.engine import (
     any_process,
     autocast,
     steps_plainly,
-    sum_over_processes,
     synchronize_batch_norms,
 )
+from essmc_solvers.epoch_rescue import epoch_rescued
 from essmc_solvers.errors import DataError, TrainingInterrupted
 from essmc_solvers.evaluation_pass import EvaluationPass
 from essmc_solvers.freezing import Frozen
-from essmc_solvers.gradients import scale_gradients
 from essmc_solvers.hooks.backward import BackwardHook
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.checkpoint import CheckpointHook
 from essmc_solvers.hooks.dist_sampler import DistSamplerHook
 from essmc_solvers.hooks.log import LogHook
 from essmc_solvers.hooks.lr import LrHook
+from essmc_solvers.loss_watch import LossWatch
 from essmc_solvers.model_call import call_model, check_truth
 from essmc_solvers.nan_guard import NanGuard
 from essmc_solvers.optimization import build_optimizers, build_schedulers
 from essmc_solvers.parameter_groups import GroupRules
 from essmc_solvers.run_summary import starting_lines
 from essmc_solvers.solver import BaseSolver
+from essmc_solvers.step_mean import StepMean
+from essmc_solvers.watched_metrics import check_watched_metrics
 
 
 class TrainValSolver(BaseSolver):
@@ -63,7 +61,9 @@ class TrainValSolver(BaseSolver):
         optimizer: a name, a mapping with ``type``, or a mapping from submodule to such (``*`` takes the rest).
         lr_scheduler: a name or a mapping with ``type``, for each optimizer, or a mapping from submodule to such.
         resume_from: a checkpoint, or a folder, for the newest in it; ``auto`` is the work dir's newest, if any.
-        work_dir: where checkpoints and metrics go; None writes nothing.
+        work_dir: where checkpoints and metrics go; None writes nothing. One that holds an earlier run is refused,
+            unless that is resumed or overwritten.
+        overwrite: remove the checkpoints and metrics of an earlier run from the work dir.
         logger: takes the log lines; they go to standard output by default.
         envs: taken for the sake of EssentialMC2's configurations; the launcher tells devices and processes.
         max_epochs: passes over the training data.
@@ -110,23 +110,23 @@ class TrainValSolver(BaseSolver):
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
         envs: Mapping[str, Any] | None = None,
-        max_epochs: PositiveInt = 1,
-        num_folds: PositiveInt = 1,
+        max_epochs: int = 1,
+        num_folds: int = 1,
         hooks: list[Hook] | dict[str, Hook] | None = None,
         default_hooks: bool = True,
-        eval_interval: PositiveInt = 1,
+        eval_interval: int = 1,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
         eval_metric_cfg: MetricOnKeys | Sequence[MetricOnKeys] | None = None,
         extra_keys: Sequence[str] | None = None,
         param_groups: Sequence[Mapping[str, Any]] = (),
-        bn_weight_decay: NonNegativeFloat | None = None,
+        bn_weight_decay: float | None = None,
         no_decay: Sequence[str] = (),
         freeze: str | Sequence[str] = (),
         freeze_statistics: bool = True,
-        accumulate_steps: PositiveInt = 1,
-        clip_grad_norm: PositiveFloat | None = None,
-        clip_grad_value: PositiveFloat | None = None,
+        accumulate_steps: int = 1,
+        clip_grad_norm: float | None = None,
+        clip_grad_value: float | None = None,
         sync_bn: bool = False,
         on_nan: Literal["stop", "skip"] = "stop",
         seed: int = 0,
@@ -134,6 +134,7 @@ class TrainValSolver(BaseSolver):
         mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
         resume_changed: bool = False,
+        overwrite: bool = False,
     ) -> None:
         super().__init__(
             model,
@@ -156,6 +157,8 @@ class TrainValSolver(BaseSolver):
                 raise ConfigError(f"{name} must be above 0, got {bound}", hint="null (None) clips nothing.")
         self.resume_from = resume_from
         self.resume_changed = resume_changed
+        self.overwrite = overwrite
+        self.grad_norm: Tensor | None = None
         self.eval_interval = eval_interval
         self.accumulate_steps = accumulate_steps
         self.clip_grad_norm = clip_grad_norm
@@ -163,13 +166,14 @@ class TrainValSolver(BaseSolver):
         self.total_steps = 0
         self.iter_skipped = False
         self.is_step_end = True
-        self.step_items = 0
         self.stop_signal = 0
         self.start_note = ""
         self.scaled_loss: Tensor = torch.zeros(())
         self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
         self._nan_guard = NanGuard(on_nan)
-        self._holds_work_dir = False
+        self._loss_watch = LossWatch(self.module, accumulate_steps > 1 or self.accelerator.num_processes > 1)
+        self._holds_work_dir = self._owns_work_dir = False
+        self._tried: Any = None
         if sync_bn:
             self.module = synchronize_batch_norms(self.module, self.accelerator)
         self.frozen = Frozen(self.module, freeze, freeze_statistics)
@@ -205,8 +209,10 @@ class TrainValSolver(BaseSolver):
             WorkDirError: the work dir cannot be written to, or another run writes to it.
         """
         self._take_data(data, ["train"])
-        with self.holding_work_dir(), self._guarded_convolutions():
+        with self.holding_work_dir(), self._guarded_convolutions(), self._told_normalizers():
             seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
+            self._try_batches()
+            self._claim_work_dir()
             try:
                 self.call("before_solve")
                 for line in starting_lines(self):
@@ -246,20 +252,56 @@ class TrainValSolver(BaseSolver):
             finally:
                 self._holds_work_dir = False
 
+    def check_data(self, data: Any) -> None:
+        """Finds out what `solve` would refuse about its data, before anything is written or removed.
+
+        Raises:
+            DataError: there are none, their classes are not those of the model, or batch norm needs larger batches.
+            ConfigError: a hook watches a metric that nobody reports.
+        """
+        super().check_data(data)
+        with self._told_normalizers():
+            self._try_batches()
+
+    def _try_batches(self) -> None:
+        if self._tried is not self.loaders["train"]:
+            check_watched_metrics(self)
+            check_batches_of_one(self)
+        self._tried = self.loaders["train"]
+
+    def _claim_work_dir(self) -> None:
+        if self.work_dir is None or not self.is_main or self._owns_work_dir:
+            return
+        if self.resume_from is None:
+            claim(self.work_dir, self.overwrite, "resume_from='auto' goes on with it, overwrite=True removes it.")
+        self._owns_work_dir = True
+
     def forward_train(self) -> Mapping[str, Any]:
         """Runs the model on this iteration's batch in train mode and checks what it returns."""
         with autocast(self.accelerator):
             inputs = self._inputs()
-            outputs = call_model(self.model, self.module, inputs)
+            with self._loss_watch.watching():
+                try:
+                    outputs = call_model(self.model, self.module, inputs)
+                except ValueError as error:
+                    told = batch_of_one.told(self, error)
+                    if told is None:
+                        raise
+                    raise told from error
             check_truth(self.module, inputs, outputs)
-            return check_gradient(check_train_output(outputs))
+            return self._loss_watch.complete(check_gradient(check_train_output(outputs)))
 
-    def backward(self, loss: Tensor) -> None:
+    def average_gradients(self) -> None:
+        """Turns the gradients added up over a step into those of the mean over its items in all processes."""
+        self.step_mean.finish(self.trained_parameters)
+
+    def backward(self, loss: Tensor, retain_graph: bool = False) -> None:
         """Adds the gradients of a loss."""
+        retained = retain_graph or self._second_order
         if self.steps_plainly:
-            loss.backward(create_graph=self._second_order)  # type: ignore[no-untyped-call,unused-ignore]
+            loss.backward(retain_graph=retained, create_graph=self._second_order)  # type: ignore[no-untyped-call,unused-ignore]
         else:
-            self.accelerator.backward(loss, create_graph=self._second_order)
+            self.accelerator.backward(loss, retain_graph=retained, create_graph=self._second_order)
 
     @property
     def trained_parameters(self) -> list[nn.Parameter]:
@@ -295,12 +337,13 @@ class TrainValSolver(BaseSolver):
         self.call("before_epoch")
         self._train()
         done = self.epoch + self.folds
-        if "eval" in self.loaders and (done % self.eval_interval == 0 or done >= self.max_epochs):
-            self._evaluate()
-        else:
-            self.epoch_outputs.pop("eval", None)
-        self.mode = ""
-        self.call("after_epoch")
+        self.epoch_outputs.pop("eval", None)
+        with epoch_rescued(self):
+            self.call("after_all_iter")
+            if "eval" in self.loaders and (done % self.eval_interval == 0 or done >= self.max_epochs):
+                self._evaluate()
+            self.mode = ""
+            self.call("after_epoch")
         self.iter = 0
         if done < self.max_epochs:
             self._stop_if_asked(done)
@@ -313,7 +356,8 @@ class TrainValSolver(BaseSolver):
         self.frozen.settle()
         if self.epoch_max_iter is not None:
             self.epoch_max_iter *= self.folds
-        self.is_step_end, self.step_items = True, 0
+        self.is_step_end = True
+        self.step_mean = StepMean(self.accelerator, self.accumulate_steps, self.loaders["train"].usual_size)
         self._nan_guard.start_pass(self)
         self.call("before_all_iter")
         for batch in self._timed(self._batches(start)):
@@ -322,7 +366,11 @@ class TrainValSolver(BaseSolver):
                 self._stop_if_asked(self.epoch)
         self.epoch_outputs["train"] = self.pass_results()
         self._nan_guard.check_pass(self)
-        self.call("after_all_iter")
+        if "loss" not in self.epoch_outputs["train"]:
+            raise DataError(
+                f"no item of epoch {self.epoch + 1} counts: the loss ignores all labels",
+                hint="Is ignore_index the label of all items, or the weight of all classes 0?",
+            )
 
     def _stop_if_asked(self, epoch: int) -> None:
         """Saves the run and ends it, if it is to stop; all processes must ask at the same place."""
@@ -356,18 +404,19 @@ class TrainValSolver(BaseSolver):
     def _iterate(self, batch: Batch) -> None:
         self.iter = batch.index
         self._take_batch(batch)
+        if self.is_step_end:
+            self.step_mean.start()
         self.is_step_end = (self.iter + 1) % self.accumulate_steps == 0 or batch.is_last
         self.call("before_iter")
-        with contextlib.nullcontext() if self.is_step_end else self.accelerator.no_sync(self.model):
+        adds_up = not self.is_step_end or self.step_mean.adds_apart
+        with self.accelerator.no_sync(self.model) if adds_up else contextlib.nullcontext():
             self._nan_guard.keep_buffers(self)
             self.iter_outputs = self.forward_train()
             weight, self.iter_items = batch.count(int(self.iter_outputs["batch_size"]))
-            self.scaled_loss = self._scale(self.iter_outputs["loss"], batch, weight)
+            self.scaled_loss = self.step_mean.take(self.iter_outputs, weight, self.is_step_end)
             self.iter_skipped = self._nan_guard.is_bad_loss(self, batch)
             if not self.iter_skipped:
-                self.step_items += weight
-                values = {key: value for key, value in self.iter_outputs.items() if key != "batch_size"}
-                self.means.add(values, weight)
+                self.means.add(self.iter_outputs, weight, self.is_step_end / self.accelerator.num_processes)
             self.iter += 1
             self.total_iters += 1
             self.call("after_iter")
@@ -379,31 +428,6 @@ class TrainValSolver(BaseSolver):
             TrainingDiverged: they are not, and ``on_nan`` is ``stop``.
         """
         return self._nan_guard.are_bad_gradients(self)
-
-    def average_gradients(self) -> None:
-        """Turns the gradients added up over a step into those of the mean over its items in all processes."""
-        items, self.step_items = self.step_items, 0
-        if self.accumulate_steps == 1:
-            return
-        total = sum_over_processes(self.accelerator, items)
-        factor = self._usual_items * self.accelerator.num_processes / max(total, 1)
-        if factor != 1:
-            scale_gradients(self.trained_parameters, factor)
-
-    @property
-    def _usual_items(self) -> float:
-        """Items of a step in this process whose batches are full: what losses are divided by before they are added."""
-        return self.accumulate_steps * self.loaders["train"].usual_size
-
-    def _scale(self, loss: Tensor, batch: Batch, weight: int) -> Tensor:
-        """Weighs a loss so that gradients of a step add up; `average_gradients` corrects what no batch knows alone."""
-        loss = loss.reshape(())
-        if self.accumulate_steps > 1:
-            return loss * (weight / self._usual_items)
-        if batch.share is not None:
-            # DDP averages over processes; their parts of a batch may differ in size.
-            loss = loss * (batch.share.own * self.loaders["train"].world / batch.share.total)
-        return loss
 
     def _evaluate(self) -> None:
         trained, self.iter = self.iter, 0

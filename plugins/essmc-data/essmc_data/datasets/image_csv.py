@@ -34,6 +34,8 @@ class ImageCsv(BaseDataset):
         ConfigError: the arguments exclude each other.
     """
 
+    modalities = ("image",)
+
     def __init__(
         self,
         csv_path: str,

@@ -136,9 +136,9 @@ class _Reading:
             return [self._named(line, header, places, cells) for line, cells in zip(lines[1:], split[1:], strict=True)]
         if self.layout.columns is not None:
             names = list(self.layout.columns)
-            return [self._told(line, names, cells) for line, cells in zip(lines, split, strict=True)]
+            return _alike([self._told(line, names, cells) for line, cells in zip(lines, split, strict=True)])
         if multi:
-            return [self._several(line, cells) for line, cells in zip(lines, split, strict=True)]
+            return _alike([self._several(line, cells) for line, cells in zip(lines, split, strict=True)])
         rows = [self._pair(line, cells) for line, cells in zip(lines, split, strict=True)]
         named = [whole_number(row.labels[0]) is None for row in rows]
         if named[0] and len(rows) > 1 and not any(named[1:]) and not _MEDIA.search(rows[0].path):
@@ -147,12 +147,7 @@ class _Reading:
         if all(named):
             for row in rows:
                 self._check_named_pair(row)
-            media = [bool(_MEDIA.search(row.path)) for row in rows]
-            if any(media) and not all(media):
-                odd = rows[media.index(False)]
-                raise odd.line.error(
-                    f"{odd.path!r} is no path of a file, as others are: {shown(odd.line.text)}.", _HEADERS
-                )
+            return _alike(rows)
         return rows
 
     def _places(self, line: Line, header: list[str]) -> dict[str, list[int]] | None:
@@ -266,6 +261,15 @@ class _Reading:
         if "/" not in row.path and not re.search(r"\.\w+$", row.path):
             told = f"{row.path!r} is no path of a file, and no known name of a column: {shown(row.line.text)}."
             raise row.line.error(told, f"{_UNDERSTOOD}\n  {_HEADERS}")
+
+
+def _alike(rows: list[Row]) -> list[Row]:
+    """Refuses paths of which some are files by their suffix and others are not: those may be a header."""
+    media = [bool(_MEDIA.search(row.path)) for row in rows]
+    if any(media) and not all(media):
+        odd = rows[media.index(False)]
+        raise odd.line.error(f"{odd.path!r} is no path of a file, as others are: {shown(odd.line.text)}.", _HEADERS)
+    return rows
 
 
 def _parts(cell: str) -> list[str]:

@@ -76,6 +76,8 @@ class VideoDataset(BaseDataset):
                 f"temporal_crops={temporal_crops} and spatial_crops={spatial_crops} are not possible.",
                 hint=f"At least 1 each, and at most {len(_VIEWS)} spatial crops.",
             )
+        if fix_len is not None and fix_len < 1:
+            raise ConfigError(f"fix_len={fix_len} must be at least 1.")
         self.data_root_dir = data_root_dir
         self.temporal_crops = temporal_crops
         self.spatial_crops = spatial_crops

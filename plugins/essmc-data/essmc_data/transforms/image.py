@@ -11,7 +11,6 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
-from essmc_core.annotations import Probability
 from essmc_core.errors import InputError
 from essmc_data.transforms.base import ImageTransform, Item
 from essmc_data.transforms.scaled_size import check_scaled_size
@@ -162,7 +161,7 @@ class RandomHorizontalFlip(ImageTransform):
 
     def __init__(
         self,
-        p: Probability = 0.5,
+        p: float = 0.5,
         backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,

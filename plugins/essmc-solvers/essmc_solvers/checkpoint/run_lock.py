@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 from essmc_solvers.errors import WorkDirError
 
 LOCK = ".run.lock"
+_REGISTER = threading.Lock()
+_HELD: set[tuple[int, Path]] = set()
 
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Keeps other processes' runs out of a folder within a block.
+    """Keeps other runs out of a folder within a block, those of this process included.
 
     File systems and operating systems without locks are let pass.
 
@@ -24,16 +27,34 @@ def run_lock(folder: Path) -> Iterator[None]:
         folder: the work dir, which exists.
 
     Raises:
-        WorkDirError: another process has the lock.
+        WorkDirError: another run has the lock.
     """
     path = folder / LOCK
-    descriptor = _locked(path)
+    with _held_here(folder):
+        descriptor = _locked(path)
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                path.unlink(missing_ok=True)  # before others can have it
+                os.close(descriptor)
+
+
+@contextmanager
+def _held_here(folder: Path) -> Iterator[None]:
+    """Keeps this process's other runs out: a process never waits for record locks of its own."""
+    key = (os.getpid(), folder.resolve())
+    with _REGISTER:
+        if key in _HELD:
+            raise WorkDirError(
+                f"another run of this process is writing to {folder}", hint="Give each run a work_dir of its own."
+            )
+        _HELD.add(key)
     try:
         yield
     finally:
-        if descriptor is not None:
-            path.unlink(missing_ok=True)  # before others can have it
-            os.close(descriptor)
+        with _REGISTER:
+            _HELD.discard(key)
 
 
 def _locked(path: Path) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def evaluate(
     from essmc_solvers.job import read_job
     from essmc_solvers.reporting.text import in_words
 
-    job = read_job(config, overrides, evaluating=True)
+    job = read_job(config, overrides)
     shared = {key: job.solver[key] for key in _SHARED if key in job.solver}
     data = job.loader("eval", required=True)
     model, known = _load(job, checkpoint, ema)
@@ -88,7 +89,8 @@ def _load(
 
     published = _published_classes(job)
     if checkpoint is None:
-        return build_trained(job.recipe, job.weights or weights_source(job.recipe, True, None)), published
+        source = job.weights or weights_source(job.recipe, True, None)
+        return build_trained(job.recipe, source), _trained_classes(source) or published
     # What is said of the keys makes it a file of weights, whoever wrote it.
     path = best_or_newest(Path(checkpoint)) if isinstance(checkpoint, str) and os.path.exists(checkpoint) else None
     if path is None:
@@ -98,6 +100,22 @@ def _load(
     model = build_recipe(job.recipe)
     trained = load_for_evaluation(model, path, ema)
     return model, KnownClasses(trained, f"the run of {path}") if trained else published
+
+
+def _trained_classes(source: Mapping[str, Any] | None) -> KnownClasses | None:
+    """Returns the names of classes in weights that are a checkpoint of a run, None where they are something else."""
+    from essmc_core.errors import EssmcError
+    from essmc_solvers.checkpoint.contents import load
+    from essmc_solvers.class_names import KnownClasses
+
+    path = Path(str((source or {}).get("uri", (source or {}).get("path", ""))))
+    if path.suffix != ".pth" or not path.is_file():
+        return None
+    try:
+        names = load(path).get("labels")
+    except EssmcError:
+        return None
+    return KnownClasses(tuple(names), f"the run of {path}") if names else None
 
 
 def _published_classes(job: Job) -> KnownClasses | None:

@@ -54,7 +54,7 @@ def train(
             click.echo(f"note: {note}", err=True)
     with _held(solver):
         if resume is None and solver.is_main:
-            _claim(folder, overwrite)
+            _claim(folder, overwrite or getattr(solver, "overwrite", False))
         try:
             with stopping_on_signals(solver):
                 results = solver.solve(data)
@@ -75,19 +75,9 @@ def _held(solver: Any) -> AbstractContextManager[None]:
 
 def _claim(folder: Path, overwrite: bool) -> None:
     """Refuses a folder with another run in it, or empties it of that."""
-    from essmc_core.errors import ConfigError
-    from essmc_solvers.checkpoint.folder import BEST, list_checkpoints
-    from essmc_solvers.hooks.log import FILE
+    from essmc_solvers.checkpoint.claim import claim
 
-    files = [path for _, path in list_checkpoints(folder)] + [folder / BEST, folder / FILE]
-    there = [path for path in files if path.exists() or path.is_symlink()]
-    if there and not overwrite:
-        raise ConfigError(
-            f"{folder} holds an earlier run ({there[0].name})",
-            hint="--resume auto goes on with it, --overwrite removes it, --work-dir names another folder.",
-        )
-    for path in there:
-        path.unlink(missing_ok=True)
+    claim(folder, overwrite, "--resume auto goes on with it, --overwrite removes it, --work-dir names another folder.")
 
 
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:

@@ -44,7 +44,7 @@ class BackwardHook(Hook):
         if solver.mode != "train":
             return
         if not solver.iter_skipped:
-            solver.backward(solver.scaled_loss)
+            solver.step_mean.backward(solver.backward, solver.trained_parameters)
             solver.iter_skipped = solver.gradients_are_bad()
         # With a loss or gradients that are no numbers, the gradients of the whole step are dropped.
         self._spoilt |= solver.iter_skipped
@@ -55,22 +55,33 @@ class BackwardHook(Hook):
         if not self._spoilt:
             self._step(solver)
         self._spoilt = False
-        solver.step_items = 0
         _clear(solver)
 
     def _step(self, solver: TrainValSolver) -> None:
         parameters = solver.trained_parameters
         solver.average_gradients()
-        if solver.clip_grad_norm is not None:
-            solver.accelerator.clip_grad_norm_(parameters, solver.clip_grad_norm)
-        if solver.clip_grad_value is not None:
-            solver.accelerator.clip_grad_value_(parameters, solver.clip_grad_value)
+        if solver.step_mean.is_empty:  # weight decay and momentum are no reason to step
+            return
+        if solver.accelerator.scaler is not None:
+            solver.accelerator.unscale_gradients()
+        solver.call("after_backward")
+        _clip(solver, parameters)
+        solver.call("before_step")
         for optimizer in solver.optimizers.values():
             if _needs_closure(optimizer):
                 optimizer.step(lambda: _evaluate_again(solver))
             else:
                 optimizer.step()
         solver.total_steps += 1
+
+
+def _clip(solver: TrainValSolver, parameters: list[torch.nn.Parameter]) -> None:
+    # Accelerate's functions would take the scale of mixed precision away a second time.
+    if solver.clip_grad_norm is not None:
+        clip = solver.accelerator.clip_grad_norm_ if solver.is_fsdp else torch.nn.utils.clip_grad_norm_
+        solver.grad_norm = clip(parameters, solver.clip_grad_norm)
+    if solver.clip_grad_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, solver.clip_grad_value)
 
 
 def _needs_closure(optimizer: Any) -> bool:
@@ -85,5 +96,6 @@ def _evaluate_again(solver: TrainValSolver) -> torch.Tensor:
 
 
 def _clear(solver: TrainValSolver) -> None:
+    solver.step_mean.drop()
     for optimizer in solver.optimizers.values():
         optimizer.zero_grad()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 EVENTS = (
     "before_solve", "after_solve", "before_epoch", "after_epoch", "before_all_iter", "after_all_iter", "before_iter",
-    "after_iter",
+    "after_iter", "after_backward", "before_step",
 )  # fmt: skip
 
 
@@ -53,6 +53,19 @@ class Hook:
 
     def after_iter(self, solver: BaseSolver) -> None:
         """Runs after the model saw it; ``solver.iter`` counts it already, ``solver.iter_outputs`` is what it gave."""
+
+    def after_backward(self, solver: BaseSolver) -> None:
+        """Runs where the gradients of an optimizer step are complete, before they are clipped.
+
+        They are those of the mean over all items of the step in all processes, without the scale of mixed precision.
+        With ``accumulate_steps`` above 1 it runs once a step. A step that is skipped has none.
+        """
+
+    def before_step(self, solver: BaseSolver) -> None:
+        """Runs before the optimizers step, with the gradients as they will be used: clipped, if they are to be.
+
+        ``solver.grad_norm`` is their norm before that, where ``clip_grad_norm`` is given.
+        """
 
     def close(self) -> None:
         """Runs at the end, also when the run failed."""

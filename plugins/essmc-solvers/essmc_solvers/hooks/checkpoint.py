@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.hooks.log import LogHook
@@ -41,11 +40,11 @@ class CheckpointHook(Hook):
 
     def __init__(
         self,
-        interval: PositiveInt = 1,
+        interval: int = 1,
         save_best: bool = False,
         save_best_by: str = "",
-        iterations: PositiveInt | None = None,
-        keep_last: PositiveInt | None = None,
+        iterations: int | None = None,
+        keep_last: int | None = None,
         priority: int = 300,
     ) -> None:
         super().__init__(priority)
@@ -84,6 +83,11 @@ class CheckpointHook(Hook):
         is_best = self.save_best and self._improves(solver)
         if is_best or done % self.interval == 0 or done >= solver.max_epochs:
             self._save(solver, done, 0, is_best)
+
+    def watched(self, solver: TrainValSolver) -> list[tuple[str, str, str]]:
+        """Returns what is watched: who, whose data, and the name of the metric."""
+        mode = "eval" if "eval" in solver.loaders else "train"
+        return [("save_best_by of CheckpointHook", mode, self.save_best_by[1:])] if self.save_best_by else []
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the best value so far."""

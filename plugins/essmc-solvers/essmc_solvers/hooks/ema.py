@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from essmc_core.annotations import ShareBelowOne
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 
@@ -32,7 +31,7 @@ class EmaHook(Hook):
 
     for_training = True
 
-    def __init__(self, decay: ShareBelowOne = 0.999, warmup: bool = True, priority: int = 50) -> None:
+    def __init__(self, decay: float = 0.999, warmup: bool = True, priority: int = 50) -> None:
         super().__init__(priority)
         if not 0 <= decay < 1:
             raise ConfigError(f"the decay of EmaHook is in [0, 1), got {decay}")
@@ -41,6 +40,7 @@ class EmaHook(Hook):
         self._module: nn.Module | None = None
         self._average: dict[str, Tensor] = {}
         self._steps = 0
+        self._evaluates = False
 
     @torch.no_grad()
     def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
@@ -70,11 +70,18 @@ class EmaHook(Hook):
         """Puts the average into the model for evaluation."""
         if solver.mode == "eval":
             self._swap()
+            self._evaluates = True
 
     def after_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Puts the trained weights back."""
         if solver.mode == "eval":
+            self.end_evaluation()
+
+    def end_evaluation(self) -> None:
+        """Puts the trained weights back, if the average is in the model."""
+        if self._evaluates:
             self._swap()
+        self._evaluates = False
 
     def averaged_state(self) -> dict[str, Tensor]:
         """Returns the model's state dict with averaged values."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.memory import memory_bytes
 from essmc_solvers.reporting.metrics_file import MetricsFile
 from essmc_solvers.reporting.progress import Progress, make_progress
+from essmc_solvers.reporting.rates import learning_rates
 from essmc_solvers.reporting.text import duration, each_in_words, in_words
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LogHook(Hook):
         ConfigError: an interval below 1.
     """
 
-    def __init__(self, log_interval: PositiveInt = 10, progress: bool | None = None, priority: int = 100) -> None:
+    def __init__(self, log_interval: int = 10, progress: bool | None = None, priority: int = 100) -> None:
         super().__init__(priority)
         if log_interval < 1:
             raise ConfigError(f"log_interval must be 1 or more, got {log_interval}")
@@ -147,14 +147,6 @@ class LogHook(Hook):
         if self._file is not None:
             place = {"epoch": solver.epoch + 1, "iter": solver.iter, "total_iters": solver.total_iters}
             self._file.append({"mode": solver.mode, **place, **values})
-
-
-def learning_rates(solver: BaseSolver) -> dict[str, float]:
-    """Returns the learning rate of each optimizer's first group: ``lr``, or ``lr/backbone`` for several."""
-    optimizers: dict[str, Any] = getattr(solver, "optimizers", {}) if solver.mode == "train" else {}
-    return {
-        f"lr/{key}" if key else "lr": float(optimizer.param_groups[0]["lr"]) for key, optimizer in optimizers.items()
-    }
 
 
 def _title(solver: BaseSolver) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +15,14 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
-from essmc_core.annotations import NonNegativeFloat
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_solvers.hooks.base import Hook
+from essmc_solvers.schedule_doubts import doubts
 
 if TYPE_CHECKING:
     from essmc_solvers.training import TrainValSolver
+
+_USUAL_START = 1e-4
 
 
 class LrHook(Hook):
@@ -28,7 +31,7 @@ class LrHook(Hook):
     The warm-up lies over the schedule, which does not see it: a rate rises in a straight line from
     ``warmup_start_lr`` to what the schedule says, and is exactly that from epoch ``warmup_epochs`` on. Of several
     parameter groups each rises to its own rate; ``warmup_start_lr`` is the start of the one with the largest, the
-    others start in proportion.
+    others start in proportion. It never starts above the rate.
 
     Args:
         set_by_epoch: schedules step once an epoch. Otherwise rates change at each iteration: schedules with a closed
@@ -37,12 +40,13 @@ class LrHook(Hook):
             what they count.
         warmup_func: ``linear``, or None for no warm-up.
         warmup_epochs: length of the warm-up.
-        warmup_start_lr: where it starts.
-        metric: what ``ReduceLROnPlateau`` and timm's ``plateau`` watch: ``train/loss``, ``eval/acc@1`` …
+        warmup_start_lr: where it starts; by default at 1e-4, or at a tenth of a rate that is not above that.
+        metric: what ``ReduceLROnPlateau`` and timm's ``plateau`` watch: ``train/loss``, ``eval/loss``,
+            ``eval/acc@1`` … They make no step after an epoch without evaluation if they watch that.
         priority: hooks with lower ones run first.
 
     Raises:
-        ConfigError: unknown ``warmup_func``, or no epochs to warm up in.
+        ConfigError: unknown ``warmup_func``, no epochs to warm up in, or a rate below 0.
     """
 
     for_training = True
@@ -51,16 +55,18 @@ class LrHook(Hook):
         self,
         set_by_epoch: bool = True,
         warmup_func: Literal["linear"] | None = None,
-        warmup_epochs: NonNegativeFloat = 1,
-        warmup_start_lr: float = 1e-4,
+        warmup_epochs: float = 1,
+        warmup_start_lr: float | None = None,
         metric: str = "train/loss",
         priority: int = 200,
     ) -> None:
         super().__init__(priority)
         if warmup_func not in (None, "linear"):
             raise ConfigError(f"warmup_func is 'linear' or nothing, got {warmup_func!r}")
-        if warmup_func and warmup_epochs <= 0:
+        if warmup_func and not 0 < warmup_epochs < math.inf:
             raise ConfigError(f"warmup_epochs must be above 0, got {warmup_epochs}")
+        if warmup_start_lr is not None and not 0 <= warmup_start_lr < math.inf:
+            raise ConfigError(f"warmup_start_lr must be 0 or more, got {warmup_start_lr}")
         self.set_by_epoch = set_by_epoch
         self.warmup_func = warmup_func
         self.warmup_epochs = warmup_epochs
@@ -73,6 +79,8 @@ class LrHook(Hook):
         for schedule in solver.lr_schedulers.values():
             self._check_steps(schedule, solver)
         self._read(solver)
+        for doubt in doubts(self, solver):
+            solver.log(f"warning: {doubt}")
         self._apply(solver, 0.0)
 
     def derive(self, solver: TrainValSolver) -> None:
@@ -115,6 +123,12 @@ class LrHook(Hook):
                 hint=f"lr_scheduler: {{type: OneCycleLR, total_steps: {steps}, …}}",
             )
 
+    def watched(self, solver: TrainValSolver) -> list[tuple[str, str, str]]:
+        """Returns what is watched: who, whose data, and the name of the metric."""
+        plateaus = [schedule for schedule in solver.lr_schedulers.values() if _is_plateau(schedule)]
+        mode, _, name = self.metric.partition("/")
+        return [("metric of LrHook", mode, name)] if plateaus else []
+
     def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
         """Sets the rates of the next iteration."""
         if solver.mode != "train":
@@ -144,14 +158,19 @@ class LrHook(Hook):
         self._apply(solver, following)
 
     def _step_epoch(self, schedule: Any, following: int, solver: TrainValSolver) -> None:
+        if _is_plateau(schedule) and self._waits(solver):
+            return
         if _is_timm(schedule):
-            needs_metric = "plateau" in type(schedule).__name__.lower()
-            schedule.step(following, self._watched(solver) if needs_metric else None)
+            schedule.step(following, self._watched(solver) if _is_plateau(schedule) else None)
         elif isinstance(schedule, ReduceLROnPlateau):
             schedule.step(self._watched(solver))
         elif self.set_by_epoch:
             for _ in range(solver.folds):
                 schedule.step()
+
+    def _waits(self, solver: TrainValSolver) -> bool:
+        """Tells whether this epoch has no evaluation, whose metric is watched: there is nothing new to go by."""
+        return self.metric.startswith("eval/") and "eval" in solver.loaders and "eval" not in solver.epoch_outputs
 
     def _watched(self, solver: TrainValSolver) -> float:
         mode, _, name = self.metric.partition("/")
@@ -178,11 +197,21 @@ class LrHook(Hook):
         if self.warmup_func is None or epoch >= self.warmup_epochs:
             return
         share = epoch / self.warmup_epochs
-        largest = max((rate for rates in self._scheduled for rate in rates), default=0.0)
+        largest = self.largest_rate
         for groups, rates in zip(_groups(solver), self._scheduled, strict=True):
             for group, rate in zip(groups, rates, strict=True):
-                start = self.warmup_start_lr * (rate / largest if largest else 1.0)
+                start = min(self._start(largest) * (rate / largest if largest else 1.0), rate)
                 _set(group, start + (rate - start) * share)
+
+    @property
+    def largest_rate(self) -> float:
+        """The largest of the rates that the schedules chose last."""
+        return max((rate for rates in self._scheduled for rate in rates), default=0.0)
+
+    def _start(self, largest: float) -> float:
+        if self.warmup_start_lr is not None:
+            return self.warmup_start_lr
+        return _USUAL_START if largest > _USUAL_START else largest / 10
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the schedules' rates, which the optimizers do not hold during warm-up."""
@@ -244,6 +273,12 @@ def _set(group: dict[str, Any], rate: Any) -> None:
 
 def _number(rate: Any) -> float:
     return float(rate)
+
+
+def _is_plateau(schedule: Any) -> bool:
+    return isinstance(schedule, ReduceLROnPlateau) or (
+        _is_timm(schedule) and "plateau" in type(schedule).__name__.lower()
+    )
 
 
 def _is_timm(schedule: Any) -> bool:

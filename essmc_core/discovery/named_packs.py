@@ -1,0 +1,45 @@
+"""Packs that the environment names: to use, to leave out, to prefer; and names among them that nothing has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from essmc_core.component import CORE, LOCAL
+from essmc_core.errors import ConfigError, EssmcError
+from essmc_core.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.pins import pins_of_environment
+from essmc_core.settings import SettingError, odd_values
+
+
+def named_packs(variable: str) -> set[str] | None:
+    """Returns the packs a comma-separated variable names, None when it is not set; ``""`` names none."""
+    value = os.environ.get(variable)
+    if value is None:
+        return None
+    return {pack_name(normalise_distribution(part.strip())) for part in value.split(",") if part.strip()}
+
+
+def complaints(installed: Iterable[str]) -> list[EssmcError]:
+    """Returns what is wrong with the variables that the core reads, one error each.
+
+    Args:
+        installed: short names of the packs that were found.
+    """
+    known = {CORE, *installed}
+    found: list[EssmcError] = [*odd_values()]
+    for variable in ("ESSMC_PACKS", "ESSMC_BLOCK"):
+        found += [_unknown(variable, name, known) for name in sorted((named_packs(variable) or set()) - known)]
+    try:
+        pinned = {pack.partition("/")[0] for pack in pins_of_environment().values()}
+    except ConfigError as error:
+        return [*found, error]
+    return [*found, *(_unknown("ESSMC_PINS", name, known) for name in sorted(pinned - known - {LOCAL}))]
+
+
+def _unknown(variable: str, name: str, known: set[str]) -> SettingError:
+    suggestion = did_you_mean(name, sorted(known))
+    return SettingError(
+        f"{variable} names the pack {name!r}, which is not installed" + (f"; {suggestion}" if suggestion else ""),
+        hint=f"installed packs: {', '.join(sorted(known - {CORE})) or 'none'}",
+    )

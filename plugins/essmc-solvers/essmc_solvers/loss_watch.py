@@ -1,0 +1,104 @@
+"""Losses that do not say what they divide by: found out, or refused where steps are made of parts."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_core.errors import ConfigError
+from essmc_core.normalizers import Normalizer, normalizer_of, states_normalizer
+
+_STATE_IT = (
+    "Give the loss a method normalizer(scores, labels): the number of items for a mean over items, the sum of weights "
+    "for a weighted mean, None for a sum; or let the model return `normalizers`."
+)
+
+
+class LossWatch:
+    """Sees what the losses inside a model are called with, for models and losses that do not tell normalizers.
+
+    A loss that states its normalizer, or one of torch's own, tells it for a model that does not. Any other loss of
+    scores and labels is compared with the mean of its halves.
+
+    Args:
+        module: the model.
+        in_parts: whether a step is made of several batches or processes, so that a wrong guess would change the
+            training.
+    """
+
+    def __init__(self, module: nn.Module, in_parts: bool) -> None:
+        self._in_parts = in_parts
+        self._seen: list[tuple[str, Tensor, Normalizer]] = []
+        self._unlike: str = ""
+        self._module = module
+
+    def watching(self) -> AbstractContextManager[Any]:
+        """Watches within a block."""
+        stack = ExitStack()
+        for name, module in self._module.named_modules():
+            if states_normalizer(module):
+                handle = module.register_forward_hook(self._stating(name))
+            elif module is getattr(self._module, "loss", None) and self._in_parts:
+                handle = module.register_forward_hook(self._compare)
+            else:
+                continue
+            stack.callback(handle.remove)
+        return stack
+
+    def complete(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns a model's outputs with the normalizer of its loss, if that was found out.
+
+        Raises:
+            ConfigError: it was not, and the loss is no mean over items.
+        """
+        seen, self._seen = self._seen, []
+        if "loss" in (outputs.get("normalizers") or {}) or outputs.get("loss_terms"):
+            return outputs
+        for _, loss, normalizer in seen:
+            if loss is outputs["loss"] and len(seen) == 1:
+                return {**outputs, "normalizers": {**(outputs.get("normalizers") or {}), "loss": normalizer}}
+        for name, _, normalizer in seen:
+            if self._in_parts and (normalizer is None or float(normalizer) != int(outputs["batch_size"])):
+                raise ConfigError(
+                    f"the model's {name!r} divides by another number than that of items, and the model makes its loss "
+                    "of it without saying what that is divided by: accumulated steps, or several processes, would not "
+                    "be one large batch",
+                    hint='Let forward_train return it: {"loss": …, "batch_size": …, "normalizers": {"loss": …}}.',
+                )
+        return outputs
+
+    def _stating(self, name: str) -> Any:
+        def take(loss: Any, inputs: tuple[Any, ...], output: Any) -> None:
+            if isinstance(output, Tensor) and output.ndim == 0 and len(inputs) == 2 and torch.is_grad_enabled():
+                self._seen.append((name, output, normalizer_of(loss, *inputs)))
+
+        return take
+
+    def _compare(self, loss: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Refuses a loss that is not the mean of its halves."""
+        if not torch.is_grad_enabled() or len(inputs) != 2 or not all(isinstance(one, Tensor) for one in inputs):
+            return
+        scores, labels = (one.detach() for one in inputs)
+        size = len(scores)
+        if size < 2 or len(labels) != size or not isinstance(output, Tensor) or output.ndim:
+            return
+        # Losses may keep running values; the copy's are thrown away.
+        twin = copy.copy(loss) if not any(True for _ in loss.buffers()) else copy.deepcopy(loss)
+        twin._forward_hooks = type(loss._forward_hooks)()
+        half = size // 2
+        with torch.no_grad(), torch.random.fork_rng():
+            parts = [float(twin(scores[rows], labels[rows])) for rows in (slice(half), slice(half, None))]
+        whole, mean = float(output.detach()), (parts[0] * half + parts[1] * (size - half)) / size
+        if math.isfinite(whole) and not math.isclose(whole, mean, rel_tol=1e-3, abs_tol=1e-5):
+            raise ConfigError(
+                f"{type(loss).__name__} of {size} items is {whole:.5g}, and the mean of that of its halves "
+                f"{mean:.5g}: it is no mean over items, and accumulated steps, or several processes, would not be one "
+                "large batch",
+                hint=_STATE_IT,
+            )
