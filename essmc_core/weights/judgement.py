@@ -138,7 +138,7 @@ def _completeness(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> We
     least = MIN_COVERAGE if source.min_coverage is None else source.min_coverage
     told = source.min_coverage is not None or not lacking
     if report.coverage < least and not (source.min_coverage is None and not lacking):
-        lacks = f" They lack {grouped(lacking)}." if lacking else ""
+        lacks = f" They lack {grouped(lacking)}.{_without_a_place(report)}" if lacking else ""
         return _mismatch(
             f"The weights in {source.uri} cover {report.coverage:.1%} of the module, less than {least:.0%}.{lacks}",
             report,
@@ -152,10 +152,15 @@ def _completeness(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> We
         return _mismatch(
             f"The weights in {source.uri} lack {len(lacking)} of the module's tensors ({what}): {grouped(lacking)}.",
             report,
-            "Is it the whole checkpoint, of the same model? If it is meant so, say it in the weights' mapping: "
-            f"allow_missing: [{', '.join(_patterns(lacking))}].",
+            f"Is it the whole checkpoint, of the same model?{_without_a_place(report)} If it is meant, say it in the "
+            f"weights' mapping, allow_missing: [{', '.join(_patterns(lacking))}], or with --allow-missing.",
         )
     return None
+
+
+def _without_a_place(report: LoadReport) -> str:
+    """Says what the file has instead: misspelt names stand beside those that are missing."""
+    return f" Without a place are {grouped(report.unexpected)}." if report.unexpected else ""
 
 
 def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> WeightsMismatch | None:
@@ -172,8 +177,8 @@ def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> Weigh
         return _mismatch(
             f"{len(unused)} tensors in {source.uri} belong to parts of the module and have no place there, so that it "
             f"would give other numbers than theirs: {grouped(unused)}.", report,
-            "Is it another variant of the model? If they are rightly left over, say it in the weights' mapping: "
-            f"allow_unused: [{', '.join(_patterns(unused))}].",
+            "Is it another variant of the model? If they are rightly left over, say it in the weights' mapping, "
+            f"allow_unused: [{', '.join(_patterns(unused))}], or with --allow-unused.",
         )  # fmt: skip
     if source.strict and not (report.complete and not report.unexpected):
         return _mismatch(f"The weights in {source.uri} do not match the module key by key.", report, "strict is set.")

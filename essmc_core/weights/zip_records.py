@@ -14,6 +14,8 @@ from essmc_core.errors import WeightsCorrupt
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1
+# The pickle holds names and shapes; a compressed one could swell to any size.
+_LARGEST_PICKLE = 1 << 28
 _METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # torch writes records at such places; elsewhere a mapped tensor would be unaligned.
@@ -97,6 +99,8 @@ def _check_storages(path: Path, archive: zipfile.ZipFile, sizes: dict[str, int])
     name = next((name for name in sizes if name.rpartition("/")[2] == "data.pkl"), None)
     if name is None:
         raise _damaged(path, "it has no data.pkl, so torch.save did not write it")
+    if sizes[name] > _LARGEST_PICKLE:
+        raise _damaged(path, f"its data.pkl has {sizes[name]:,} bytes, more than names and shapes can need")
     root = name.rpartition("/")[0]
     for key, wanted in _asked_for(archive.read(name)).items():
         found = sizes.get(f"{root}/data/{key}")

@@ -82,6 +82,13 @@ def test_missing_tensors_are_told_in_groups_with_patterns_that_allow_them(tmp_pa
     assert len(load(tmp_path, given, purpose="use", allow_missing=["*.bn.running_var"]).lacking) == 3
 
 
+def test_names_that_are_misspelt_are_told_beside_those_that_are_missing(tmp_path: Path) -> None:
+    given = {key.replace("stem.", "stm."): value for key, value in state().items()}
+    with pytest.raises(WeightsMismatch, match=r"stem\.weight") as caught:
+        load(tmp_path, given, purpose="use")
+    assert "backbone.stm.weight" in str(caught.value)
+
+
 def test_groups_are_of_layers_alike() -> None:
     keys = [f"layers.{i}.{j}.weight" for i in range(2) for j in range(2)] + ["a.bn.bias", "b.bn.bias", "head.bias"]
     assert grouped(keys) == "layers.*.*.weight of 4 layers, bn.bias of 2 layers, head.bias"
