@@ -275,13 +275,15 @@ def test_thin_pictures_do_not_grow_in_training_either(tmp_path: Path) -> None:
     errors = pytest.importorskip("essmc_data.errors")
     from essmc_data.transforms.image import Resize
     from essmc_data.transforms.load_image import LoadImageFromFile
+    from essmc_data.transforms.torchvision import TorchvisionTransform
     from essmc_data.transforms.video import ResizeVideo
 
     Image.new("RGB", (1, 20_000)).save(tmp_path / "thin.png")
     for backend in ("pillow", "cv2", "torchvision"):
         item = LoadImageFromFile(backend=backend)({"meta": {"img_path": str(tmp_path / "thin.png")}})
-        with pytest.raises(errors.UnreadableInput, match=r"thin\.png is 1x20000 pixels large"):
-            Resize(256)(item)
+        for resize in (Resize(256), TorchvisionTransform("Resize", {"size": [256]})):
+            with pytest.raises(errors.UnreadableInput, match=r"thin\.png is 1x20000 pixels large"):
+                resize(item)
         assert Resize([16, 16])(item)["img"] is not None
     with pytest.raises(errors.UnreadableInput, match="would have 256x5120000"):
         ResizeVideo(256)({"video": torch.zeros(3, 1, 20_000, 1, dtype=torch.uint8)})

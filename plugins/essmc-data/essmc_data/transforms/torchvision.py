@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import ConfigError
 from essmc_core.names import did_you_mean
 from essmc_data.transforms.base import ImageTransform, Item, per_frame
+from essmc_data.transforms.scaled_size import check_scaled_size
 
 
 class TorchvisionTransform(ImageTransform):
@@ -40,13 +43,29 @@ class TorchvisionTransform(ImageTransform):
         given = dict(arguments or {})
         if isinstance(given.get("interpolation"), str):
             given["interpolation"] = InterpolationMode(given["interpolation"])
+        self._shorter = _shorter_side(name, given)
         try:
             self._transform = found(**given)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"torchvision's {name} cannot be made: {error}.") from error
 
     def apply(self, value: Any, item: Item) -> Any:
-        """Returns what torchvision makes of the value."""
+        """Returns what torchvision makes of the value.
+
+        Raises:
+            UnreadableInput: a thin picture would become very large.
+        """
+        if self._shorter is not None:
+            height, width = value.shape[:2] if isinstance(value, np.ndarray) else functional.get_size(value)
+            check_scaled_size(height, width, self._shorter, item)
         if getattr(value, "ndim", 0) == 4:
             return per_frame(self._transform, value)
         return self.through(self._transform, value)
+
+
+def _shorter_side(name: str, arguments: Mapping[str, Any]) -> int | None:
+    """Returns the length that ``Resize`` scales shorter sides to, None where something bounds the longer ones."""
+    size = arguments.get("size")
+    if isinstance(size, (list, tuple)) and len(size) == 1:
+        size = size[0]
+    return size if name == "Resize" and isinstance(size, int) and arguments.get("max_size") is None else None
