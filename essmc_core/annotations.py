@@ -42,6 +42,36 @@ class Configured:
     subject: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Marks a number with limits, which `essmc validate` checks as the constructor does.
+
+    Attributes:
+        least: the smallest number.
+        above: what it is larger than.
+        most: the largest number.
+        below: what it is smaller than.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+
+PositiveInt: TypeAlias = Annotated[int, Bounds(least=1)]
+"""A whole number of 1 or more."""
+NonNegativeInt: TypeAlias = Annotated[int, Bounds(least=0)]
+"""A whole number of 0 or more."""
+PositiveFloat: TypeAlias = Annotated[float, Bounds(above=0)]
+"""A number above 0."""
+NonNegativeFloat: TypeAlias = Annotated[float, Bounds(least=0)]
+"""A number of 0 or more."""
+Probability: TypeAlias = Annotated[float, Bounds(least=0, most=1)]
+"""A number in [0, 1]."""
+ShareBelowOne: TypeAlias = Annotated[float, Bounds(least=0, below=1)]
+"""A number in [0, 1)."""
+
 FeatureDim: TypeAlias = Annotated[int, FromBackbone("num_features")]
 """Width of pooled features: the ``dim`` of a head."""
 FeatureRank: TypeAlias = Annotated[int, FromBackbone("feature_rank")]

@@ -33,6 +33,7 @@ class Component:
         bare: whether the name resolves without its pack in front.
         bound: keyword arguments that the registration fixes.
         bound_by_alias: those that an alias or old name fixes instead of, or besides, ``bound``.
+        check: ``"package.module:function"`` that checks arguments together, see `StagedRegistry.register`.
         retired: former arguments, each with the one value that configurations may still state, which is not passed on,
             and with what to do in place of others.
     """
@@ -48,6 +49,7 @@ class Component:
     bound: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_BOUND)
     bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING_BOUND)
     retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: _NOTHING_BOUND)
+    check: str = ""
 
     @property
     def qualified(self) -> str:

@@ -32,6 +32,7 @@ class StagedRegistry:
         bare: bool = True,
         bound: Mapping[str, Any] | None = None,
         retired: Mapping[str, tuple[Any, str]] | None = None,
+        check: str = "",
     ) -> None:
         """Registers a component without importing it.
 
@@ -46,6 +47,11 @@ class StagedRegistry:
             bound: keyword arguments fixed by this registration, for many names served by one target.
             retired: arguments that the target no longer takes, each with the value that configurations may still state
                 and with what to do in place of any other.
+
+            check: ``"package.module:function"``, which the check of configurations calls as ``function(checker, path,
+                arguments, component)``; arguments that do not fit their annotations are objects there. It calls
+                ``checker.mistake((*path, name), message, hint)`` for what does not go together, and imports nothing
+                heavy, since `essmc validate` runs it.
 
         Raises:
             DeclarationError: a name, a text, an argument or the target cannot be used.
@@ -74,6 +80,7 @@ class StagedRegistry:
             {} if bound is None else bound,
             {**_arguments_by_name(aliases), **_arguments_by_name(deprecated)},
             {} if retired is None else retired,
+            check,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -23,7 +24,9 @@ from essmc_core.schema.types import (
     has_nested,
     nested_kind,
     options,
+    without_limits,
 )
+from essmc_core.targets import import_target
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -33,6 +36,13 @@ PRETRAIN = "pretrain"
 """Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
 
 Path = tuple["str | int", ...]
+_LIMITS = {
+    "greater_than_equal": "at least {}",
+    "greater_than": "above {}",
+    "less_than_equal": "at most {}",
+    "less_than": "below {}",
+}
+"""What pydantic calls a number outside its limits, in words."""
 
 
 class Checker:
@@ -62,6 +72,7 @@ class Checker:
     ) -> None:
         self.registries = registries
         self.issues: list[Issue] = []
+        self._places: list[Path] = []
         self.cause: EssmcError | None = None
         self.found: list[tuple[Path, Component]] = []
         self._read = read
@@ -111,6 +122,7 @@ class Checker:
         dotted = ".".join(str(part) for part in path)
         shown = f"{self._prefix}.{dotted}".strip(".") or "(top)"
         self.issues.append(Issue(shown, message, self._where(path, key), hint))
+        self._places.append(path)
 
     def _name_of(self, kind: str, value: Mapping[str, Any], path: Path) -> str | None:
         name = value.get("type")
@@ -138,6 +150,7 @@ class Checker:
         subject = None if given is None else _subject(signature, given)
         filled = self._beside_backbone
         self._beside_backbone = any(self._takes_backbone(parameter) for parameter in signature.parameters)
+        before = len(self._places)
         for name, value in arguments.items():
             parameter = signature.parameter(name)
             if parameter is not None and parameter.name == subject:
@@ -161,6 +174,22 @@ class Checker:
                 if not (filled and derived):
                     self._missing_argument(component, parameter, path)
         self._beside_backbone = filled
+        if component.check:
+            import_target(component.check, f"the check of {component.qualified}", component.pack)(
+                self, path, self._sound(arguments, path, before), component
+            )
+
+    def _sound(self, arguments: Mapping[str, Any], path: Path, since: int) -> Mapping[str, Any]:
+        """Puts objects in the place of arguments that do not fit; what is wrong inside nested components counts not."""
+        found = [place[len(path) :] for place in self._places[since:] if place[: len(path)] == path]
+        broken = {place[0] for place in found if len(place) == 1 or (len(place) == 2 and isinstance(place[1], int))}
+        return {name: object() if name in broken else value for name, value in arguments.items()}
+
+    def signature(self, kind: str, value: Any) -> Signature | None:
+        """Returns the signature of a configured component, None where it is built already or unknown."""
+        name = value.get("type") if isinstance(value, Mapping) else value
+        record = self.registries[kind].find(name) if isinstance(name, str) else None
+        return None if record is None else self._read(record)
 
     def _weights(self, value: Any, path: Path) -> None:
         """Checks what names weights to load: a path, a URI, or a mapping with one and with options."""
@@ -250,11 +279,37 @@ class Checker:
             _adapter(expected).validate_python(plain_data(value))
         except pydantic.ValidationError as error:
             text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-            text = "int" if derived_attribute(expected) else text
-            first = min(error.errors(), key=lambda item: -len(item["loc"]))
+            text = "int" if derived_attribute(expected) else without_limits(text)
+            errors = sorted(error.errors(), key=lambda item: -len(item["loc"]))
+            for item in errors:
+                if self._limits(item, value, path, str(annotation)) or self._unknown_key(item, value, path):
+                    return
+            first = errors[0]
             inner = tuple(part for part in first["loc"] if _is_inside(value, part))
             shown = _shown(first["input"]) if inner else _shown(value)
             self.mistake((*path, *inner), f"expected {text}, got {shown}")
+
+    def _limits(self, error: Any, value: Any, path: Path, annotation: str) -> bool:
+        """Notes a number outside its limits; tells whether the error is of that kind."""
+        words = _LIMITS.get(error["type"])
+        if words is None:
+            return False
+        inner = tuple(part for part in error["loc"] if _is_inside(value, part))
+        name = next((part for part in reversed((*path, *inner)) if isinstance(part, str)), "the number")
+        words = words.format(_number(next(iter(error["ctx"].values()))))
+        words = "a chance in [0, 1]" if "Probability" in annotation else words
+        self.mistake((*path, *inner), f"{name} must be {words}, got {error['input']!r}")
+        return True
+
+    def _unknown_key(self, error: Any, value: Any, path: Path) -> bool:
+        """Notes a key that is not among those of its mapping; tells whether the error is of that kind."""
+        if error["type"] != "literal_error" or error["loc"][-1:] != ("[key]",):
+            return False
+        inner = tuple(part for part in error["loc"][:-1] if _is_inside(value, part))
+        known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        suggestion = did_you_mean(str(error["input"]), known) or f"it takes {', '.join(known)}"
+        self.mistake((*path, *inner), f"there is no {error['input']!r} here", suggestion, key=True)
+        return True
 
     def _where(self, path: Path, key: bool) -> Location | None:
         if self._root is None:
@@ -266,6 +321,10 @@ class Checker:
             if found is not None:
                 return found
         return None
+
+
+def _number(limit: float) -> str:
+    return f"{limit:g}"
 
 
 def check_component(

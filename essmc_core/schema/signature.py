@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_origin
@@ -158,8 +159,11 @@ def _namespace(target: Any) -> Mapping[str, Any]:
     """Returns the globals in which the annotations of a class's constructor, or of a function, were written."""
     function = inspect.unwrap(getattr(target, "__init__") if isinstance(target, type) else target)  # noqa: B009
     module = sys.modules.get(getattr(target, "__module__", "") or "")
-    found: Mapping[str, Any] = getattr(function, "__globals__", None) or getattr(module, "__dict__", {})
-    return found
+    found: dict[str, Any] = getattr(function, "__globals__", None) or getattr(module, "__dict__", {})
+    # The constructor of a dataclass has the annotations of its bases, which their modules understand.
+    bases = target.__mro__[1:] if isinstance(target, type) else ()
+    homes = (sys.modules.get(base.__module__) for base in bases)
+    return ChainMap(found, *(vars(home) for home in homes if home is not None))
 
 
 def _spelt_out(annotation: Any, namespace: Mapping[str, Any]) -> Any:

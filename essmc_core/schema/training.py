@@ -98,7 +98,11 @@ def read_training(source: str, overrides: Sequence[str] = ()) -> TrainingConfig:
 
 
 def check_training(
-    training: TrainingConfig, read: Callable[[Component], Signature], registries: Registries = DEFAULT
+    training: TrainingConfig,
+    read: Callable[[Component], Signature],
+    registries: Registries = DEFAULT,
+    *,
+    evaluating: bool = False,
 ) -> list[tuple[str, Component]]:
     """Returns every component that model, data and solver name, with its path, once all of it was found to fit.
 
@@ -106,6 +110,7 @@ def check_training(
         training: what to check.
         read: `essmc_core.build.live_signature`, or `essmc_core.schema.read_signature` to import nothing.
         registries: where components are looked up.
+        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
 
     Raises:
         SchemaError: there are mistakes; all of them are listed.
@@ -121,7 +126,7 @@ def check_training(
         _check_labels(training, rest)
         _check_weights(training, rest)
         _check_data(training.config.get("data"), rest)
-        _check_solver(training.config.get("solver"), rest)
+        _check_solver(training, rest, evaluating)
     raise_issues([*models.issues, *rest.issues], models.cause or rest.cause)
     return found + [(".".join(map(str, path)), part) for path, part in rest.found if part.kind != LOADERS]
 
@@ -175,16 +180,22 @@ def _check_data(data: Any, checker: Checker) -> None:
             checker.component("datasets", section["dataset"], ("data", name, "dataset"))
 
 
-def _check_solver(solver: Any, checker: Checker) -> None:
-    if solver is None:
+def _check_solver(training: TrainingConfig, checker: Checker, evaluating: bool) -> None:
+    solver, data = training.config.get("solver"), training.config.get("data")
+    trains = isinstance(data, Mapping) and data.get("train") is not None and not evaluating
+    if solver is None and not trains:
         return
+    solver = {} if solver is None else solver
     if not isinstance(solver, Mapping):
         checker.mistake(("solver",), "`solver` is a mapping", "solver: {max_epochs: 10, optimizer: {type: AdamW}}")
         return
     if "model" in solver:
         checker.mistake(("solver", "model"), "the model has a section of its own", "write it under `model:`")
     # The model is given to the solver once it is built.
-    checker.component("solvers", {"type": DEFAULT_SOLVER, **solver, "model": object()}, ("solver",))
+    given = {"type": DEFAULT_SOLVER, **solver, "model": object()}
+    if not trains and given.get("optimizer") is None:
+        given["optimizer"] = object()
+    checker.component("solvers", given, ("solver",))
 
 
 def _from_zoo(source: str, overrides: Sequence[str]) -> TrainingConfig | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from essmc_core.annotations import (
+    Bounds,
     Configured,
     FeatureDim,
     FeatureRank,
@@ -16,10 +19,25 @@ from essmc_core.annotations import (
     LrSchedulerConfig,
     MetricOnKeys,
     Nested,
+    NonNegativeFloat,
+    NonNegativeInt,
     OptimizerConfig,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    ShareBelowOne,
 )
 from essmc_core.kinds import Registries
 
+BOUNDED: dict[str, Any] = {
+    "PositiveInt": PositiveInt,
+    "NonNegativeInt": NonNegativeInt,
+    "PositiveFloat": PositiveFloat,
+    "NonNegativeFloat": NonNegativeFloat,
+    "Probability": Probability,
+    "ShareBelowOne": ShareBelowOne,
+}
+"""Numbers with limits, by the names that annotations give them."""
 _PLAIN: dict[str, Any] = {
     "int": int,
     "float": float,
@@ -60,6 +78,12 @@ def evaluate(annotation: Any, registries: Registries) -> Any:
         return _from_node(ast.parse(annotation, mode="eval").body, registries)
     except SyntaxError:
         return Any
+
+
+def without_limits(text: str) -> str:
+    """Puts the plain type in the place of a number with limits in an annotation's text: ``PositiveInt`` -> ``int``."""
+    bases = {name: get_args(bounded)[0].__name__ for name, bounded in BOUNDED.items()}
+    return re.sub(rf"\b({'|'.join(bases)})\b", lambda found: bases[found[0]], text)
 
 
 def nested_kind(annotated: Any) -> str | None:
@@ -136,6 +160,16 @@ def _unwritten(value: object) -> object:
     return value
 
 
+@functools.lru_cache(maxsize=64)
+def _bounded(annotated: Any) -> Any:
+    """The type of numbers within limits."""
+    import pydantic
+
+    bounds = next(extra for extra in get_args(annotated)[1:] if isinstance(extra, Bounds))
+    limits = pydantic.Field(ge=bounds.least, gt=bounds.above, le=bounds.most, lt=bounds.below)
+    return Annotated[get_args(annotated)[0], limits]
+
+
 def _union(members: Iterable[Any]) -> Any:
     members = tuple(members)
     return Any if any(member is Any for member in members) else Union[members]  # noqa: UP007 - built from a tuple
@@ -172,6 +206,8 @@ def _last_name(node: ast.expr) -> str:
 def _from_name(name: str, registries: Registries) -> Any:
     if name in _PLAIN:
         return _PLAIN[name]
+    if name in BOUNDED:
+        return _bounded(BOUNDED[name])
     if name in (*_SEQUENCES, "tuple", "Tuple"):
         return _sequence()
     if name in _MAPPINGS:
@@ -217,6 +253,8 @@ def _from_object(annotation: Any, registries: Registries) -> Any:
         return Any
     if origin is Literal:
         return annotation
+    if origin is Annotated and any(isinstance(extra, Bounds) for extra in arguments[1:]):
+        return _bounded(annotation)
     if origin is Annotated:
         return _from_object(arguments[0], registries)
     ellipsis = len(arguments) == 2 and arguments[1] is Ellipsis

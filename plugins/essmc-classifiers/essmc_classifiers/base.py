@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from essmc_classifiers.batch_loss import loss_of
 from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
 from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
+from essmc_core.annotations import PositiveInt
 from essmc_core.build import build_beside
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.normalizers import normalizer_of
@@ -49,7 +50,7 @@ class BaseClassifier(TrainModule):
         head: Head | None = None,
         loss: Loss | None = None,
         act_name: Literal["softmax", "sigmoid"] = "softmax",
-        topk: Sequence[int] = (1,),
+        topk: Sequence[PositiveInt] = (1,),
         freeze_bn: bool = False,
     ) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.normalizers import Normalizer, cross_entropy, cross_entropy_normalizer
 
 
@@ -31,7 +32,7 @@ class CrossEntropy(nn.Module):
         weight: Sequence[float] | None = None,
         ignore_index: int = -100,
         reduction: Literal["mean", "sum", "none"] = "mean",
-        label_smoothing: float = 0.0,
+        label_smoothing: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.register_buffer("weight", None if weight is None else torch.as_tensor(weight), persistent=False)

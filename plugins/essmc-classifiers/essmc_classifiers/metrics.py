@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Accuracy:
         ConfigError: a k below 1, or none.
     """
 
-    def __init__(self, topk: int | Sequence[int] = (1,), ignore_index: int | None = -100) -> None:
+    def __init__(self, topk: PositiveInt | Sequence[PositiveInt] = (1,), ignore_index: int | None = -100) -> None:
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         self.ignore_index = ignore_index
         if not self.topk or min(self.topk) < 1:
@@ -105,7 +106,7 @@ class EnsembleAccuracy:
 
     def __init__(
         self,
-        topk: int | Sequence[int] = (1,),
+        topk: PositiveInt | Sequence[PositiveInt] = (1,),
         ensemble_method: Literal["avg", "max"] = "avg",
         ignore_index: int | None = -100,
     ) -> None:

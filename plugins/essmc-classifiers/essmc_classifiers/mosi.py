@@ -11,6 +11,7 @@ from torch import Tensor
 
 from essmc_classifiers.base import BaseClassifier
 from essmc_core import Backbone, Head, Loss, Neck
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError, InputError
 
 Labels: TypeAlias = Tensor | Mapping[str, Tensor]
@@ -54,7 +55,7 @@ class MoSINet(BaseClassifier):
         loss: Loss | None = None,
         label_mode: Literal["joint", "separate"] = "joint",
         freeze_bn: bool = False,
-        topk: Sequence[int] = (1,),
+        topk: Sequence[PositiveInt] = (1,),
     ) -> None:
         if label_mode not in TASKS:
             raise ConfigError(f"label_mode is 'joint' or 'separate', got {label_mode!r}")

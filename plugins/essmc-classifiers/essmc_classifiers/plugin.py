@@ -5,6 +5,9 @@ from __future__ import annotations
 from essmc_core import hookimpl
 from essmc_core.hooks import Registries
 
+_HEAD = "essmc_core.heads:check_head"
+_MODEL = "essmc_classifiers.argument_checks:check_classifier"
+
 
 @hookimpl
 def register_components(registries: Registries) -> None:
@@ -16,12 +19,23 @@ def register_components(registries: Registries) -> None:
 
 def _register_models(registries: Registries) -> None:
     add = registries.models.register
-    add("Classifier", "essmc_classifiers.classifier:Classifier", summary="Backbone, neck and head on images")
-    add("VideoClassifier", "essmc_classifiers.classifier:VideoClassifier", summary="Backbone, neck and head on clips")
+    add(
+        "Classifier",
+        "essmc_classifiers.classifier:Classifier",
+        summary="Backbone, neck and head on images",
+        check=_MODEL,
+    )
+    add(
+        "VideoClassifier",
+        "essmc_classifiers.classifier:VideoClassifier",
+        summary="Backbone, neck and head on clips",
+        check=_MODEL,
+    )
     add(
         "VideoClassifier2x",
         "essmc_classifiers.classifier2x:VideoClassifier2x",
         summary="Two labels per clip, e.g. verb and noun",
+        check=_MODEL,
     )
     add("MoSINet", "essmc_classifiers.mosi:MoSINet", summary="Tells the motion given to still images (MoSI)")
 
@@ -31,12 +45,42 @@ def _register_necks_and_heads(registries: Registries) -> None:
     add("GlobalAveragePooling", "essmc_classifiers.necks:GlobalAveragePooling", summary="Mean over all positions")
     add("Identity", "essmc_classifiers.necks:Identity", summary="Passes its input on")
     add = registries.heads.register
-    add("ClassifierHead", "essmc_classifiers.heads:ClassifierHead", summary="Dropout and a linear layer")
-    add("VideoClassifierHead", "essmc_classifiers.heads:VideoClassifierHead", summary="Dropout and a linear layer")
-    add("VideoClassifierHeadx2", "essmc_classifiers.heads:VideoClassifierHeadx2", summary="Two linear layers")
-    add("TransformerHead", "essmc_classifiers.heads:TransformerHead", summary="Linear layer, perhaps a hidden one")
-    add("TransformerHeadx2", "essmc_classifiers.heads:TransformerHeadx2", summary="Two transformer heads in one")
-    add("MoSIHead", "essmc_classifiers.mosi_head:MoSIHead", summary="Linear layer for motions, joint or per axis")
+    add(
+        "ClassifierHead",
+        "essmc_classifiers.heads:ClassifierHead",
+        summary="Dropout and a linear layer",
+        check=_HEAD,
+    )
+    add(
+        "VideoClassifierHead",
+        "essmc_classifiers.heads:VideoClassifierHead",
+        summary="Dropout and a linear layer",
+        check=_HEAD,
+    )
+    add(
+        "VideoClassifierHeadx2",
+        "essmc_classifiers.heads:VideoClassifierHeadx2",
+        summary="Two linear layers",
+        check=_HEAD,
+    )
+    add(
+        "TransformerHead",
+        "essmc_classifiers.heads:TransformerHead",
+        summary="Linear layer, perhaps a hidden one",
+        check=_HEAD,
+    )
+    add(
+        "TransformerHeadx2",
+        "essmc_classifiers.heads:TransformerHeadx2",
+        summary="Two transformer heads in one",
+        check=_HEAD,
+    )
+    add(
+        "MoSIHead",
+        "essmc_classifiers.mosi_head:MoSIHead",
+        summary="Linear layer for motions, joint or per axis",
+        check=_HEAD,
+    )
 
 
 def _register_losses_and_metrics(registries: Registries) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from essmc_core import Config, Dataset
+from essmc_core.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
 from essmc_core.build import check_config, live_signature
 from essmc_core.errors import ConfigError
 from essmc_core.plain import plain_data
@@ -41,16 +42,16 @@ class LoaderOptions:
     """
 
     dataset: Dataset | list[Dataset] | dict[str, Dataset]
-    batch_size: int = 1
-    num_workers: int = 0
+    batch_size: PositiveInt = 1
+    num_workers: NonNegativeInt = 0
     shuffle: bool | None = None
     drop_last: bool = False
     pin_memory: bool = False
-    prefetch_factor: int | None = None
+    prefetch_factor: PositiveInt | None = None
     persistent_workers: bool | None = None
     multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
-    num_folds: int = 1
-    timeout: float = 0.0
+    num_folds: PositiveInt = 1
+    timeout: NonNegativeFloat = 0.0
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> LoaderOptions:

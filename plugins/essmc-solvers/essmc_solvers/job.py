@@ -85,7 +85,7 @@ class Job:
         return loader
 
 
-def read_job(source: str, overrides: Sequence[str] = ()) -> Job:
+def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = False) -> Job:
     """Reads and checks a configuration: a zoo name whose entry has data and solver, or a YAML file.
 
     A file has a ``model``, or ``zoo: name`` with ``knobs`` in its place; and perhaps ``weights`` or ``pretrained``.
@@ -105,7 +105,7 @@ def read_job(source: str, overrides: Sequence[str] = ()) -> Job:
             where=read.config.where(),
             hint="Write the model under `model:`, beside `data:` and `solver:`.",
         )
-    check_training(read, live_signature)
+    check_training(read, live_signature, evaluating=evaluating)
     return Job(read.name, read.config, read.recipe, _of_work_dir(read.weights), _note(read))
 
 

@@ -12,20 +12,28 @@ def register_components(registries: Registries) -> None:
     """Registers solvers and hooks, then every optimizer and schedule of the installed libraries."""
     _register_solvers_and_hooks(registries)
     for name in torch_optimizers():
-        registries.optimizers.register(name, f"torch.optim:{name}", summary=f"torch.optim.{name}")
+        registries.optimizers.register(
+            name, f"torch.optim:{name}", summary=f"torch.optim.{name}", check=_check("optimizer")
+        )
     for name in torch_schedulers():
         target = f"torch.optim.lr_scheduler:{name}"
-        registries.lr_schedulers.register(name, target, summary=f"torch.optim.lr_scheduler.{name}")
+        registries.lr_schedulers.register(
+            name, target, summary=f"torch.optim.lr_scheduler.{name}", check=_check("schedule")
+        )
     for name in timm_optimizers():
         registries.optimizers.register(
             f"timm_{name}",
             "essmc_solvers.timm_parts.optimizers:timm_optimizer",
             summary=f"{name} of timm.optim",
             bound={"opt": name},
+            check=_check("optimizer"),
         )
     for name, attribute in timm_schedulers().items():
         registries.lr_schedulers.register(
-            f"timm_{name}", f"timm.scheduler:{attribute}", summary=f"timm.scheduler.{attribute}"
+            f"timm_{name}",
+            f"timm.scheduler:{attribute}",
+            summary=f"timm.scheduler.{attribute}",
+            check=_check("schedule"),
         )
 
 
@@ -36,16 +44,45 @@ def register_commands(cli: CommandGroup) -> None:
     cli.add_lazy("eval", "essmc_solvers.commands.evaluate:evaluate", help="Evaluate a checkpoint.")
 
 
+def _check(name: str) -> str:
+    return f"essmc_solvers.argument_checks:check_{name}"
+
+
 def _register_solvers_and_hooks(registries: Registries) -> None:
     add = registries.solvers.register
-    add("TrainValSolver", "essmc_solvers.training:TrainValSolver", summary="Epochs of training, evaluation in between")
-    add("MoSISolver", "essmc_solvers.mosi:MoSISolver", summary="TrainValSolver with MoSI's parameter groups")
-    add("EvaluationSolver", "essmc_solvers.evaluation:EvaluationSolver", summary="One pass over evaluation data")
+    add(
+        "TrainValSolver",
+        "essmc_solvers.training:TrainValSolver",
+        summary="Epochs of training, evaluation in between",
+        check=_check("training"),
+    )
+    add(
+        "MoSISolver",
+        "essmc_solvers.mosi:MoSISolver",
+        summary="TrainValSolver with MoSI's parameter groups",
+        check=_check("training"),
+    )
+    add(
+        "EvaluationSolver",
+        "essmc_solvers.evaluation:EvaluationSolver",
+        summary="One pass over evaluation data",
+        check=_check("evaluation"),
+    )
     add = registries.hooks.register
     add("BackwardHook", "essmc_solvers.hooks.backward:BackwardHook", summary="Gradients and optimizer steps")
     add("EmaHook", "essmc_solvers.hooks.ema:EmaHook", summary="Moving average of the weights")
     add("LogHook", "essmc_solvers.hooks.log:LogHook", summary="Progress, log lines and metrics.jsonl")
     add("TensorboardLogHook", "essmc_solvers.hooks.tensorboard:TensorboardLogHook", summary="Scalars for TensorBoard")
-    add("LrHook", "essmc_solvers.hooks.lr:LrHook", summary="Learning-rate schedule with warm-up")
-    add("CheckpointHook", "essmc_solvers.hooks.checkpoint:CheckpointHook", summary="Saves and resumes runs")
+    add(
+        "LrHook",
+        "essmc_solvers.hooks.lr:LrHook",
+        summary="Learning-rate schedule with warm-up",
+        check=_check("warm_up"),
+    )
+    add(
+        "CheckpointHook",
+        "essmc_solvers.hooks.checkpoint:CheckpointHook",
+        summary="Saves and resumes runs",
+        check=_check("save_best"),
+    )
     add("DistSamplerHook", "essmc_solvers.hooks.dist_sampler:DistSamplerHook", summary="Tells samplers the epoch")

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
+from essmc_core.annotations import (
+    LrSchedulerConfig,
+    MetricOnKeys,
+    NonNegativeFloat,
+    OptimizerConfig,
+    PositiveFloat,
+    PositiveInt,
+)
 from essmc_core.errors import ConfigError
 from essmc_core.module import check_gradient, check_train_output
 from essmc_solvers import batch_of_one
@@ -110,23 +117,23 @@ class TrainValSolver(BaseSolver):
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
         envs: Mapping[str, Any] | None = None,
-        max_epochs: int = 1,
-        num_folds: int = 1,
+        max_epochs: PositiveInt = 1,
+        num_folds: PositiveInt = 1,
         hooks: list[Hook] | dict[str, Hook] | None = None,
         default_hooks: bool = True,
-        eval_interval: int = 1,
+        eval_interval: PositiveInt = 1,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
         eval_metric_cfg: MetricOnKeys | Sequence[MetricOnKeys] | None = None,
         extra_keys: Sequence[str] | None = None,
         param_groups: Sequence[Mapping[str, Any]] = (),
-        bn_weight_decay: float | None = None,
+        bn_weight_decay: NonNegativeFloat | None = None,
         no_decay: Sequence[str] = (),
         freeze: str | Sequence[str] = (),
         freeze_statistics: bool = True,
-        accumulate_steps: int = 1,
-        clip_grad_norm: float | None = None,
-        clip_grad_value: float | None = None,
+        accumulate_steps: PositiveInt = 1,
+        clip_grad_norm: PositiveFloat | None = None,
+        clip_grad_value: PositiveFloat | None = None,
         sync_bn: bool = False,
         on_nan: Literal["stop", "skip"] = "stop",
         seed: int = 0,

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from essmc_core.errors import ConfigError
 from essmc_video.conv3d import Conv3d
+from essmc_video.option_names import BatchNormArgument
 
 
 class NonLocal(nn.Module):
@@ -26,7 +27,7 @@ class NonLocal(nn.Module):
         ConfigError: the two numbers of channels differ, or are too small to halve.
     """
 
-    def __init__(self, dim_in: int, num_filters: int, bn_params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, dim_in: int, num_filters: int, bn_params: Mapping[BatchNormArgument, Any] | None = None) -> None:
         super().__init__()
         if dim_in != num_filters or dim_in < 2:
             raise ConfigError(

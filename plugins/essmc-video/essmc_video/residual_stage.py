@@ -11,6 +11,7 @@ from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
 from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import strides
+from essmc_video.option_names import BatchNormArgument
 
 
 class Base3DBlock(nn.Module):
@@ -44,7 +45,7 @@ class Base3DBlock(nn.Module):
         expansion_ratio: int,
         branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         branch_cfg: Mapping[str, Any] | None = None,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         self.short_cut: nn.Conv3d | None = None
@@ -112,7 +113,7 @@ class Base3DResStage(nn.Sequential):
         expansion_ratio: int,
         branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         branch_cfg: Mapping[str, Any] | None = None,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
         non_local: bool = False,
         non_local_cfg: Mapping[str, Any] | None = None,
     ) -> None:

@@ -12,6 +12,7 @@ from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv_chain import Triple, strides
+from essmc_video.option_names import BatchNormArgument, InitArgument
 from essmc_video.residual_stage import Base3DResStage
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.weight_init import initialize
@@ -75,8 +76,8 @@ class ResNet3D(StagedBackbone):
     branch_cfg: Mapping[str, Any] | None = None
     non_local: Sequence[bool | Literal[0, 1]] = (False, False, False, False, False)
     non_local_cfg: Mapping[str, Any] | None = None
-    bn_params: Mapping[str, Any] | None = None
-    init_cfg: Mapping[str, Any] | str | None = None
+    bn_params: Mapping[BatchNormArgument, Any] | None = None
+    init_cfg: Mapping[InitArgument, Any] | str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from essmc_video.option_names import InitArgument
 from essmc_video.resnet3d import ResNet3D
 
 
@@ -69,4 +70,4 @@ class ResNet3D_TAda(ResNet3D):
     expansion_ratio: int = 4
     stem_name: str = "Base2DStem"
     branch_name: str = "TAdaConvBlockAvgPool"
-    init_cfg: Mapping[str, Any] | str | None = "kaiming"
+    init_cfg: Mapping[InitArgument, Any] | str | None = "kaiming"

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from essmc_video.conv_chain import ConvChain, Triple, factorised_width, strides, triple
+from essmc_video.option_names import BatchNormArgument
 
 
 class Base3DStem(ConvChain):
@@ -29,7 +30,7 @@ class Base3DStem(ConvChain):
         kernel_size: Sequence[int] = (1, 7, 7),
         downsampling: bool = True,
         downsampling_temporal: bool = False,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         self.dim_in = dim_in

@@ -8,10 +8,11 @@ from typing import Any
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_video.option_names import InitArgument
 from essmc_video.residual_stage import Base3DBlock
 
 
-def initialize(model: nn.Module, init_cfg: Mapping[str, Any] | str | None) -> None:
+def initialize(model: nn.Module, init_cfg: Mapping[InitArgument, Any] | str | None) -> None:
     """Initialises a network in place.
 
     Args:

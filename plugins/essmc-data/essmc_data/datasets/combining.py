@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from essmc_core import DATASETS, Dataset
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import MapDataset
 from essmc_data.datasets.class_folders import shortened
@@ -77,7 +78,7 @@ class DatasetRepeater(MapDataset):
         ConfigError: ``num_repeats`` is less than 1.
     """
 
-    def __init__(self, dataset: Dataset, num_repeats: int) -> None:
+    def __init__(self, dataset: Dataset, num_repeats: PositiveInt) -> None:
         if num_repeats < 1:
             raise ConfigError(f"num_repeats={num_repeats} must be at least 1.")
         self.dataset = build_dataset(dataset)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import MapDataset, Mode
 from essmc_data.datasets.pictures import DIGITS, load_digits, load_pictures
@@ -55,7 +56,7 @@ class MovingImages(MapDataset):
     def __init__(
         self,
         pictures: str = DIGITS,
-        num_frames: int = 8,
+        num_frames: PositiveInt = 8,
         size: int = 32,
         speeds: Sequence[int] = (1, 2),
         motion: Literal["torus", "window"] | None = None,

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from essmc_core import Transform
+from essmc_core.annotations import NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from essmc_data.datasets.base import ErrorPolicy, Mode, OnError
@@ -68,8 +69,8 @@ class WebDataset(IterableDataset[Item]):
     def __init__(
         self,
         urls: str | Sequence[str],
-        shuffle_buffer: int = 1000,
-        epoch_size: int | None = None,
+        shuffle_buffer: NonNegativeInt = 1000,
+        epoch_size: PositiveInt | None = None,
         label_key: str = "label",
         classes: Sequence[str] | None = None,
         mode: Mode = "test",

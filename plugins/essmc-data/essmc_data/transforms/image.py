@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import InputError
 from essmc_data.transforms.base import ImageTransform, Item
 from essmc_data.transforms.scaled_size import check_scaled_size
@@ -161,7 +162,7 @@ class RandomHorizontalFlip(ImageTransform):
 
     def __init__(
         self,
-        p: float = 0.5,
+        p: Probability = 0.5,
         backend: Literal["pillow", "cv2", "torchvision"] = "pillow",
         input_key: str | None = None,
         output_key: str | None = None,

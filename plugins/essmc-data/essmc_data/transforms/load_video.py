@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from essmc_core.annotations import PositiveFloat, PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.frames import Timeline
 from essmc_data.errors import UnreadableInput
@@ -48,9 +49,9 @@ class LoadVideoFromFile:
 
     def __init__(
         self,
-        num_frames: int,
+        num_frames: PositiveInt,
         sample_type: Literal["interval", "uniform", "segment"] = "interval",
-        clip_duration: float | None = None,
+        clip_duration: PositiveFloat | None = None,
         decoder: str = "auto",
     ) -> None:
         if sample_type == "interval" and clip_duration is None:
@@ -113,7 +114,7 @@ class DecodeVideoToTensor:
 
     def __init__(
         self,
-        num_frames: int,
+        num_frames: PositiveInt,
         target_fps: float = 30,
         sample_mode: Literal["interval", "segment"] = "interval",
         sample_interval: int = 4,

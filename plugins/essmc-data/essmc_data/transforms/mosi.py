@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError, InputError
 from essmc_data.transforms.base import Item, ItemTransform
 from essmc_data.transforms.compose import as_transform
@@ -48,8 +49,8 @@ class MoSIGenerator(ItemTransform):
     def __init__(
         self,
         crop_size: int | Sequence[int],
-        num_frames: int,
-        num_speeds: int,
+        num_frames: PositiveInt,
+        num_speeds: PositiveInt,
         mode: Literal["train", "eval", "test"] = "test",
         aspect_ratio: tuple[float, float] = (1, 1),
         distance_jitter: tuple[float, float] = (1, 1),

@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import InputError
 from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
@@ -159,7 +160,7 @@ class RandomHorizontalFlipVideo(VideoTransform):
 
     def __init__(
         self,
-        p: float = 0.5,
+        p: Probability = 0.5,
         backend: Literal["torchvision"] = "torchvision",
         input_key: str | None = None,
         output_key: str | None = None,

@@ -45,7 +45,7 @@ def evaluate(
     from essmc_solvers.job import read_job
     from essmc_solvers.reporting.text import in_words
 
-    job = read_job(config, overrides)
+    job = read_job(config, overrides, evaluating=True)
     shared = {key: job.solver[key] for key in _SHARED if key in job.solver}
     data = job.loader("eval", required=True)
     model, known = _load(job, checkpoint, ema)

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.hooks.log import LogHook
@@ -40,11 +41,11 @@ class CheckpointHook(Hook):
 
     def __init__(
         self,
-        interval: int = 1,
+        interval: PositiveInt = 1,
         save_best: bool = False,
         save_best_by: str = "",
-        iterations: int | None = None,
-        keep_last: int | None = None,
+        iterations: PositiveInt | None = None,
+        keep_last: PositiveInt | None = None,
         priority: int = 300,
     ) -> None:
         super().__init__(priority)

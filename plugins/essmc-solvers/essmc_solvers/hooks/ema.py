@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from essmc_core.annotations import ShareBelowOne
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 
@@ -31,7 +32,7 @@ class EmaHook(Hook):
 
     for_training = True
 
-    def __init__(self, decay: float = 0.999, warmup: bool = True, priority: int = 50) -> None:
+    def __init__(self, decay: ShareBelowOne = 0.999, warmup: bool = True, priority: int = 50) -> None:
         super().__init__(priority)
         if not 0 <= decay < 1:
             raise ConfigError(f"the decay of EmaHook is in [0, 1), got {decay}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.memory import memory_bytes
@@ -35,7 +36,7 @@ class LogHook(Hook):
         ConfigError: an interval below 1.
     """
 
-    def __init__(self, log_interval: int = 10, progress: bool | None = None, priority: int = 100) -> None:
+    def __init__(self, log_interval: PositiveInt = 10, progress: bool | None = None, priority: int = 100) -> None:
         super().__init__(priority)
         if log_interval < 1:
             raise ConfigError(f"log_interval must be 1 or more, got {log_interval}")

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
+from essmc_core.annotations import NonNegativeFloat
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.schedule_doubts import doubts
@@ -55,7 +56,7 @@ class LrHook(Hook):
         self,
         set_by_epoch: bool = True,
         warmup_func: Literal["linear"] | None = None,
-        warmup_epochs: float = 1,
+        warmup_epochs: NonNegativeFloat = 1,
         warmup_start_lr: float | None = None,
         metric: str = "train/loss",
         priority: int = 200,

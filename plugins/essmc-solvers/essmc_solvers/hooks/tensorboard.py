@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError, MissingDependency
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.rates import learning_rates
@@ -24,7 +25,7 @@ class TensorboardLogHook(Hook):
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike[str] | None = None, log_interval: int = 10, priority: int = 101
+        self, log_dir: str | os.PathLike[str] | None = None, log_interval: PositiveInt = 10, priority: int = 101
     ) -> None:
         super().__init__(priority)
         if log_interval < 1:

@@ -9,6 +9,7 @@ from torch import nn
 
 from essmc_core.errors import ConfigError
 from essmc_video.conv_chain import ConvChain, strides, triple
+from essmc_video.option_names import BatchNormArgument
 
 
 class ResidualBranch(ConvChain):
@@ -44,7 +45,7 @@ class ResidualBranch(ConvChain):
         downsampling: bool,
         downsampling_temporal: bool,
         expansion_ratio: int,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
         branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         construct_branch: bool = True,
     ) -> None:

@@ -11,6 +11,7 @@ from essmc_core.errors import ConfigError
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.branches.base import ResidualBranch
 from essmc_video.conv3d import Conv3d
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.tada_conv import RouteFuncMLP, TAdaConv2d
 
 
@@ -49,7 +50,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         route_func_r: int = 4,
         route_func_k: Sequence[int] = (3, 3),
         pool_k: Sequence[int] = (3, 1, 1),
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
         branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         construct_branch: bool = True,
     ) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError
 from essmc_video.conv_chain import Triple
 from essmc_video.mvit.token_pool import PoolingMode, TokenPool
@@ -54,7 +55,7 @@ class PooledAttention(nn.Module):
         separate_qkv: bool = True,
         qkv_bias: bool = True,
         bias_on: bool = True,
-        dropout_rate: float = 0.0,
+        dropout_rate: Probability = 0.0,
     ) -> None:
         super().__init__()
         for width in (dim_out, dim) if pool_first else (dim_out,):

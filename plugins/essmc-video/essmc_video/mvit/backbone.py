@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
@@ -94,7 +95,7 @@ class MViT(nn.Module):
     num_heads: int = 1
     mlp_ratio: float = 4.0
     qkv_bias: bool = True
-    dropout_rate_block: float = 0.0
+    dropout_rate_block: Probability = 0.0
     droppath_rate_block: float = 0.0
     pooling_mode: PoolingMode = "conv"
     pool_first: bool = False

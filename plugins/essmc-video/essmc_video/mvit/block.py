@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor, nn
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import InputError
 from essmc_video.conv_chain import Triple
 from essmc_video.drop_path import DropPath
@@ -51,8 +52,8 @@ class MultiscaleBlock(nn.Module):
         separate_qkv: bool = True,
         qkv_bias: bool = True,
         bias_on: bool = True,
-        dropout_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
+        dropout_rate: Probability = 0.0,
+        drop_path_rate: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.plan = plan

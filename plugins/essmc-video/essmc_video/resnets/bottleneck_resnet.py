@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.recording import is_tracing
+from essmc_video.option_names import BatchNormArgument, InitArgument
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import Base3DStem, DownSampleStem
@@ -60,8 +61,8 @@ class BottleneckResNet3D(StagedBackbone):
     stem_width: int = 64
     stage_widths: Sequence[int] = (256, 512, 1024, 2048)
     expansion_ratio: int = 4
-    bn_params: Mapping[str, Any] | None = None
-    init_cfg: Mapping[str, Any] | str | None = "kaiming"
+    bn_params: Mapping[BatchNormArgument, Any] | None = None
+    init_cfg: Mapping[InitArgument, Any] | str | None = "kaiming"
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.residual_stage import Base3DBlock
 
 BLOCKS_PER_STAGE: Mapping[int, tuple[int, int, int, int]] = {
@@ -45,7 +46,7 @@ class BottleneckStage(nn.Sequential):
         temporal_stride: int = 1,
         branch_name: str = "TemporalBottleneckBranch",
         expansion_ratio: int = 4,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         if (temporal_stride, spatial_stride) not in {(1, 1), (1, 2), (2, 2)}:

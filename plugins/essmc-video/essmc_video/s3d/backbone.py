@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.s3d.max_pool import SeparableMaxPool3d
 from essmc_video.s3d.mixed import Mixed
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
@@ -52,8 +53,8 @@ class S3D(StagedBackbone):
         self,
         in_chans: int = 3,
         gating: bool = False,
-        bn_params: Mapping[str, Any] | None = None,
-        pointwise_bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
+        pointwise_bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         separable = TORCHVISION_BN if bn_params is None else bn_params
@@ -127,7 +128,7 @@ class S3DG(S3D):
         self,
         in_chans: int = 3,
         gating: bool = True,
-        bn_params: Mapping[str, Any] | None = None,
-        pointwise_bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
+        pointwise_bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__(in_chans, gating, bn_params or {}, pointwise_bn_params or {})

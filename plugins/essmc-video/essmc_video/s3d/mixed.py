@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.s3d.max_pool import SeparableMaxPool3d
 from essmc_video.s3d.units import PointwiseUnit, SeparableUnit
 
@@ -47,8 +48,8 @@ class Mixed(nn.Module):
         channels_in: int,
         widths: Sequence[int],
         gating: bool,
-        bn_params: Mapping[str, Any] | None = None,
-        pointwise_bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
+        pointwise_bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         first, second_middle, second, third_middle, third, fourth = widths

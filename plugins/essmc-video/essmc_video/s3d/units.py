@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_video.conv3d import Conv3d
+from essmc_video.option_names import BatchNormArgument
 
 
 class PointwiseUnit(nn.Module):
@@ -20,7 +21,9 @@ class PointwiseUnit(nn.Module):
         bn_params: arguments of the batch norm; torch's defaults without.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, bn_params: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, bn_params: Mapping[BatchNormArgument, Any] | None = None
+    ) -> None:
         super().__init__()
         self.conv = Conv3d(channels_in, channels_out, kernel_size=1, bias=False)
         self.bn = nn.BatchNorm3d(channels_out, **(bn_params or {}))
@@ -50,7 +53,7 @@ class SeparableUnit(nn.Module):
         channels_out: int,
         kernel_size: int,
         stride: int = 1,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         half = kernel_size // 2

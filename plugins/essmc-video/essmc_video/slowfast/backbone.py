@@ -14,6 +14,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.memory_layout import arrange_like
+from essmc_video.option_names import BatchNormArgument, InitArgument
 from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
 from essmc_video.slowfast.frame_index import slow_frames, take_frames
 from essmc_video.slowfast.fusion import LateralFusion
@@ -72,8 +73,8 @@ class SlowFast(StagedBackbone):
     stem_width: int = 64
     stage_widths: Sequence[int] = (256, 512, 1024, 2048)
     expansion_ratio: int = 4
-    bn_params: Mapping[str, Any] | None = None
-    init_cfg: Mapping[str, Any] | str | None = "kaiming"
+    bn_params: Mapping[BatchNormArgument, Any] | None = None
+    init_cfg: Mapping[InitArgument, Any] | str | None = "kaiming"
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_video.conv3d import Conv3d
+from essmc_video.option_names import BatchNormArgument
 
 
 class LateralFusion(nn.Module):
@@ -24,7 +25,7 @@ class LateralFusion(nn.Module):
     """
 
     def __init__(
-        self, fast_width: int, alpha: int, kernel_size: int, bn_params: Mapping[str, Any] | None = None
+        self, fast_width: int, alpha: int, kernel_size: int, bn_params: Mapping[BatchNormArgument, Any] | None = None
     ) -> None:
         super().__init__()
         self.conv_fast_to_slow = Conv3d(

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
@@ -60,7 +61,7 @@ class TAdaConvNeXtV2(StagedBackbone):
         route_kernels: Sequence[int] = (3, 3),
         head_dim: int = 48,
         layer_scale: float = 1e-6,
-        drop_path_rate: float = 0.0,
+        drop_path_rate: Probability = 0.0,
     ) -> None:
         super().__init__()
         _check_arguments(depths, widths, stem_kernel, route_kernels)

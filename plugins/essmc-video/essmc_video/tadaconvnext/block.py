@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from essmc_core.annotations import Probability
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.drop_path import DropPath
 from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
@@ -35,7 +36,7 @@ class TAdaConvNeXtV2Block(nn.Module):
         route_kernels: Sequence[int],
         head_dim: int,
         layer_scale: float,
-        drop_path_rate: float,
+        drop_path_rate: Probability,
     ) -> None:
         super().__init__()
         self.dwconv = TAdaDepthwiseConv(width, kernel_size=7)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.recording import is_tracing
@@ -70,7 +71,7 @@ class TAdaFormer(StagedBackbone):
         head_dim: int = 64,
         temporally_enhanced: bool = False,
         double_tada: bool = False,
-        drop_path_rate: float = 0.0,
+        drop_path_rate: Probability = 0.0,
         output_dim: int | None = None,
     ) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError
 from essmc_video.drop_path import DropPath
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
@@ -84,7 +85,7 @@ class TAdaFormerLayer(nn.Module):
         head_dim: int,
         temporally_enhanced: bool,
         double_tada: bool,
-        drop_path_rate: float,
+        drop_path_rate: Probability,
     ) -> None:
         super().__init__()
         tada = (width, reduction, route_reduction, route_kernels, head_dim, temporally_enhanced)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.annotations import Probability
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.recording import is_tracing
 
@@ -87,8 +88,8 @@ class AxialAttention(Attention):
         self,
         dim: int,
         num_heads: int = 12,
-        attn_dropout: float = 0.0,
-        ff_dropout: float = 0.0,
+        attn_dropout: Probability = 0.0,
+        ff_dropout: Probability = 0.0,
         axis: Axis = "space",
     ) -> None:
         super().__init__(dim, num_heads, attn_dropout, ff_dropout)

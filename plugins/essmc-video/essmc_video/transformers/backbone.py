@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core import BRICKS
+from essmc_core.annotations import Probability
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
@@ -44,7 +45,7 @@ class VideoTransformer(nn.Module):
     num_features: int = 768
     patch_size: int = 16
     depth: int = 12
-    drop_path: float = 0.1
+    drop_path: Probability = 0.1
     tubelet_size: int = 2
     stem_name: str = "TubeletEmbeddingStem"
     branch_name: str = "BaseTransformerLayer"

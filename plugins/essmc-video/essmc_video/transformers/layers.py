@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from essmc_core.annotations import Probability
 from essmc_video.drop_path import DropPath
 from essmc_video.transformers.attention import (
     Attention,
@@ -38,10 +39,10 @@ class BaseTransformerLayer(nn.Module):
         self,
         dim: int,
         num_heads: int = 12,
-        attn_dropout: float = 0.0,
-        ff_dropout: float = 0.0,
+        attn_dropout: Probability = 0.0,
+        ff_dropout: Probability = 0.0,
         mlp_mult: int = 4,
-        drop_path_prob: float = 0.0,
+        drop_path_prob: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim, eps=EPS)
@@ -83,9 +84,9 @@ class TimesformerLayer(nn.Module):
         num_frames: int,
         dim: int,
         num_heads: int = 12,
-        attn_dropout: float = 0.0,
-        ff_dropout: float = 0.0,
-        drop_path_prob: float = 0.0,
+        attn_dropout: Probability = 0.0,
+        ff_dropout: Probability = 0.0,
+        drop_path_prob: Probability = 0.0,
         mlp_mult: int = 4,
     ) -> None:
         super().__init__()
@@ -142,9 +143,9 @@ class FactorizedAttentionLayer(nn.Module):
         num_frames: int,
         dim: int,
         num_heads: int = 12,
-        attn_dropout: float = 0.0,
-        ff_dropout: float = 0.0,
-        drop_path_prob: float = 0.0,
+        attn_dropout: Probability = 0.0,
+        ff_dropout: Probability = 0.0,
+        drop_path_prob: Probability = 0.0,
         mlp_mult: int = 4,
     ) -> None:
         super().__init__()
@@ -207,9 +208,9 @@ class FactorizedDotProductLayer(nn.Module):
         num_frames: int,
         dim: int,
         num_heads: int = 12,
-        attn_dropout: float = 0.0,
-        ff_dropout: float = 0.0,
-        drop_path_prob: float = 0.0,
+        attn_dropout: Probability = 0.0,
+        ff_dropout: Probability = 0.0,
+        drop_path_prob: Probability = 0.0,
         mlp_mult: int = 4,
     ) -> None:
         super().__init__()

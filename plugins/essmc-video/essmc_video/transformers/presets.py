@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from essmc_core.annotations import Probability
 from essmc_video.transformers.factorized import FactorizedTransformer
 from essmc_video.transformers.transformer import Transformer
 
@@ -76,7 +77,7 @@ class Timesformer(Transformer):
 
     num_frames: int = 16
     image_size: int | Sequence[int] = 112
-    drop_path: float = 0.0
+    drop_path: Probability = 0.0
     tubelet_size: int = 1
     stem_name: str = "PatchEmbedStem"
     branch_name: str = "TimesformerLayer"
@@ -107,7 +108,7 @@ class Timesformer_Space(FactorizedTransformer):
 
     num_frames: int = 16
     image_size: int | Sequence[int] = 112
-    drop_path: float = 0.0
+    drop_path: Probability = 0.0
     tubelet_size: int = 1
     stem_name: str = "PatchEmbedStem"
     depth_temp: int = 0

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from essmc_core.errors import ConfigError
 from essmc_core.features import FeatureInfo
 from essmc_video.conv_chain import Triple, triple
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.resnets.bottleneck_stage import check_four
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.x3d.block import X3DBlock, X3DStem
@@ -58,7 +59,7 @@ class X3D(StagedBackbone):
     stage_kernel_sizes: Sequence[Sequence[int]] = ((3, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
     spatial_strides: Sequence[int] = (2, 2, 2, 2)
     temporal_strides: Sequence[int] = (1, 1, 1, 1)
-    bn_params: Mapping[str, Any] | None = None
+    bn_params: Mapping[BatchNormArgument, Any] | None = None
     shortcut_norm: Literal["widening", "always"] = "widening"
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import Triple, same_padding
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.x3d.squeeze_excite import SqueezeExcite3d
 
 ShortcutNorm = Literal["widening", "always"]
@@ -32,7 +33,7 @@ class X3DStem(nn.Sequential):
         width: int,
         kernel_size: Triple,
         spatial_stride: int = 2,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         spatial, temporal = (1, kernel_size[1], kernel_size[2]), (kernel_size[0], 1, 1)
@@ -64,7 +65,7 @@ class X3DBranch(nn.Sequential):
         kernel_size: Triple,
         stride: Triple,
         squeezed: int = 0,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         bn = bn_params or {}
@@ -104,7 +105,7 @@ class X3DBlock(nn.Module):
         kernel_size: Triple,
         stride: Triple,
         squeezed: int = 0,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
         shortcut_norm: ShortcutNorm = "widening",
     ) -> None:
         super().__init__()

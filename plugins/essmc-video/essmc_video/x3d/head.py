@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from essmc_core import FeatureDim
 from essmc_core.heads import check_head_arguments
 from essmc_video.conv3d import Conv3d
+from essmc_video.option_names import BatchNormArgument
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import check_channels, start_small
 from essmc_video.x3d.initialization import initialize
@@ -47,7 +48,7 @@ class X3DHead(nn.Module):
         dim_hidden: int = 2048,
         pool_kernel_size: Sequence[int] | None = None,
         hidden_batch_norm: bool = False,
-        bn_params: Mapping[str, Any] | None = None,
+        bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
         check_head_arguments(self, (num_classes,), dropout_rate)
