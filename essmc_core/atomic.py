@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import threading
 from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a file's text; a crash, a full disk or a kill leaves the old file as it was."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # Not tempfile: its files can be read by nobody else.
+        with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -19,5 +20,5 @@ def write_text(path: Path, text: str) -> None:
             os.chmod(temporary, path.stat().st_mode & 0o777)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

@@ -99,10 +99,7 @@ def export_model(
     recipe = read_recipe(model, overrides, knobs)
     kind = _format(path, format)
     target = _target(Path(path) if path is not None else Path(Path(recipe.name).stem + SUFFIXES[kind]))
-    if not recipe.section("input"):
-        raise ConfigError(f"{recipe.name} has no `input` section, so what goes in is unknown",
-                          where=recipe.config.where())  # fmt: skip
-    spec = InputSpec.from_mapping(recipe.section("input"))
+    spec = recipe.input_spec()
     if kind == "onnx":
         _check_onnx()
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)

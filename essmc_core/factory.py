@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
@@ -12,6 +13,7 @@ from essmc_core.errors import ConfigError, WeightsNotFound
 from essmc_core.names import Patterns
 from essmc_core.plain import plain_data
 from essmc_core.recipe import Overrides, Recipe, Source, read_recipe
+from essmc_core.trained import trained_weights
 
 if TYPE_CHECKING:
     from essmc_core.component import Component
@@ -76,11 +78,13 @@ def build_model(
     """Builds a model by zoo name, from a YAML file or from a mapping.
 
     Args:
-        model: zoo name, path of a ``.yaml`` file, or mapping with ``type``. Never changed.
+        model: zoo name; path of a ``.yaml`` file; path of a work dir of training or of a checkpoint, which bring their
+            weights; or mapping with ``type``, ``model`` or ``zoo``. Never changed.
         pretrained: load the weights that the entry names.
         weights: load these instead: a path, a URI (``https://``, ``pkg://``, ``hf://`` …), or a mapping with
             ``uri`` and any of ``sha256``, ``key_map``, ``sub_level``.
-        overrides: changes by path, e.g. ``["model.head.dropout_rate=0.1"]`` or ``{"model.head.dropout_rate": 0.1}``.
+        overrides: changes by path, e.g. ``"model.head.dropout_rate=0.1"``, a list of such, or
+            ``{"model.head.dropout_rate": 0.1}``.
         **knobs: changes by the names the entry declares, e.g. ``num_classes=51``; any other name is an error.
 
     Returns:
@@ -100,9 +104,19 @@ def weights_source(
 ) -> dict[str, Any] | None:
     """Returns what to load into a recipe's model, None for nothing.
 
+    Args:
+        recipe: what is built. That of a work dir or checkpoint brings its weights.
+        pretrained: load the weights that the recipe names.
+        weights: load these instead of either; a work dir stands for its best checkpoint, else its newest.
+
     Raises:
         WeightsNotFound: the entry's own weights were asked for and it names none that can be fetched.
     """
+    if weights is None and recipe.trained is not None:
+        recipe.trained.require_packs()
+        return {"uri": str(trained_weights(recipe.trained.path))}
+    if isinstance(weights, (str, os.PathLike)) and os.path.isdir(weights):
+        weights = trained_weights(Path(weights))
     if weights is not None:
         given = dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
         return _with_entry_layout(recipe, given)
@@ -146,9 +160,10 @@ def build_recipe(
         source: what to load, as :func:`weights_source` returns it.
         purpose: what for: a start of training, or use as it is; see `essmc_core.weights.judgement`.
     """
-    from essmc_core.build import check_config, construct, live_signature
+    from essmc_core.build import construct, live_signature
+    from essmc_core.schema.recipe import check_recipe
 
-    parts = check_config("models", recipe.model, live_signature, prefix=recipe.prefix)
+    parts = check_recipe(recipe, live_signature)
 
     def build() -> TrainModule:
         model: TrainModule = construct("models", recipe.model, prefix=recipe.prefix)
@@ -183,10 +198,10 @@ def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
     Raises:
         SchemaError: the configuration does not fit.
     """
-    from essmc_core.build import check_config
     from essmc_core.schema import read_signature
+    from essmc_core.schema.recipe import check_recipe
 
-    return check_config("models", recipe.model, read_signature, prefix=recipe.prefix)
+    return check_recipe(recipe, read_signature)
 
 
 def make_card(

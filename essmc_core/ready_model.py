@@ -99,14 +99,11 @@ def from_recipe(recipe: Recipe, source: Mapping[str, Any] | None, device: torch.
     Raises:
         ConfigError: it has no ``input``, or its labels are not those of its head.
     """
-    if not recipe.section("input"):
-        raise ConfigError(
-            f"{recipe.name} has no `input` section, so a file cannot be prepared for it", where=recipe.config.where()
-        )
+    spec = recipe.input_spec()
     checked_labels(recipe.config, configured_counts(recipe.config))
     return ReadyModel(
         name=recipe.name,
-        spec=InputSpec.from_mapping(recipe.section("input")),
+        spec=spec,
         make=lambda: build_trained(recipe, source).eval().to(device),
         labels=lambda counts: checked_labels(recipe.config, counts),
         device=device,

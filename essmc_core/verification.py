@@ -58,11 +58,10 @@ def measure(recipe: Recipe, model: nn.Module | None = None, at: Sequence[int] | 
     """
     from essmc_core.build import build_config
     from essmc_core.cost import measure_cost
-    from essmc_core.inputs import InputSpec
 
     if not recipe.section("input"):
         return None
-    shape = tuple(at) if at else InputSpec.from_mapping(recipe.section("input")).shape
+    shape = tuple(at) if at else recipe.input_spec().shape
     if model is not None:
         return measure_cost(model, shape)
     return measure_cost(lambda: build_config("models", recipe.model, prefix=recipe.prefix), shape)

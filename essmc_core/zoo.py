@@ -65,7 +65,7 @@ class ZooEntry:
 
         config = load_config(self.path, resolve_pack=self.resolve_pack)
         for key in config:
-            if key not in SECTIONS:
+            if key not in SECTIONS and not key.startswith("x-"):
                 suggestion = did_you_mean(key, SECTIONS)
                 raise ConfigError(f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion)
         if not isinstance(config.get("model"), Mapping):

@@ -13,7 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def model_argument(command: Command) -> Command:
-    """Adds MODEL: a zoo name or a YAML file."""
+    """Adds MODEL: a zoo name, a YAML file, or a work dir or checkpoint of training."""
     return click.argument("model")(command)
 
 

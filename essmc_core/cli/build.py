@@ -29,6 +29,8 @@ def build(
 ) -> None:
     """Build MODEL, a zoo name or a YAML file, and show parts, shapes, parameters and MACs.
 
+    A work dir of training, or a checkpoint, is a MODEL too and brings its weights.
+
     PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
     """
     from essmc_core.factory import build_recipe, resolved_parts, weights_source

@@ -34,7 +34,7 @@ def export(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Export MODEL, a zoo name or a YAML file: normalised images or clips in, probabilities out.
+    """Export MODEL, a zoo name, YAML file or work dir: normalised images or clips in, probabilities out.
 
     The file is compared with the model on other inputs before it is put in place.
     """

@@ -57,6 +57,8 @@ def predict(
 ) -> int:
     """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.
 
+    A work dir of training, or a checkpoint in one, is a MODEL too and brings its weights and the names of its classes.
+
     FILE may be a folder, for what is in it. Of several files those that cannot be read are named, and the exit status
     is 2. With --json one file is an object, and several are a list.
     """
@@ -66,6 +68,7 @@ def predict(
         raise click.UsageError("name a file to look at: essmc predict MODEL FILE")
     several = len(inputs) > 1 or os.path.isdir(inputs[0])
     from essmc_core.prediction import get_ready, predict_each
+    from essmc_core.trained import find_run
 
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,
@@ -88,6 +91,8 @@ def predict(
         _write([prediction for prediction in found if not prediction.error], several)
     for prediction in failed:
         click.echo(f"Error: {prediction.error}", err=True)
+    if ready.weights is not None and checkpoint is None and find_run(model) is not None:
+        click.echo(f"weights: {ready.weights}", err=True)
     if ready.weights is None and use_random:
         click.echo("The weights are random: these classes mean nothing.", err=True)
     return 2 if failed else 0

@@ -7,6 +7,7 @@ import textwrap
 import click
 
 from essmc_core.cli.output import json_option, write_json
+from essmc_core.cli.show_file import names_file, show_file
 from essmc_core.component import LOCAL, Component
 from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.errors import UnknownComponent, UnknownModel
@@ -21,7 +22,13 @@ from essmc_core.zoo import ZooEntry
 @click.option("--yaml", "only_yaml", is_flag=True, help="Print only the YAML, ready to edit.")
 @json_option
 def show(name: str, kind: str | None, only_yaml: bool, as_json: bool) -> None:
-    """Show the signature, docs, pack, source and YAML of component or zoo model NAME."""
+    """Show the signature, docs, pack, source and YAML of component or zoo model NAME.
+
+    NAME may also be a YAML file, or a work dir or checkpoint of training.
+    """
+    if kind is None and names_file(name):
+        show_file(name, only_yaml, as_json)
+        return
     components = [DEFAULT[kind].component(name)] if kind else DEFAULT.find_everywhere(name)
     if not components:
         _show_entry(_entry(name), only_yaml, as_json)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @overrides_argument
 @json_option
 def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check MODEL, a zoo name or a YAML file, against the signatures of its components; build nothing.
+    """Check MODEL, a zoo name, YAML file or work dir, against the signatures of its components; build nothing.
 
     The sections data and solver of a training configuration are checked too.
     """

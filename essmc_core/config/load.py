@@ -21,7 +21,7 @@ PackResolver: TypeAlias = Callable[[str, str], Path]
 
 def load_config(
     source: str | Path,
-    overrides: Sequence[str] | Mapping[str, object] = (),
+    overrides: str | Sequence[str] | Mapping[str, object] = (),
     *,
     resolve_pack: PackResolver | None = None,
 ) -> Config:

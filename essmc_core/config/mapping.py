@@ -140,7 +140,12 @@ class Config(NodeBacked, Mapping[str, Any]):
             node = merge(node, over)
         return Config.from_node(node)
 
-    def with_overrides(self, overrides: Sequence[str] | Mapping[str, object]) -> Config:
+    def without(self, *keys: str) -> Config:
+        """A new Config without some of the keys at its top."""
+        kept = {key: entry for key, entry in self._node.entries.items() if key not in keys}
+        return Config.from_node(MappingNode(kept, self._node.where))
+
+    def with_overrides(self, overrides: str | Sequence[str] | Mapping[str, object]) -> Config:
         """A new Config with single values set, as by ``load_config(..., overrides)``.
 
         Raises:

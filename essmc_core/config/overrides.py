@@ -40,7 +40,7 @@ class Override:
     where: Location
 
 
-def apply_overrides(root: MappingNode, overrides: Sequence[str] | Mapping[str, object]) -> MappingNode:
+def apply_overrides(root: MappingNode, overrides: str | Sequence[str] | Mapping[str, object]) -> MappingNode:
     """Set each value in order; mappings that do not exist on the way are created.
 
     Raises:
@@ -51,15 +51,17 @@ def apply_overrides(root: MappingNode, overrides: Sequence[str] | Mapping[str, o
     return root
 
 
-def parse_overrides(overrides: Sequence[str] | Mapping[str, object]) -> list[Override]:
-    """The overrides in the form they are applied in.
+def parse_overrides(overrides: str | Sequence[str] | Mapping[str, object]) -> list[Override]:
+    """The overrides in the form they are applied in; a string is one override.
 
     Raises:
         OverrideError: bad syntax.
     """
     if isinstance(overrides, Mapping):
         return [_from_pair(path, value) for path, value in overrides.items()]
-    if isinstance(overrides, str) or not all(isinstance(item, str) for item in overrides):
+    if isinstance(overrides, str):
+        return [_from_text(overrides)]
+    if not all(isinstance(item, str) for item in overrides):
         raise OverrideError(
             f"overrides are a list of strings, or a mapping from path to value, not {overrides!r}", hint=_FORM
         )

@@ -125,7 +125,12 @@ def test_a_refusal_shows_where_the_value_in_the_way_was_written(tmp_path: Path) 
     assert f"{path}:1:4" in str(caught.value)
 
 
-@pytest.mark.parametrize("overrides", ["model.type=X", [("model", 1)], {3: 4}, {"a": {1: 2}}, {"a..b": 1}])
+def test_one_override_may_be_a_string(config: Config) -> None:
+    assert config.with_overrides("model.type=X") == config.with_overrides(["model.type=X"])
+    assert config.with_overrides("model.type=X")["model"]["type"] == "X"
+
+
+@pytest.mark.parametrize("overrides", ["model.type", [("model", 1)], {3: 4}, {"a": {1: 2}}, {"a..b": 1}])
 def test_overrides_of_another_form_are_refused(config: Config, overrides: object) -> None:
     with pytest.raises(OverrideError):
         config.with_overrides(overrides)  # type: ignore[arg-type]

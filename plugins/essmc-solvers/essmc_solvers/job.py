@@ -34,6 +34,13 @@ class Job:
     weights: Mapping[str, Any] | None = None
     weights_note: str = ""
 
+    def stored_config(self) -> dict[str, Any]:
+        """Returns the configuration as checkpoints hold it: with the names of classes in the place of their file."""
+        from essmc_core.labels import read_labels
+
+        labels = read_labels(self.recipe.config) if self.recipe.prefix else []
+        return {**self.config.to_dict(), **({"labels": labels} if labels else {})}
+
     @property
     def solver(self) -> Config:
         """The ``solver`` section."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core.errors import ConfigError
+from essmc_core.trained import SIDECAR
 from essmc_solvers.checkpoint.folder import BEST, list_checkpoints
 
 METRICS = "metrics.jsonl"
@@ -25,5 +26,5 @@ def claim(folder: Path, overwrite: bool, hint: str) -> None:
     there = [path for path in files if path.exists() or path.is_symlink()]
     if there and not overwrite:
         raise ConfigError(f"{folder} holds an earlier run ({there[0].name})", hint=hint)
-    for path in there:
+    for path in (*there, folder / SIDECAR) if there else ():
         path.unlink(missing_ok=True)

@@ -1,11 +1,15 @@
-"""What a checkpoint says of its model beside the weights: its input and the names of its classes."""
+"""What a work dir and its checkpoints say of the model beside the weights: configuration, input, names of classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.atomic import write_text
+from essmc_core.trained import SIDECAR, sidecar
 from essmc_solvers.class_names import class_names as names_of
+from essmc_solvers.errors import CheckpointNotWritten
 from essmc_solvers.labels import class_counts, learns_gt_label
 
 if TYPE_CHECKING:
@@ -27,6 +31,28 @@ def describe_model(solver: TrainValSolver) -> dict[str, Any]:
         "input": dict(config["input"]) if isinstance(config.get("input"), Mapping) else None,
         "labels": named or (list(stated) if _is_names(stated) else None),
     }
+
+
+def write_sidecar(folder: Path, content: Mapping[str, Any]) -> None:
+    """Writes the configuration of a checkpoint to its work dir, where it is read without torch.
+
+    Args:
+        folder: the work dir.
+        content: what the checkpoint holds. Where that says nothing of a configuration, none is left in the folder.
+
+    Raises:
+        CheckpointNotWritten: the file cannot be written.
+    """
+    config = sidecar(content)
+    path = folder / SIDECAR
+    try:
+        if config is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, config.dump())
+    except OSError as error:
+        message = f"{path} could not be written: {error.strerror or error}. The checkpoint beside it is whole."
+        raise CheckpointNotWritten(message, hint="Free some space and resume.") from error
 
 
 def class_names(model: nn.Module, dataset: Any) -> list[str] | None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from essmc_core.checkpoints import BEST, NAME
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.sealed_file import check_seal
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotFound
-
-BEST = "best.pth"
-_NAME = re.compile(r"epoch-(\d+)(?:-iter-(\d+))?\.pth")
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +37,7 @@ def list_checkpoints(folder: Path) -> list[tuple[Position, Path]]:
     """Returns the checkpoints of a folder, the oldest first."""
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
-        match = _NAME.fullmatch(path.name)
+        match = NAME.fullmatch(path.name)
         if match:
             found.append((Position(int(match[1]), int(match[2] or 0)), path))
     return sorted(found)
@@ -86,7 +83,7 @@ def _candidates(source: Path) -> list[Path]:
             f"There is no checkpoint {source}.", hint=f"The newest beside it: {siblings}." if siblings else ""
         )
     real = source.resolve()
-    match = _NAME.fullmatch(real.name)
+    match = NAME.fullmatch(real.name)
     if match is None:
         return [source]
     position = Position(int(match[1]), int(match[2] or 0))
@@ -152,7 +149,7 @@ def best_or_newest(source: Path) -> Path | None:
     Raises:
         CheckpointNotFound: there is none.
     """
-    if source.is_dir() or source.name == BEST or _NAME.fullmatch(source.name):
+    if source.is_dir() or source.name == BEST or NAME.fullmatch(source.name):
         return named_checkpoint(source)
     return None
 

@@ -9,12 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from essmc_core.checkpoints import SEAL, SEAL_SIZE, damage
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotWritten
-
-_SEAL = b"sha256:"
-_SEAL_SIZE = len(_SEAL) + 64
-_END_RECORD = b"PK\x05\x06"
-_END_RECORD_SIZE = 22
 
 
 class _HashingFile(io.RawIOBase):
@@ -56,7 +52,7 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], None]) -> None:
         with temporary.open("wb") as file:
             sealed = _HashingFile(file)
             write(sealed)  # type: ignore[arg-type]
-            file.write(_SEAL_SIZE.to_bytes(2, "little") + _SEAL + sealed.hash.hexdigest().encode())
+            file.write(SEAL_SIZE.to_bytes(2, "little") + SEAL + sealed.hash.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -90,26 +86,5 @@ def check_seal(path: Path) -> None:
     Raises:
         CheckpointCorrupt: it is not.
     """
-    size = path.stat().st_size
-    if size < _END_RECORD_SIZE + _SEAL_SIZE:
-        raise CheckpointCorrupt(f"{path} is cut short: it has {size} bytes.")
-    with path.open("rb") as file:
-        file.seek(size - _END_RECORD_SIZE - _SEAL_SIZE)
-        if file.read(4) != _END_RECORD:
-            raise CheckpointCorrupt(f"{path} is cut short, or no checkpoint of this program.")
-        file.seek(size - _SEAL_SIZE)
-        seal = file.read()
-        file.seek(0)
-        if seal != _SEAL + _digest(file, size - _SEAL_SIZE - 2):
-            raise CheckpointCorrupt(f"{path} was changed after it was written: its hash is another.")
-
-
-def _digest(file: BinaryIO, size: int) -> bytes:
-    digest = hashlib.sha256()
-    while size > 0:
-        block = file.read(min(size, 1 << 20))
-        if not block:
-            break
-        digest.update(block)
-        size -= len(block)
-    return digest.hexdigest().encode()
+    if problem := damage(path):
+        raise CheckpointCorrupt(problem)

@@ -40,7 +40,10 @@ def evaluate(
     work_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Evaluate as CONFIG says, a YAML file or a zoo name whose entry has a section data."""
+    """Evaluate as CONFIG says: a YAML file, a zoo name whose entry has a section data, or a work dir of training.
+
+    A work dir, or a checkpoint in one, brings its configuration and its weights; --checkpoint gives others.
+    """
     from essmc_core.build import build_config
     from essmc_solvers.job import read_job
     from essmc_solvers.reporting.text import in_words
@@ -83,11 +86,16 @@ def _load(
 ) -> tuple[TrainModule, KnownClasses | None]:
     """Builds the model with the weights to evaluate; returns it and the names of its classes, if they are known."""
     from essmc_core.factory import build_recipe, build_trained, weights_source
+    from essmc_core.trained import trained_weights
     from essmc_solvers.checkpoint.folder import best_or_newest
     from essmc_solvers.checkpoint.run_state import load_for_evaluation
     from essmc_solvers.class_names import KnownClasses
 
     published = _published_classes(job)
+    if checkpoint is None and job.recipe.trained is not None:
+        job.recipe.trained.require_packs()
+        checkpoint = str(trained_weights(job.recipe.trained.path))
+        click.echo(f"weights: {checkpoint}", err=True)
     if checkpoint is None:
         source = job.weights or weights_source(job.recipe, True, None)
         return build_trained(job.recipe, source), _trained_classes(source) or published

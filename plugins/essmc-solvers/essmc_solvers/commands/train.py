@@ -42,6 +42,7 @@ def train(
     from essmc_solvers.job import read_job
 
     job = read_job(config, overrides)
+    _refuse_run(job, config)
     folder = work_dir or Path(job.solver.get("work_dir") or Path("work_dirs", job.name))
     if resume and resume_changed:
         raise click.UsageError("--resume and --resume-changed are two ways to go on; give one of them")
@@ -65,6 +66,21 @@ def train(
         if solver.is_main:
             _conclude(folder, results)
     solver.accelerator.end_training()
+
+
+def _refuse_run(job: Job, named: str) -> None:
+    """Refuses a work dir or checkpoint as what to train: whether to go on or to start anew has to be said."""
+    from essmc_core.errors import ConfigError
+    from essmc_core.trained import SIDECAR
+
+    run = job.recipe.trained
+    if run is None:
+        return
+    folder = run.path if run.path.is_dir() else run.path.parent
+    raise ConfigError(
+        f"{named} is a training, not a configuration",
+        hint=f"`essmc train {folder / SIDECAR}` trains anew as it was; --work-dir {folder} --resume auto goes on",
+    )
 
 
 def _held(solver: Any) -> AbstractContextManager[None]:
@@ -93,7 +109,7 @@ def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) ->
     data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}
     model = build_recipe(job.recipe, job.weights)
     solver = build_config("solvers", config.with_overrides({"model": model}), prefix="solver")
-    solver.config = job.config.to_dict()
+    solver.config = job.stored_config()
     solver.start_note = job.weights_note
     return solver, data
 

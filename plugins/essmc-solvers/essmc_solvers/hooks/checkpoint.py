@@ -134,6 +134,7 @@ class CheckpointHook(Hook):
         if solver.work_dir is None:
             return None
         from essmc_solvers.checkpoint import contents, folder
+        from essmc_solvers.checkpoint.description import write_sidecar
         from essmc_solvers.checkpoint.run_state import capture
 
         position = folder.Position(epoch, iteration)
@@ -142,6 +143,7 @@ class CheckpointHook(Hook):
         if not solver.is_main:
             return path
         contents.save(path, content)
+        write_sidecar(solver.work_dir, content)
         if is_best:
             folder.mark_best(path)
         folder.remove_old(solver.work_dir, self.keep_last)
