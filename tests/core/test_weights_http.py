@@ -226,7 +226,7 @@ def test_chunks_that_hardly_come_are_given_up(server: Server, tmp_path: Path, mo
 
 
 def test_a_steady_download_outlives_any_window(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_download, "_WINDOW", 0.2)
+    monkeypatch.setattr(http_download, "_WINDOW", 1.5)
     monkeypatch.setattr(http_download, "_LEAST_IN_WINDOW", 10)
 
     def steady(handler: Handler) -> None:
@@ -235,6 +235,6 @@ def test_a_steady_download_outlives_any_window(server: Server, monkeypatch: pyte
         handler.end_headers()
         for start in range(0, len(CONTENT), 1024):
             handler.wfile.write(CONTENT[start : start + 1024])
-            time.sleep(0.03)
+            time.sleep(0.15)
 
     assert fetch(server.get(steady)).read_bytes() == CONTENT
