@@ -252,3 +252,16 @@ def test_accuracy_counts_what_counts() -> None:
     best = model(inputs(12)).argmax(1)
     best[:8] = -100
     assert model(inputs(12), best)["acc@1"] == 1
+
+
+@pytest.mark.parametrize("told", [None, -100])
+def test_metrics_over_all_data_leave_out_what_the_loss_ignores(told: int | None) -> None:
+    loss = {"type": "CrossEntropy", "ignore_index": 2}
+    metric: dict[str, Any] = {"type": "accuracy"} if told is None else {"type": "accuracy", "ignore_index": told}
+    items = {"img": inputs(12), "gt_label": labels()}
+    model = classifier(loss)
+    _, means = accumulated(model, items, 4, 1, eval_metric_cfg={"metric": metric, "keys": ["logits", "gt_label"]})
+    hits = model.eval()(items["img"]).argmax(1) == items["gt_label"]
+    counted = items["gt_label"] != 2
+    expected = hits[counted].float().mean() if told is None else hits.float().mean()
+    assert means["eval"]["acc@1"] == pytest.approx(float(expected))

@@ -27,10 +27,12 @@ def epoch_rescued(solver: TrainValSolver) -> Iterator[None]:
         yield
         return
     if solver.accelerator.num_processes > 1:
-        before = saver.save_now(solver, solver.epoch, solver.iter)
+        path = solver.work_dir / Position(solver.epoch, solver.iter).file_name
+        is_new = not path.exists()
+        saver.save_now(solver, solver.epoch, solver.iter)
         yield
-        if solver.is_main and before is not None and before.resolve() != (solver.work_dir / "best.pth").resolve():
-            before.unlink(missing_ok=True)
+        if solver.is_main and is_new:
+            path.unlink(missing_ok=True)
         return
     solver.finished_hooks.clear()
     try:

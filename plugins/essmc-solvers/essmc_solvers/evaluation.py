@@ -87,7 +87,7 @@ class EvaluationSolver(BaseSolver):
             mixed_precision=mixed_precision,
             split_batches=split_batches,
         )
-        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
+        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data, model=self.module)
         if resume_from is not None:
             path = named_checkpoint(Path(resume_from))
             class_names = load_for_evaluation(self.module, path) or class_names

@@ -32,6 +32,7 @@ class EvaluationPass:
         extra_keys: what else to collect.
         do_final_eval: run the metrics; None does where there are any.
         save_eval_data: write what was collected to the work dir.
+        model: whose loss tells the ``ignore_index`` of metrics that have one and are not given it.
 
     Raises:
         ConfigError: a metric without keys, or nothing to save.
@@ -43,6 +44,7 @@ class EvaluationPass:
         extra_keys: Sequence[str] | None = None,
         do_final_eval: bool | None = None,
         save_eval_data: bool = False,
+        model: nn.Module | None = None,
     ) -> None:
         configs: list[Any] = [eval_metric_cfg] if isinstance(eval_metric_cfg, Mapping) else list(eval_metric_cfg or ())
         for config in configs:
@@ -51,7 +53,8 @@ class EvaluationPass:
                     "eval_metric_cfg needs `metric` and `keys`",
                     hint="e.g. {metric: {type: accuracy, topk: [1, 5]}, keys: [logits, gt_label]}",
                 )
-        self._metrics = [(METRICS.build(config["metric"]), tuple(config["keys"])) for config in configs]
+        ignored = getattr(getattr(model, "loss", None), "ignore_index", None)
+        self._metrics = [(_metric(config["metric"], ignored), tuple(config["keys"])) for config in configs]
         if do_final_eval is False:
             self._metrics = []
         elif do_final_eval and not configs:
@@ -137,6 +140,15 @@ class EvaluationPass:
             content = plain_content({"data": data, "results": results})
             write_sealed(path, lambda file: torch.save(content, file))
         return results
+
+
+def _metric(config: Any, ignored: int | None) -> Any:
+    """Builds a metric, which leaves out what the loss ignores unless it is told otherwise."""
+    metric = METRICS.build(config)
+    is_told = not isinstance(config, str) and (not isinstance(config, Mapping) or "ignore_index" in config)
+    if ignored is not None and hasattr(metric, "ignore_index") and not is_told:
+        metric.ignore_index = ignored
+    return metric
 
 
 def _named(outputs: Any, inputs: Mapping[str, Any]) -> Mapping[str, Any]:

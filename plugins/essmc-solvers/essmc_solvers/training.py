@@ -176,7 +176,7 @@ class TrainValSolver(BaseSolver):
         self.stop_signal = 0
         self.start_note = ""
         self.scaled_loss: Tensor = torch.zeros(())
-        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data)
+        self.evaluation = EvaluationPass(eval_metric_cfg, extra_keys, do_final_eval, save_eval_data, model=self.module)
         self._nan_guard = NanGuard(on_nan)
         self._loss_watch = LossWatch(self.module, accumulate_steps > 1 or self.accelerator.num_processes > 1)
         self._holds_work_dir = self._owns_work_dir = False
