@@ -39,6 +39,9 @@ _HEADERS = (
 )
 
 
+_BEGINNING = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What a line of a list says.
@@ -98,7 +101,10 @@ def read_rows(lines: Sequence[Line], layout: Layout) -> list[Row]:
     failed: list[tuple[bool, int, ListError]] = []
     for name, mark in DELIMITERS.items():
         try:
-            read[name] = _Reading(mark, layout).rows(lines)
+            reading = _Reading(mark, layout)
+            # What is wrong is mostly so from the beginning: lists are long.
+            reading.rows(lines[:_BEGINNING])
+            read[name] = reading.rows(lines)
         except ListError as error:
             failed.append((mark in lines[0].text.strip(), error.where.line if error.where else 0, error))
     if not read:

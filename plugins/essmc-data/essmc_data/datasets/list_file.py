@@ -10,6 +10,7 @@ from essmc_data.errors import ListError
 from essmc_data.sources import read_annotation
 
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
+_BLANKS = re.compile(r"[ \t]+")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _FOREIGN_QUOTES = {"'": "'", "`": "`", "‘": "’", "“": "”", "„": "“", "«": "»"}
 
@@ -77,7 +78,12 @@ def split_cells(line: Line, delimiter: str) -> list[str]:
     Raises:
         ListError: a quote is not closed, or something follows the closing one, or the quotes are of another kind.
     """
-    text, cells, place = line.text.strip(" " if delimiter == "\t" else None), [], 0
+    text = line.text.strip(" " if delimiter == "\t" else None)
+    if '"' not in text:
+        parts = _BLANKS.split(text) if delimiter == " " else text.split(delimiter)
+        return [_bare(line, part) for part in parts]
+    cells: list[str] = []
+    place = 0
     while True:
         place = _skip_blanks(text, place, delimiter)
         quoted = text[place : place + 1] == '"'
@@ -88,9 +94,7 @@ def split_cells(line: Line, delimiter: str) -> list[str]:
                 raise line.error(f"Something follows a closing quote: {shown(text)}.", "A quote within quotes is two.")
         else:
             end = _bare_end(text, place, delimiter)
-            cell, place = text[place:end].strip(), end
-            if len(cell) > 1 and _FOREIGN_QUOTES.get(cell[0]) == cell[-1]:
-                raise line.error(f"{cell} stands in quotes of another kind.", 'Quotes of a list are ": "a, b.mp4",1')
+            cell, place = _bare(line, text[place:end]), end
         cells.append(cell)
         if place >= len(text):
             return cells
@@ -98,6 +102,13 @@ def split_cells(line: Line, delimiter: str) -> list[str]:
             place += 1
             if place >= len(text):
                 return [*cells, ""]
+
+
+def _bare(line: Line, text: str) -> str:
+    cell = text.strip()
+    if len(cell) > 1 and _FOREIGN_QUOTES.get(cell[0]) == cell[-1]:
+        raise line.error(f"{cell} stands in quotes of another kind.", 'Quotes of a list are ": "a, b.mp4",1')
+    return cell
 
 
 def _bare_end(text: str, place: int, delimiter: str) -> int:

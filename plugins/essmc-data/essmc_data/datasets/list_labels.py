@@ -70,7 +70,10 @@ def number_labels(labels: Sequence[Label], classes: Sequence[str] | None) -> tup
                 f"Labels that are not among the classes: {shortened(sorted({label.text for label in strange}))}; "
                 f"classes without a label: {shortened(sorted(set(classes) - set(written))) or 'none'}."
             )
+        first: dict[str, Label] = {}
         for label in labels:
+            first.setdefault(label.text, label)
+        for label in first.values():
             _check_name(label)
         order = {name: number for number, name in enumerate(written)}
         return tuple(written), [order[label.text] for label in labels]

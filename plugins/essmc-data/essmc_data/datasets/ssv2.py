@@ -64,7 +64,7 @@ class SSV2(AnnotatedVideoDataset):
             raise ListError(f"{file} must be a mapping of templates to numbers.")
         if sorted(number for number in numbers if number is not None) != list(range(len(numbers))):
             raise ListError(f"{file} does not number its templates from 0 to {len(numbers) - 1}.")
-        by_template = {name: int(number) for name, number in labels.items()}
+        by_template = {name: number for name, number in zip(labels, numbers, strict=True) if number is not None}
         self.classes = tuple(sorted(by_template, key=by_template.__getitem__))
         file, entries = self._json(_FILES[self.mode])
         if not isinstance(entries, list):
