@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essmc_core.errors import EssmcError
+
+_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_TARGET = re.compile(f"{_DOTTED}:{_DOTTED}")
 
 
 class DeclarationError(EssmcError, ValueError):
@@ -80,8 +84,7 @@ def check_target(value: object, what: str) -> None:
     Raises:
         ValueError: it does not read ``package.module:attribute``.
     """
-    module, colon, attribute = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if not colon or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+    if not isinstance(value, str) or _TARGET.fullmatch(value) is None:
         shown = repr(value) if isinstance(value, str) else _shown(value)
         raise ValueError(f"target of {what} is {shown}; it must read 'package.module:attribute'")
 

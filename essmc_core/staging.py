@@ -57,11 +57,13 @@ class StagedRegistry:
             DeclarationError: a name, a text, an argument or the target cannot be used.
             DuplicateComponent: the pack registered the name already.
         """
-        check_name(name, f"a name under {self.kind}")
-        check_target(target, f"{name!r}")
-        check_line(summary, f"summary of {name!r}")
-        check_names(aliases, f"aliases of {name!r}")
-        check_names(deprecated, f"deprecated of {name!r}")
+        check_name(name, "the name of a component")
+        check_target(target, repr(name))
+        check_line(summary, "the summary of a component")
+        if aliases != ():
+            check_names(aliases, f"aliases of {name!r}")
+        if deprecated != ():
+            check_names(deprecated, f"deprecated of {name!r}")
         if bound:
             check_arguments(bound, f"bound of {name!r}")
         if retired:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _ABSENT = object()
-_SIGNALS = sorted(signal.valid_signals())
+_SIGNALS = [int(number) for number in sorted(signal.valid_signals())]
+# The public function turns each answer into an enumeration, which costs more than all else that is read here.
+_getsignal: Callable[[int], Any] = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ def _handlers() -> Any:
     # Handlers belong to the main thread: another one can neither change nor restore them.
     if threading.current_thread() is not threading.main_thread():
         return _ABSENT
-    return [signal.getsignal(number) for number in _SIGNALS]
+    return [_getsignal(number) for number in _SIGNALS]
 
 
 def _restore_handlers(before: list[Any]) -> None:
     for number, handler in zip(_SIGNALS, before, strict=True):
-        if handler is not None and signal.getsignal(number) is not handler:
+        if handler is not None and _getsignal(number) is not handler:
             signal.signal(number, handler)
 
 

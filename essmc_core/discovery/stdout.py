@@ -7,8 +7,11 @@ import os
 import sys
 import threading
 from importlib.machinery import EXTENSION_SUFFIXES
+from itertools import islice
 from types import TracebackType
 from typing import Any
+
+_EXTENSIONS = tuple(EXTENSION_SUFFIXES)
 
 
 class StdoutToStderr:
@@ -100,10 +103,9 @@ class StdoutToStderr:
 
     def _flush_below_python(self) -> None:
         """Empties the buffer of C's standard output, where code that may have written to it was loaded."""
-        modules = list(sys.modules.values())
-        new, self._modules = modules[self._modules :], len(modules)
-        suffixes = tuple(EXTENSION_SUFFIXES)
-        loaded = any(str(getattr(module, "__file__", "")).endswith(suffixes) for module in new)
+        grown, self._modules = len(sys.modules) - self._modules, len(sys.modules)
+        new = list(islice(reversed(sys.modules.values()), max(grown, 0)))
+        loaded = any(str(getattr(module, "__file__", "")).endswith(_EXTENSIONS) for module in new)
         if loaded or "ctypes" in sys.modules:
             with contextlib.suppress(Exception):
                 import ctypes
