@@ -229,3 +229,19 @@ def test_keyframes_that_a_container_marks_falsely_are_not_believed(tmp_path: Pat
     data[at : at + 4] = b"free"
     path.write_bytes(data)
     assert_exact(path)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h264_open_gop", "h264_refresh", "hevc", "vp9_alt_ref"])
+@pytest.mark.parametrize("name", ["v.mkv", "v.mp4"])
+def test_what_was_cut_out_of_a_stream_has_the_frames_that_are_decoded(tmp_path: Path, codec: str, name: str) -> None:
+    path, keyframes = tmp_path / name, -1
+    with av.open(str(write(tmp_path / "whole.mkv", codec))) as source, av.open(str(path), "w") as out:
+        stream = source.streams.video[0]
+        copied = out.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            keyframes += packet.is_keyframe and packet.size > 0
+            if keyframes and packet.size:
+                packet.stream = copied
+                out.mux(packet)
+    assert 0 < len(whole(path)) < FRAMES
+    assert_exact(path)

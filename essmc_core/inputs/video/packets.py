@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from essmc_core.errors import UnreadableInput
 from essmc_core.inputs.video.frame_table import FrameTable
+from essmc_core.inputs.video.idr import begins_with_idr
 from essmc_core.inputs.video.shown import shows_a_frame
 
 _EXACT_CONTAINERS = frozenset({"mov", "mp4", "matroska", "webm"})
@@ -72,6 +73,8 @@ def read_packets(container: Any, stream: Any, path: str) -> Packets:
         if packet.is_corrupt:
             cut_off = True
             continue
+        if codec == "h264" and not pts and not begins_with_idr(bytes(packet)):
+            plain = False
         if not shows_a_frame(codec, packet):
             continue
         pts.append(packet.pts or 0)
