@@ -53,6 +53,13 @@ WRONG = {
     "model.topk=[1, 0]": ("model.topk.1", "topk must be at least 1, got 0"),
     "model.loss={type: CrossEntropy, label_smoothing: 1.5}": ("model.loss.label_smoothing", r"a chance in \[0, 1\]"),
     "model.backbone.bn_params={epss: 1}": ("model.backbone.bn_params.epss", "did you mean 'eps'"),
+    "model.backbone.branch_cfg={reduction: 4}": ("model.backbone.branch_cfg.reduction", "has no argument 'reduction'"),
+    "model.backbone.non_local_cfg={scale: 4}": ("model.backbone.non_local_cfg.scale", "NonLocal has no argument"),
+    "model.backbone.num_filters=[4, 8]": ("model.backbone.num_filters", "num_filters has 2 entries"),
+    "model.backbone={type: ViVit, branch_cfg: {num_head: 2}}": (
+        "model.backbone.branch_cfg.num_head", "no argument 'num_head'.*did you mean 'num_heads'",
+    ),
+    "model.head={type: X3DHead, num_classes: 0}": ("model.head.num_classes", "X3DHead needs at least 1 class"),
     "model.backbone.init_cfg={name: kaiming, zero: 1}": ("model.backbone.init_cfg.zero", "there is no 'zero' here"),
 }  # fmt: skip
 

@@ -45,7 +45,8 @@ def register_zoo(zoo: Zoo) -> None:
 
 
 def _register_backbones(registries: Registries) -> None:
-    add = partial(registries.backbones.register, retired=retired.OF_BACKBONES)
+    check = "essmc_video.argument_checks:check_stages"
+    add = partial(registries.backbones.register, retired=retired.OF_BACKBONES, check=check)
     add("ResNet3D", "essmc_video.resnet3d:ResNet3D", summary="Configurable five-stage residual 3D network")
     add("ResNetR2D3D", "essmc_video.resnet3d_presets:ResNetR2D3D", summary="2D stages first, 3D stages after")
     add("ResNet2Plus1d", "essmc_video.resnet3d_presets:ResNet2Plus1d", summary="R(2+1)D: factorised 3D convolutions")

@@ -43,4 +43,5 @@ def register(registries: Registries) -> None:
         "WindowPoolHead",
         "essmc_video.resnets.window_pool_head:WindowPoolHead",
         summary="Scores of every pooling window, averaged",
+        check="essmc_core.heads:check_head",
     )

@@ -14,4 +14,5 @@ def register(registries: Registries) -> None:
         "SlowFastHead",
         "essmc_video.slowfast.head:SlowFastHead",
         summary="Pools both paths and classifies them together",
+        check="essmc_core.heads:check_head",
     )

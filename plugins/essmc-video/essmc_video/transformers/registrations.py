@@ -12,7 +12,7 @@ PACKAGE = "essmc_video.transformers"
 
 def register(registries: Registries) -> None:
     """Registers the backbones, then their bricks."""
-    add = registries.backbones.register
+    add = partial(registries.backbones.register, check="essmc_video.argument_checks:check_layers")
     add("Transformer", f"{PACKAGE}.transformer:Transformer", summary="One encoder over all tokens of a clip")
     add(
         "FactorizedTransformer",

@@ -11,5 +11,8 @@ def register(registries: Registries) -> None:
         "X3D", "essmc_video.x3d.backbone:X3D", summary="Inverted bottlenecks, depthwise in 3D"
     )
     registries.heads.register(
-        "X3DHead", "essmc_video.x3d.head:X3DHead", summary="Widening, pooling of windows, hidden and linear layer"
+        "X3DHead",
+        "essmc_video.x3d.head:X3DHead",
+        summary="Widening, pooling of windows, hidden and linear layer",
+        check="essmc_core.heads:check_head",
     )

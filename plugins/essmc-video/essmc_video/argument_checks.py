@@ -1,0 +1,58 @@
+"""Checks of arguments that go together, run by `essmc validate` before anything is built; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.names import did_you_mean
+
+if TYPE_CHECKING:
+    from essmc_core.component import Component
+    from essmc_core.schema.check import Checker, Path
+
+BY_STAGE = ("num_filters", "kernel_size", "downsampling", "downsampling_temporal", "non_local")
+"""What the five-stage residual networks take for the stem and each stage."""
+STAGES = 5
+
+
+def check_stages(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
+    """Checks a five-stage network: an entry for each stage, and what its branches and non-local blocks take."""
+    for name in BY_STAGE:
+        value = arguments.get(name)
+        if isinstance(value, (list, tuple)) and len(value) != STAGES:
+            hint = "give five: the stem's and one per stage"
+            checker.mistake((*path, name), f"{name} has {len(value)} entries", hint)
+    _check_names(checker, (*path, "non_local_cfg"), arguments.get("non_local_cfg"), "NonLocal")
+    check_layers(checker, path, arguments, component)
+
+
+def check_layers(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
+    """Checks further arguments of a network's layers against the layer that ``branch_name`` names."""
+    name = arguments.get("branch_name")
+    if name is None:
+        signature = checker.signature(component.kind, component.qualified)
+        parameter = None if signature is None else signature.parameter("branch_name")
+        name = _text(parameter.default) if parameter is not None and not parameter.required else None
+    _check_names(checker, (*path, "branch_cfg"), arguments.get("branch_cfg"), name)
+
+
+def _check_names(checker: Checker, path: Path, given: Any, brick: Any) -> None:
+    signature = checker.signature("bricks", brick) if isinstance(brick, str) else None
+    if not isinstance(given, Mapping) or signature is None or signature.takes_any:
+        return
+    known = [parameter.name for parameter in signature.parameters]
+    record = checker.registries["bricks"].find(brick)
+    former = () if record is None else record.retired
+    for name in (name for name in given if name not in known and name not in former):
+        hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
+        checker.mistake((*path, name), f"{brick} has no argument {name!r}", hint, key=True)
+
+
+def _text(default: str) -> Any:
+    """Returns a default that is written as a string."""
+    try:
+        return ast.literal_eval(default)
+    except (SyntaxError, ValueError):
+        return None
