@@ -120,14 +120,19 @@ class NameTable(Generic[Record]):
         if record := index.qualified.get(name):
             return record
         if candidates := index.bare.get(name):
-            return candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
+            return candidates[0] if len(candidates) == 1 else self.choose(name, candidates)
         if candidates := index.aliases.get(name):
-            record = candidates[0] if len(candidates) == 1 else self._choose(name, candidates)
+            record = candidates[0] if len(candidates) == 1 else self.choose(name, candidates)
             self._warn_if_deprecated(name, record)
             return record
         return None
 
-    def _choose(self, name: str, candidates: Sequence[Record]) -> Record:
+    def choose(self, name: str, candidates: Sequence[Record]) -> Record:
+        """Returns the one of several records that a pin settles on.
+
+        Raises:
+            AmbiguousComponent: no pin does.
+        """
         pins = self._pins()
         pinned = pins.get(f"{self.kind}/{name}", pins.get(name))
         if pinned:

@@ -190,13 +190,15 @@ class Zoo:
         return found
 
     def _by_alias(self, name: str) -> ZooEntry | None:
+        pack, _, alias = name.rpartition("/")
+        found = []
         for entry in self.table:
             try:
-                if name in entry.listed_aliases:
-                    return entry
+                if alias in entry.listed_aliases and pack in ("", entry.pack):
+                    found.append(entry)
             except ConfigError:
                 continue
-        return None
+        return self.table.choose(name, found) if len(found) > 1 else next(iter(found), None)
 
     def entries(
         self,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from essmc_core.errors import ConfigError
-from essmc_core.zoo import ZooEntry
+from essmc_core.errors import AmbiguousComponent, ConfigError
+from essmc_core.zoo import Zoo, ZooEntry
 
 GOOD = (
     "summary: fine\nmodel: {type: Net}\naliases: [other]\ncost: {params: 3, gmacs: 0.5}\nlabels: [a, 1]\nresults: []\n"
@@ -45,3 +45,14 @@ def test_listing_goes_on_past_bad_entries(site, python):
     done = python.essmc("models", "--pack", "odd", ESSMC_PACKS="odd")
     assert "good" in done.stdout and "Traceback" not in done.stderr
     assert done.stderr.count("cannot be read") == len(BAD)
+
+
+def test_an_alias_of_two_entries_is_ambiguous_and_never_first_come(tmp_path):
+    zoo = Zoo()
+    for pack in ("beta", "alpha"):
+        path = tmp_path / f"{pack}_net.yaml"
+        path.write_text(GOOD)
+        zoo.add(ZooEntry(f"{pack}_net", pack, path))
+    with pytest.raises(AmbiguousComponent, match="alpha/alpha_net, beta/beta_net"):
+        zoo.entry("other")
+    assert zoo.entry("beta/other").name == "beta_net"
