@@ -33,10 +33,23 @@ def read_labels(config: Config) -> list[str]:
     if not isinstance(labels, str):
         raise ConfigError(f"`labels` is a list or a file, got {labels!r}", where=where)
     written_in = Path(where.source) if where is not None and where.line else Path()
-    path = written_in.parent / Path(labels).expanduser()
-    if not path.is_file():
+    path = written_in.parent / _expanded(labels)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise ConfigFileNotFound(f"the file of labels {path} does not exist", where=where)
-    return path.read_text(encoding="utf-8").splitlines()
+    from essmc_core.config.files import read_text
+
+    return read_text(path, where).splitlines()
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~ of nobody
+        return Path(path)
 
 
 def checked_labels(config: Config, counts: Sequence[int]) -> list[str]:

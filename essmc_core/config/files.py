@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
 from pathlib import Path
 
 from essmc_core.errors import ConfigError, ConfigFileNotFound, ConfigSyntaxError
 from essmc_core.location import Location
+
+MAX_BYTES = 8 << 20
+"""What is read of one file at most."""
+PIPE_SECONDS = 10
 
 
 def read_text(path: Path, named_at: Location | None) -> str:
@@ -22,12 +28,66 @@ def read_text(path: Path, named_at: Location | None) -> str:
         ConfigSyntaxError: not UTF-8.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, named_at)
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise ConfigFileNotFound(
+                f"{path} is a link to {os.readlink(path)}, which is not there", where=named_at
+            ) from None
         raise ConfigFileNotFound(f"there is no file {path}", where=named_at, hint=_similar(path)) from None
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _unreadable(path, error, named_at) from error
     return _decode(content, path)
+
+
+def read_bounded(path: Path, named_at: Location | None) -> bytes:
+    """The content of a file, never more than `MAX_BYTES` of it.
+
+    Raises:
+        ConfigError: a device or the like, which is not opened; a pipe that nobody writes to; or a larger file.
+        OSError: as the system says.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise ConfigError(f"{path} is a device or socket, not a file", where=named_at)
+    if stat.S_ISFIFO(mode):
+        content = _piped(path, named_at)
+    else:
+        with path.open("rb") as file:
+            # The size that a file states may be none, as in /proc, or be outrun by whoever writes to it.
+            content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ConfigError(
+            f"{path} has more than {MAX_BYTES >> 20} MiB, and no configuration or list of labels has",
+            where=named_at,
+            hint="Is it another file?",
+        )
+    return content
+
+
+def _piped(path: Path, named_at: Location | None) -> bytes:
+    """Returns what another program writes to a pipe, as a shell's ``<(...)`` does."""
+    content = b""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while len(content) <= MAX_BYTES:
+            try:
+                block = os.read(descriptor, 1 << 16)
+            except BlockingIOError:  # somebody will write, and has not yet
+                if not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
+                    message = f"nothing came through the pipe {path} for {PIPE_SECONDS} s"
+                    raise ConfigError(message, where=named_at) from None
+                continue
+            if not block:
+                break
+            content += block
+    finally:
+        os.close(descriptor)
+    if not content:
+        raise ConfigError(f"{path} is a pipe that nobody writes to", where=named_at)
+    return content
 
 
 def _unreadable(path: Path, error: OSError | ValueError, named_at: Location | None) -> ConfigError:
@@ -37,7 +97,8 @@ def _unreadable(path: Path, error: OSError | ValueError, named_at: Location | No
         names = sorted(item.name for item in path.glob("*.y*ml"))[:5]
         hint = f"Name a file in it, such as {', '.join(names)}." if names else ""
         return ConfigError(f"{path} is a folder, not a file", where=named_at, hint=hint)
-    return ConfigError(f"cannot read {path}: {error.strerror or error}", where=named_at)
+    shown = str(path) if len(str(path)) < 300 else f"{str(path)[:300]}…"
+    return ConfigError(f"cannot read {shown}: {error.strerror or error}", where=named_at)
 
 
 def _similar(path: Path) -> str:

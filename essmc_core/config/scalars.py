@@ -21,6 +21,9 @@ BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
+MAX_DIGITS = 1000
+"""Of one integer: Python limits decimal ones alone, and takes long to print others."""
+
 # How anything but a string can start; most scalars are strings, and this spares them four patterns.
 _FIRST = frozenset("~nNtTfF+-.0123456789")
 
@@ -74,6 +77,8 @@ def short_tag(tag: str) -> str:
 
 
 def _to_int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"an integer of {len(text)} digits; at most {MAX_DIGITS} are read")
     bases = {"0o": 8, "0x": 16}
     return int(text, bases.get(text[:2], 10))
 

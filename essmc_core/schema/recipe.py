@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def check_recipe(
         rest.issues += input_issues(recipe.config)
         rest.issues += knob_issues(recipe.config, read, registries)
         rest.issues += _label_issues(recipe)
-        rest.issues += _weight_issues(recipe, whole)
+        rest.issues += _weight_issues(recipe, whole and not evaluating)
         if whole or "data" in recipe.overridden:
             _check_data(recipe.config.get("data"), rest)
         if whole or "solver" in recipe.overridden:
@@ -91,9 +92,14 @@ def _weight_issues(recipe: Recipe, whole: bool) -> list[Issue]:
         keys = [key for key in weights if repr(key) in error.message] if isinstance(weights, Mapping) else []
         where = recipe.config.where_key("weights", *keys[:1]) or where
         return [Issue(".".join(("weights", *keys[:1])), error.message, error.where or where, error.hint)]
-    if whole and not named and not recipe.is_entry and recipe.config.get("pretrained") is not False:
-        hint = "give its `uri`, a path or URI; `pretrained: false` trains from random values"
+    if not whole or recipe.is_entry or recipe.config.get("pretrained") is False:
+        return []
+    hint = "give its `uri`, a path or URI; `pretrained: false` trains from random values"
+    if not named:
         return [Issue("weights", "`weights` names nothing to load before training", where, hint)]
+    uri = weights if isinstance(weights, str) else weights.get("uri") or weights.get("path")
+    if isinstance(uri, str) and "://" not in uri and not os.path.exists(os.path.expanduser(uri)):
+        return [Issue("weights", f"there is no weights file {uri}", where, hint)]
     return []
 
 

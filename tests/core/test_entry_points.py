@@ -209,3 +209,9 @@ def test_json_of_validate_lists_every_mistake() -> None:
     Path("m.yaml").write_text(text)
     found: Any = json.loads(CliRunner().invoke(cli, ["validate", "m.yaml", "--json"]).stdout)
     assert [issue["path"] for issue in found["issues"]] == ["sumary", "input.modality", "labels"]
+
+
+def test_validate_refuses_weights_that_training_would_not_find() -> None:
+    Path("m.yaml").write_text(OWN + "weights: {uri: nowhere.pth}\n")
+    with pytest.raises(EssmcError, match=r"m.yaml:5:\d+: weights: there is no weights file nowhere.pth"):
+        command("validate", "m.yaml")
