@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
@@ -103,7 +104,7 @@ def plan_load(
         new=tuple(key for key in expected if key in new),
         unexpected=tuple(left_over),
         lacking=tuple(key for key in missing if not is_derived(key, expected[key])),
-        unused=tuple(unused(left_over, {*map(strip_key, expected), *placed})),
+        unused=tuple(unused(_without_twins(left_over, weights, placed), {*map(strip_key, expected), *placed})),
         coverage=coverage(expected, filled, droppable | new),
         usage=usage(
             (weights[names[key]] for key in tensors),
@@ -140,6 +141,20 @@ def _tied_groups(tensors: Mapping[str, Tensor]) -> list[list[str]]:
     for key, tensor in tensors.items():
         groups.setdefault(id(tensor), []).append(key)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _without_twins(
+    left_over: Mapping[str, Tensor], weights: Mapping[str, Tensor], placed: Collection[str]
+) -> dict[str, Tensor]:
+    """Leaves out second names of tensors that have a place: a module that is registered twice is saved under both."""
+    used = {_place_in_memory(weights[name]) for name in placed} - {None}
+    return {name: tensor for name, tensor in left_over.items() if _place_in_memory(tensor) not in used}
+
+
+def _place_in_memory(tensor: Tensor) -> tuple[object, ...] | None:
+    if tensor.layout is not torch.strided or tensor.is_meta or tensor.numel() == 0:
+        return None
+    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
 def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], lifted: Lifted) -> dict[str, str]:

@@ -148,6 +148,14 @@ def test_what_is_rightly_left_over_is_no_fault(tmp_path: Path, extra: dict[str, 
         assert load(tmp_path, {**state(), **extra}, purpose="use").unexpected == tuple(extra)
 
 
+def test_a_second_name_of_a_tensor_that_has_its_place_is_no_fault(tmp_path: Path) -> None:
+    given = state()
+    twin = {"backbone.layers.0.again.weight": given["backbone.layers.0.conv.weight"]}
+    assert load(tmp_path, {**given, **twin}, purpose="use").unexpected == tuple(twin)
+    with pytest.raises(WeightsMismatch, match="again"):
+        load(tmp_path, {**given, **{key: value.clone() for key, value in twin.items()}}, purpose="use")
+
+
 def test_keys_that_a_key_map_drops_by_name_are_gone(tmp_path: Path) -> None:
     report = load(tmp_path, {**state(), **EXTRA}, purpose="use", key_map=[[r"^.*\.shortcut_bn\..*$", ""]])
     assert not report.unexpected
