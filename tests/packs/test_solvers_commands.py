@@ -393,7 +393,7 @@ def test_two_processes_stop_together(python: Python, config: Path) -> None:
 
 
 def test_a_second_run_in_the_same_work_dir_is_refused(python: Python, config: Path) -> None:
-    process = start(python, "data.train.dataset.pause=0.02", "solver.max_epochs=50")
+    process = start(python, "data.train.dataset.pause=0.2", "solver.max_epochs=50")  # longer than three more starts
     wait_for(process, "epoch 1/50  train  3/6")
     for arguments in ([], ["--overwrite"], ["--resume", "auto"]):
         again = python.essmc("train", "tiny.yaml", *arguments, check=False)
