@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from essmc_core._version import __version__
+from essmc_core.cli.examples import examples
 from essmc_core.commands import OWN_COMMANDS, Command
 from essmc_core.component import CORE
 from essmc_core.defaults import DISCOVERY
@@ -62,7 +63,11 @@ class EssmcGroup(click.Group):
             formatter.write_dl(rows)
 
 
-@click.group(cls=EssmcGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=EssmcGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("essmc demo", "essmc models 'tada*'", "essmc predict --help"),
+)
 @click.version_option(__version__, prog_name="essmc")
 def cli() -> None:
     """Models for images and video from pip-installed packs: list them, build them by name, use them."""

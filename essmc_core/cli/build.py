@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from essmc_core.cli.arguments import checkpoint_option, model_argument, overrides_argument
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
@@ -14,7 +15,14 @@ from essmc_core.defaults import DISCOVERY
 from essmc_core.recipe import Recipe
 
 
-@click.command("build")
+@click.command(
+    "build",
+    epilog=examples(
+        "essmc build tada2d_r50_k400 num_classes=51",
+        "essmc build motion_digits --pretrained",
+        "essmc build work_dirs/photos",
+    ),
+)
 @model_argument
 @overrides_argument
 @click.option("--pretrained", is_flag=True, help="Load the weights that the entry names, and say what was loaded.")

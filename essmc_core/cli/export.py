@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import model_argument, overrides_argument, weights_options
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 
 if TYPE_CHECKING:
     from essmc_core.exporting import Format
 
 
-@click.command("export")
+@click.command(
+    "export",
+    epilog=examples(
+        "essmc export motion_digits",
+        "essmc export work_dirs/photos -o photos.onnx",
+        "essmc export photos.yaml --checkpoint photos.pth",
+    ),
+)
 @model_argument
 @overrides_argument
 @weights_options

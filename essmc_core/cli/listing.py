@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.component import Component
@@ -15,7 +16,10 @@ from essmc_core.names import suggest_pattern
 from essmc_core.registry import Registry
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples("essmc list", "essmc list backbones 'ResNet3D*'", "essmc list heads --pack classifiers --json"),
+)
 @click.argument("kind", required=False)
 @click.argument("pattern", default="*")
 @click.option("--exclude", "-x", multiple=True, help="Pattern to leave out; may be repeated.")

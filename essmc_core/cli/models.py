@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import HumanNumber, human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import DISCOVERY, ZOO
@@ -22,7 +23,14 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.command("models")
+@click.command(
+    "models",
+    epilog=examples(
+        "essmc models 'tada*' --max-params 30M",
+        "essmc models --modality image --pretrained",
+        "essmc models --dataset k400 --json",
+    ),
+)
 @click.argument("pattern", default="*")
 @click.option("--exclude", "-x", multiple=True, help="Pattern to leave out; may be repeated.")
 @click.option("--modality", type=click.Choice(["image", "video"]))

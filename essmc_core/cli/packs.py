@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from essmc_core._version import __version__
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.component import CORE
@@ -12,7 +13,7 @@ from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery import Pack
 
 
-@click.command("packs")
+@click.command("packs", epilog=examples("essmc packs", "essmc packs --traceback"))
 @click.option("--traceback", is_flag=True, help="Print the traceback of each quarantined pack.")
 @click.option("--retry", is_flag=True, help="Try packs again that were left out after they took too long or crashed.")
 @json_option

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import is_override, model_argument, weights_options
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 
@@ -33,7 +34,15 @@ class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return int(temporal), int(spatial)
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    epilog=examples(
+        "essmc predict tf_efficientnet_lite0_in1k photo.jpg",
+        "essmc predict work_dirs/photos pictures/ --json",
+        "essmc predict motion_digits clip.mp4 --segments 1",
+        "essmc predict photos.pt2 photo.jpg --topk 3",
+    ),
+)
 @model_argument
 @click.argument("files", nargs=-1, required=True, metavar="FILE... [PATH=VALUE]...")
 @weights_options

@@ -6,6 +6,7 @@ import textwrap
 
 import click
 
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.show_file import names_file, show_file
 from essmc_core.component import LOCAL, Component
@@ -16,7 +17,12 @@ from essmc_core.names import did_you_mean
 from essmc_core.zoo import ZooEntry
 
 
-@click.command("show")
+@click.command(
+    "show",
+    epilog=examples(
+        "essmc show tada2d_r50_k400", "essmc show ImageFolder", "essmc show motion_digits --yaml > my.yaml"
+    ),
+)
 @click.argument("name")
 @click.option("--kind", help="Which kind is meant, where several have the name.")
 @click.option("--yaml", "only_yaml", is_flag=True, help="Print only the YAML, ready to edit.")

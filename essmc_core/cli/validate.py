@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import model_argument, overrides_argument
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.errors import SchemaError
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from essmc_core.recipe import Recipe
 
 
-@click.command("validate")
+@click.command(
+    "validate", epilog=examples("essmc validate photos.yaml", "essmc validate tada2d_r50_k400 num_classes=51")
+)
 @model_argument
 @overrides_argument
 @json_option

@@ -6,13 +6,14 @@ import sys
 
 import click
 
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.defaults import ZOO
 from essmc_core.verification import Verdict, verify_entry, write_cost
 
 
-@click.command("verify")
+@click.command("verify", epilog=examples("essmc verify 'tada*'", "essmc verify my_model --write"))
 @click.argument("pattern", default="*")
 @click.option("--write", is_flag=True, help="Write the measured cost into the entries' files.")
 @json_option

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_demo import show, tour
 
 
-@click.command()
+@click.command(epilog=examples("essmc demo", "essmc demo --json"))
 @json_option
 def demo(as_json: bool) -> None:
     """Show what is installed, name real photos and motions with pretrained models, run a real clip through another."""

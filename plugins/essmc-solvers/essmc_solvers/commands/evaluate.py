@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import checkpoint_option, overrides_argument
+from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_solvers.commands.plain_warnings import plain_warnings
 
@@ -24,7 +25,9 @@ _SHARED = (
 )  # fmt: skip
 
 
-@click.command("eval")
+@click.command(
+    "eval", epilog=examples("essmc eval work_dirs/photos", "essmc eval photos.yaml --checkpoint photos.pth --json")
+)
 @click.argument("config")
 @overrides_argument
 @checkpoint_option

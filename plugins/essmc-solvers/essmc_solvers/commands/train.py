@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from essmc_core.cli.arguments import overrides_argument
+from essmc_core.cli.examples import examples
 from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
     from essmc_solvers.job import Job
 
 
-@click.command("train")
+@click.command(
+    "train",
+    epilog=examples(
+        "essmc train motion_digits",
+        "essmc train photos.yaml solver.max_epochs=20",
+        "essmc train photos.yaml --resume auto",
+    ),
+)
 @click.argument("config")
 @overrides_argument
 @click.option("--work-dir", type=click.Path(path_type=Path), help="Where all goes  [default: work_dirs/NAME]")
