@@ -10,6 +10,7 @@ from essmc_core.errors import ConfigError, ConfigFileNotFound
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
+    from essmc_core.location import Location
 
 _HINT = "give one label for each class, or labels=null to have indices"
 
@@ -19,7 +20,8 @@ def read_labels(config: Config) -> list[str]:
 
     Args:
         config: with ``labels``, a list or a file with one label per line. The path of the file is relative to the
-            configuration that names it, and to the working directory where an override does.
+            configuration that names it, and to the working directory where an override does; ``pack::file`` is one
+            that a pack ships beside its zoo entries.
 
     Raises:
         ConfigFileNotFound: the file of labels is missing.
@@ -32,8 +34,7 @@ def read_labels(config: Config) -> list[str]:
         return [str(label) for label in labels]
     if not isinstance(labels, str):
         raise ConfigError(f"`labels` is a list or a file, got {labels!r}", where=where)
-    written_in = Path(where.source) if where is not None and where.line else Path()
-    path = written_in.parent / _expanded(labels)
+    path = _path(labels, where)
     try:
         there = path.exists()
     except (OSError, ValueError):
@@ -43,6 +44,20 @@ def read_labels(config: Config) -> list[str]:
     from essmc_core.config.files import read_text
 
     return read_text(path, where).splitlines()
+
+
+def _path(labels: str, where: Location | None) -> Path:
+    pack, separator, file = labels.partition("::")
+    if separator:
+        from essmc_core.defaults import ZOO
+
+        try:
+            return ZOO.resolve_pack(pack, file)
+        except ConfigFileNotFound as error:
+            error.where = error.where or where
+            raise
+    written_in = Path(where.source) if where is not None and where.line else Path()
+    return written_in.parent / _expanded(labels)
 
 
 def _expanded(path: str) -> Path:

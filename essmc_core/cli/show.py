@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +18,9 @@ from essmc_core.errors import UnknownComponent, UnknownModel
 from essmc_core.kinds import DEFAULT
 from essmc_core.names import did_you_mean
 from essmc_core.zoo import ZooEntry
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
 
 
 @click.command(
@@ -144,6 +150,15 @@ def _what_training_takes(entry: ZooEntry) -> str:
     return "# `essmc train` starts from the weights below; pretrained: false starts from random values.\n"
 
 
+def _to_start_from(entry: ZooEntry) -> Config:
+    """Returns an entry's configuration as it reads anywhere: its file of labels is named through the pack."""
+    labels, where = entry.config.get("labels"), entry.config.where("labels")
+    if not isinstance(labels, str) or "::" in labels or where is None:
+        return entry.config
+    file = os.path.relpath(Path(where.source).parent / labels, entry.path.parent)
+    return entry.config.with_overrides({"labels": f"{entry.pack}::{Path(file).as_posix()}"})
+
+
 def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
     config = entry.config
     if as_json:
@@ -151,7 +166,7 @@ def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
         return
     text = config.dump().rstrip()
     if only_yaml:
-        click.echo(_what_training_takes(entry) + text)
+        click.echo(_what_training_takes(entry) + _to_start_from(entry).dump().rstrip())
         return
     rows = [
         ("model", f"{ZOO.table.display_name(entry)}  ({entry.qualified})"),

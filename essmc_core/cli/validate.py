@@ -31,6 +31,7 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
     from essmc_core.build import raise_issues
     from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
     from essmc_core.schema import read_signature
+    from essmc_core.schema.data_paths import missing_data
     from essmc_core.schema.pipelines import pipeline_issues
     from essmc_core.schema.training import check_training, read_training
 
@@ -45,7 +46,8 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
             raise
         write_json({"valid": False, "issues": [_issue(issue) for issue in error.issues]})
         return 2
-    notes = _notes(training.recipe, parts) + pipeline_notes(training.config.get("data"), given)
+    data = training.config.get("data")
+    notes = _notes(training.recipe, parts) + pipeline_notes(data, given) + missing_data(data)
     if as_json:
         listed = [{"path": path, "component": component.qualified} for path, component in parts]
         write_json({"valid": True, "parts": listed, "notes": notes})

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from essmc_core.checkpoints import standing_for
 from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
 from essmc_core.weights.digest import verify
@@ -18,7 +19,6 @@ from essmc_core.weights.regular_file import mode_of, require_regular
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _OWN_SCHEMES = ("file", "http", "https", "pkg", "hf")
-_CHECKPOINT = re.compile(r"epoch-(\d+)(?:-iter-(\d+))?\.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +119,15 @@ def _path(name: str) -> Path:
 
 def _checkpoint_in(folder: Path) -> Path:
     """Returns the checkpoint that the work dir of a training run stands for: its best, else its newest."""
-    best = folder / "best.pth"
-    if best.is_file():
-        return best
     try:
-        found = {match: path for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))}
+        found = next(standing_for(folder), None)
     except OSError as error:
         raise WeightsNotFound(f"{folder} cannot be listed: {error.strerror or error}.") from error
-    if not found:
+    if found is None:
         raise WeightsNotFound(
             f"{folder} is a directory without checkpoints of training.", hint="Give the path of a file in it."
         )
-    return found[max(found, key=lambda match: (int(match[1]), int(match[2] or 0)))]
+    return found
 
 
 def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:

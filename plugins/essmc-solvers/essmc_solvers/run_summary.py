@@ -25,7 +25,7 @@ def starting_lines(solver: TrainValSolver) -> list[str]:
     lines.append(f"device     {solver.accelerator.device}, {processes}{precision}")
     lines += _idle(solver)
     lines += [f"{name + ' data':<10} {_data(solver, name)}" for name in solver.loaders]
-    return lines
+    return lines + _unshuffled(solver)
 
 
 def next_steps(folder: Path) -> list[str]:
@@ -120,6 +120,21 @@ def _idle(solver: TrainValSolver) -> list[str]:
         return []
     parts = shown(groups_of(solver.module, idle))
     return [f"note: {parts} will not change, and gradients are computed for it; freeze: [{parts}] leaves these out"]
+
+
+def _unshuffled(solver: TrainValSolver) -> list[str]:
+    """Tells of training data whose mode is that of evaluation: in order, and without augmentation."""
+    modes = {mode for mode in _modes(solver.loaders["train"].dataset) if isinstance(mode, str)}
+    if not modes or "train" in modes:
+        return []
+    mode = " or ".join(sorted(modes))
+    return [f"note: the training data have mode {mode}: their items come in order, not augmented; mode: train for both"]
+
+
+def _modes(dataset: Any) -> list[Any]:
+    """Returns the modes of a data set, or of those that it is made of."""
+    inner = getattr(dataset, "datasets", None) or ([dataset.dataset] if hasattr(dataset, "dataset") else [])
+    return [mode for part in inner for mode in _modes(part)] or [getattr(dataset, "mode", None)]
 
 
 def _data(solver: TrainValSolver, name: str) -> str:

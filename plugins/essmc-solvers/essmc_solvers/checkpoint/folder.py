@@ -136,8 +136,9 @@ def remove_old(folder: Path, keep_last: int | None) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what writers that were killed left behind."""
-    for path in folder.glob(".epoch-*.pth.*.tmp"):
-        path.unlink(missing_ok=True)
+    for pattern in (".epoch-*.pth.*.tmp", ".run.yaml.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def best_or_newest(source: Path) -> Path | None:
