@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import Issue, OverrideError
@@ -60,7 +60,7 @@ def check_override(path: str, config: Config, name: str) -> None:
             f"{name} has no section {section!r}, which the override of {path!r} begins with",
             hint=_nearest(section, rest, config) or f"there is {', '.join(SECTIONS)}",
         )
-    if section in _DESCRIPTIVE and not _has(config, path.split(".")):
+    if section in _DESCRIPTIVE and not has_path(config, path.split(".")):
         raise OverrideError(
             f"{name} has no {path!r} to override", hint=f"`{section}` describes the model; nothing is built from it"
         )
@@ -75,7 +75,8 @@ def _nearest(section: str, rest: str, config: Config) -> str:
     return f"did you mean {found[0]!r}?" if found else ""
 
 
-def _has(config: Mapping[str, object], path: list[str]) -> bool:
+def has_path(config: Mapping[str, object], path: Sequence[str]) -> bool:
+    """Tells whether a configuration holds a value at a path, given as its parts."""
     value: object = config
     for part in path:
         if isinstance(value, Mapping) and part in value:

@@ -10,7 +10,7 @@ from essmc_core.errors import ConfigError, Issue
 from essmc_core.inputs.spec import InputSpec
 from essmc_core.names import did_you_mean
 from essmc_core.schema.check import Checker
-from essmc_core.sections import SECTIONS, is_known
+from essmc_core.sections import SECTIONS, has_path, is_known
 
 if TYPE_CHECKING:
     from essmc_core.component import Component
@@ -50,7 +50,7 @@ def _problem(
     parts = path.split(".")
     if not all(parts) or not is_known(parts[0]) or parts[0] == "knobs":
         return f"{path!r} is no path of the configuration", did_you_mean(parts[0], SECTIONS)
-    if _is_written(config, parts):
+    if has_path(config, parts):
         return None
     try:
         changed = config.with_overrides({path: None})
@@ -68,15 +68,3 @@ def _problem(
         if path.startswith(issue.path) and " no " in issue.message:
             return f"{path!r} points nowhere: {issue.message}", issue.hint
     return None
-
-
-def _is_written(config: Any, parts: list[str]) -> bool:
-    value = config
-    for part in parts:
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, (list, tuple)) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return False
-    return True

@@ -259,7 +259,9 @@ class _Watch:
                 return
 
 
-class _HTTPConnection(http.client.HTTPConnection):
+class _Watched(http.client.HTTPConnection):
+    """Shows its socket to a watch as soon as there is one."""
+
     def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._watch = watch
@@ -269,14 +271,8 @@ class _HTTPConnection(http.client.HTTPConnection):
         self._watch.see(self)
 
 
-class _HTTPSConnection(http.client.HTTPSConnection):
-    def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._watch = watch
-
-    def connect(self) -> None:
-        super().connect()
-        self._watch.see(self)
+class _HTTPSConnection(_Watched, http.client.HTTPSConnection):
+    """The same over TLS."""
 
 
 class _WatchedHTTP(urllib.request.HTTPHandler):
@@ -285,7 +281,7 @@ class _WatchedHTTP(urllib.request.HTTPHandler):
         self._watch = watch
 
     def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(functools.partial(_HTTPConnection, watch=self._watch), req)
+        return self.do_open(functools.partial(_Watched, watch=self._watch), req)
 
 
 class _WatchedHTTPS(urllib.request.HTTPSHandler):
