@@ -94,17 +94,24 @@ def test_retry_forgets_what_was_noted(site, python, packs):
     assert packs()["odd"][0] == "ok"
 
 
+def listen_to_ctrl_c() -> None:
+    # Shells let what they run in the background ignore it, tests and all that these start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no signals here")
 def test_ctrl_c_in_a_long_import_reaches_the_user_and_is_noted(site, python, packs):
     site.add("odd", "import time\nopen('started', 'w').close()\ntime.sleep(600)\n")
     environment = python.environment(ESSMC_CACHE_DIR=str(python.cwd.parent / "cache"), ESSMC_PACKS="odd")
     command = [sys.executable, "-c", "import essmc_core"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=python.cwd) as process:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, cwd=python.cwd, preexec_fn=listen_to_ctrl_c
+    ) as process:
         while not (python.cwd / "started").exists():
             time.sleep(0.05)
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in process.stderr.read()
+        assert "KeyboardInterrupt" in process.communicate(timeout=100)[1]
     assert packs(ESSMC_PACK_TIMEOUT="0.3")["odd"][0] == "quarantined"
 
 
