@@ -16,7 +16,7 @@ from essmc_core.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
 from essmc_core.discovery.guard import Guard
-from essmc_core.discovery.missing import explain_missing
+from essmc_core.discovery.missing import explain_missing, explain_other_kind
 from essmc_core.discovery.named_packs import complaints, named_packs
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
@@ -168,7 +168,8 @@ class Discovery:
                 return
 
     def _explain(self, kind: str, name: str) -> str:
-        return explain_missing(kind, name, self.packs.values())
+        other = explain_other_kind(kind, name, self.registries, self.zoo)
+        return other or explain_missing(kind, name, self.packs.values())
 
 
 def _as_pack(installed: Installed, harvest: _Harvest) -> Pack:
