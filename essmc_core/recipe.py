@@ -107,9 +107,6 @@ def open_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, A
         file, changes = read_zoo_file(config, changes)
         config, entry = file.combined, file.entry
     prefix = "" if "type" in config and "model" not in config else "model"
-    if prefix and not isinstance(config.get("pretrained"), (bool, type(None))):
-        message = f"`pretrained` is true or false, got {config['pretrained']!r}"
-        raise ConfigError(message, where=config.where("pretrained"))
     if prefix and not isinstance(config.get("model"), Mapping):
         _refuse(unknown_sections(config))
         raise ConfigError(
@@ -123,11 +120,16 @@ def open_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, A
         config = config.with_overrides(paths)
     if knobs:
         config = config.with_overrides(arguments.expand(knobs))
+    if prefix:
+        _still_a_choice(config)
     if prefix and (paths or knobs):
         config = _without_old_labels(written, config)
         _still_a_mapping(config)
     names = [text if isinstance(paths, dict) else text.partition("=")[0].strip() for text in paths]
     overridden = frozenset(text.partition(".")[0] for text in names) if prefix else frozenset()
+    if "zoo" in overridden:
+        where = config.where("zoo")
+        raise ConfigError(f"{name} starts from no other zoo model", where=where, hint="name that one in its place")
     model = config["model"] if prefix else config
     return Recipe(name, config, model, prefix, entry, trained, file, overridden)
 
@@ -145,6 +147,12 @@ def _refuse_zoo_within(config: Config) -> None:
             where=config.where_key("model", "zoo"),
             hint=f"write `zoo: {model['zoo']}` in the place of `model:`, and its arguments under `knobs:`",
         )
+
+
+def _still_a_choice(config: Config) -> None:
+    if not isinstance(config.get("pretrained"), (bool, type(None))):
+        message = f"`pretrained` is true or false, got {config['pretrained']!r}"
+        raise ConfigError(message, where=config.where("pretrained"))
 
 
 def _still_a_mapping(config: Config) -> None:

@@ -176,6 +176,16 @@ def test_overrides_of_a_name_and_of_a_mapping_follow_the_same_rule(change: str) 
                 build_model(source, overrides=overrides)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("zoo=tada2d_r50_k400", "starts from no other zoo model"), ("pretrained=maybe", "`pretrained` is true or false")],
+)
+def test_sections_of_files_that_start_from_an_entry_are_not_ignored_elsewhere(change: str, message: str) -> None:
+    for source in ("entry_points", {"model": {"type": "Mean"}}):
+        with pytest.raises(EssmcError, match=message):
+            build_model(source, overrides=change)
+
+
 def test_an_override_may_be_one_string() -> None:
     for source in ("entry_points", {"zoo": "entry_points"}):
         assert build_model(source, overrides="model.scale=2.5").scale == 2.5
