@@ -52,6 +52,8 @@ def lines(pattern: str, head: str = "") -> str:
         lines("c{0}.mp4,{0}", "filepath,label_id\n"),
         lines("{0},c{0}.mp4,{0}", ",path,label\n"),
         lines("{0},c{0}.mp4,{0},train", "Unnamed: 0,Path,Label,split\n"),
+        lines("{0},{0},c{0}.mp4,{0}", "Unnamed: 0.1,Unnamed: 0,path,label\n"),
+        lines("{0},{0},c{0}.mp4,{0}", "level_0,index,path,label\n"),
         lines("c{0}.mp4 {0}", "# path label\n\n#\n"),
         lines("c{0}.mp4 {0}", "path label\n"),
         lines("{0};c{0}.mp4", "label;path\n"),
@@ -142,6 +144,23 @@ def test_what_cannot_be_understood_is_refused_with_its_line(tmp_path: Path, text
         read(tmp_path, text)
     assert f"list.csv:{line}:" in str(caught.value) and says in str(caught.value), str(caught.value)
     assert isinstance(caught.value, DatasetNotFound)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("playing guitar", "riding bike"),
+        ("class 10", "class 3"),
+        ("pull/push", "push/pull rope"),
+        ("down/up", "yes/no"),
+    ],
+)
+def test_names_of_several_words_are_labels(tmp_path: Path, mark: str, first: str, second: str) -> None:
+    text = f"v/a.mp4{mark}{second}\nv/b.mp4{mark}{first}\n"
+    data = read(tmp_path, text)
+    assert data.classes == (first, second)
+    assert [(sample.path, sample.label) for sample in data.samples] == [("v/a.mp4", 1), ("v/b.mp4", 0)]
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_line(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ TOTALS = ("total_frames", "num_frames", "total", "frames", "nframes")
 KINETICS = ("youtube_id", "time_start", "time_end")
 LEFT_OUT = ("", "index", "unnamed: 0", "split", "is_cc", "duration", "fps", "width", "height")
 """Columns that are known and not needed; a pandas index has no name."""
+_PANDAS_INDEX = re.compile(r"unnamed: [0-9.]+|level_[0-9]")
+"""What pandas calls an index that was written and read again, perhaps several times."""
 _MEDIA = re.compile(r"\.(?:" + "|".join(s.lstrip(".") for s in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)) + r")\b", re.I)
 _UNDERSTOOD = (
     "A line is understood as `path label`, with a comma, tab, semicolon or space between; a path with that mark in it "
@@ -177,6 +179,8 @@ class _Reading:
         places: dict[str, list[int]] = {}
         for place, cell in enumerate(header):
             role = next((role for role, names in roles.items() if cell in names), None)
+            if role is None and _PANDAS_INDEX.fullmatch(cell):
+                role = ""
             if role is None:
                 raise line.error(f"The header has an unknown column {cell!r}: {shown(line.text)}.", _HEADERS)
             places.setdefault(role, []).append(place)
@@ -208,6 +212,7 @@ class _Reading:
     def _several(self, line: Line, cells: list[str]) -> Row:
         if len(cells) < 2:
             raise line.error(f"No label: {shown(line.text)}.", _UNDERSTOOD)
+        self._check_marks(line, cells[0])
         row = self._row(line, cells[0], cells[1:], None, cells, {})
         self._check_named_pair(row)
         return row
@@ -255,13 +260,22 @@ class _Reading:
             raise line.error(f"{_columns(len(cells))}: {shown(line.text)}.", hint)
         if not path or not label:
             raise line.error(f"No {'label' if path else 'path'}: {shown(line.text)}.", _UNDERSTOOD)
-        if self.delimiter == " " and path[-1] in ",;":
-            raise line.error(f"A {path[-1]!r} stands beside the space: {shown(line.text)}.", _UNDERSTOOD)
+        self._check_marks(line, path)
         return Row(line, path, (label,))
+
+    def _check_marks(self, line: Line, path: str) -> None:
+        """Refuses a path by spaces that another mark ends: ``a.mp4,riding bike`` has a label of two words."""
+        if self.delimiter != " " or line.text.lstrip().startswith('"'):
+            return
+        end = max((found.end() for found in _MEDIA.finditer(path)), default=len(path))
+        mark = path[end : end + 1] or path[-1:]
+        if mark and mark in ",;":
+            raise line.error(f"A {mark!r} stands beside the space: {shown(line.text)}.", _UNDERSTOOD)
 
     def _check_named_pair(self, row: Row) -> None:
         """Refuses what only looks like a path and names: a path is one, and a name is none."""
-        odd = next((label for label in row.labels if "/" in label or _MEDIA.search(label)), None)
+        is_file = _MEDIA.search(row.path)
+        odd = next((label for label in row.labels if _MEDIA.search(label) or ("/" in label and not is_file)), None)
         if odd is not None:
             raise row.line.error(f"{odd!r} is a path, not a label: {shown(row.line.text)}.", _UNDERSTOOD)
         if "/" not in row.path and not re.search(r"\.\w+$", row.path):
