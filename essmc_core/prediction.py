@@ -5,23 +5,25 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import torch
 from torch import Tensor
 
-from essmc_core.errors import ConfigError, InputError, UnknownModel
+from essmc_core.errors import ConfigError, InputError
 from essmc_core.exported import is_export
 from essmc_core.factory import weights_source
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
 from essmc_core.inputs.in_memory import describe_in_memory, is_in_memory, load_in_memory
 from essmc_core.inputs.media_files import media_files
+from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.module import TrainModule
 from essmc_core.predicted import Prediction, Ranked, Segment, rank
 from essmc_core.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
 from essmc_core.recipe import Overrides, Source, read_recipe
-from essmc_core.wrong_kind import check_is_model, explain_wrong_input
+from essmc_core.wrong_kind import explain_wrong_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,6 +136,11 @@ def get_ready(
     knobs: Mapping[str, Any],
 ) -> ReadyModel:
     """Returns what `predict` runs; arguments as there. A network that has a name is built on first use."""
+    if not isinstance(model, (TrainModule, str, os.PathLike, Mapping)):
+        raise ConfigError(
+            f"something of type {type(model).__name__} is no model",
+            hint="Give a name, a path, a configuration or a TrainModule, such as Classifier with a backbone.",
+        )
     if isinstance(model, TrainModule) or is_export(model):
         changed = {"checkpoint": checkpoint, "overrides": overrides, **knobs}
         useless = [name for name, value in changed.items() if value is not None and value != ()]
@@ -147,11 +154,7 @@ def get_ready(
     place = device_of(device)
     if is_export(model):
         return from_export(Path(model), place)  # type: ignore[arg-type]
-    try:
-        recipe = read_recipe(model, overrides, knobs)
-    except UnknownModel:
-        check_is_model(model)
-        raise
+    recipe = read_recipe(model, overrides, knobs)
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
     return from_recipe(recipe, source, place)
 
@@ -166,8 +169,8 @@ def predict_each(
     on_error: OnError = "raise",
 ) -> Iterator[Prediction]:
     """Yields a prediction for each input; arguments as for `predict`."""
-    if topk < 1:
-        raise ConfigError(f"topk is {topk}; give at least 1")
+    if not isinstance(topk, Integral) or topk < 1:
+        raise ConfigError(f"topk is {topk}; give a whole number of at least 1")
     if on_error not in ("raise", "keep"):
         raise ConfigError(f"on_error is {on_error!r}; give 'raise' or 'keep'")
     how = _views(ready.spec, views, segments, single=ready.weights is None and not ready.is_built)
@@ -207,7 +210,7 @@ def _are_several(inputs: Given | Iterable[Given]) -> bool:
 
 def _each(inputs: Given | Iterable[Given], spec: InputSpec) -> Iterator[Given]:
     """Yields single inputs; a folder, alone or in a list, stands for what is in it."""
-    alone = isinstance(inputs, (str, os.PathLike)) or is_in_memory(inputs)
+    alone = isinstance(inputs, (str, os.PathLike)) or is_in_memory(inputs) or not isinstance(inputs, Iterable)
     for given in cast("Iterable[Any]", [inputs] if alone else inputs):
         if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():
             yield from media_files(Path(given), spec.modality)
@@ -237,6 +240,8 @@ def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | Non
     if given is not None:
         if min(given) < 1:
             raise ConfigError(f"{given[0]}x{given[1]} views are too few.", hint="Give 1x1 or more.")
+        if given[0] * given[1] > MAX_VIEWS:
+            raise ConfigError(f"{given[0]}x{given[1]} views are too many.", hint=f"Give at most {MAX_VIEWS:,}.")
         return Views(*given)
     return Views() if segments is not None or single else Views(**(spec.views or {}))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from essmc_core.errors import ConfigError, SchemaError
+from essmc_core.errors import ConfigError, SchemaError, UnknownModel
 from essmc_core.knobs import Knobs
 from essmc_core.labels import configured_counts
 from essmc_core.sections import unknown_sections
@@ -164,6 +164,7 @@ def _load(source: Source) -> tuple[str, Config, ZooEntry | None, Trained | None]
     from essmc_core.config import Config, load_config
     from essmc_core.defaults import ZOO
     from essmc_core.trained import find_run, read_trained
+    from essmc_core.wrong_kind import check_may_be_configuration
 
     if isinstance(source, Mapping):
         config = Config.from_mapping(source)
@@ -176,7 +177,11 @@ def _load(source: Source) -> tuple[str, Config, ZooEntry | None, Trained | None]
         return str(source), trained.config, None, trained
     if isinstance(source, os.PathLike):
         return str(source), load_config(Path(source), resolve_pack=ZOO.resolve_pack), None, None
-    entry = ZOO.entry(source)
+    try:
+        entry = ZOO.entry(source)
+    except UnknownModel:
+        check_may_be_configuration(source)
+        raise
     return ZOO.table.display_name(entry), entry.config, entry, None
 
 

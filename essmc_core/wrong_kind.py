@@ -11,8 +11,9 @@ from essmc_core.errors import InputError, UnknownModel
 from essmc_core.file_kind import WORDS, FileKind, file_kind
 from essmc_core.inputs import InputSpec
 
+_EXPORTS: tuple[FileKind, ...] = ("torchscript", "pt2", "onnx")
 _NO_MODELS: tuple[FileKind, ...] = ("image", "video", "sound", "safetensors", "other")
-_MODELS: tuple[FileKind, ...] = ("torchscript", "pt2", "onnx", "checkpoint", "safetensors", "yaml")
+_MODELS: tuple[FileKind, ...] = (*_EXPORTS, "checkpoint", "safetensors", "yaml")
 
 
 def check_is_model(source: object) -> None:
@@ -29,6 +30,19 @@ def check_is_model(source: object) -> None:
     else:
         hint = "a model is a zoo name, a YAML file, a work dir or checkpoint of training, or a file of `essmc export`"
     raise UnknownModel(f"{source} is {WORDS[kind]}, not a model", hint=hint)
+
+
+def check_may_be_configuration(source: object) -> None:
+    """Refuses an existing file that cannot say how a model is built.
+
+    Raises:
+        UnknownModel: it is an exported program, or what :func:`check_is_model` refuses.
+    """
+    kind = _kind(source)
+    if kind in _EXPORTS:
+        hint = f"`essmc predict {source} FILE` runs it, if `essmc export` wrote it"
+        raise UnknownModel(f"{source} is {WORDS[kind]}, not the configuration of a model", hint=hint)
+    check_is_model(source)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from essmc_core.errors import ConfigError, SchemaError
+from essmc_core.errors import ConfigError, OverrideError, SchemaError
 from essmc_core.knobs import Knobs
 from essmc_core.labels import configured_counts
 from essmc_core.sections import STARTING, unknown_sections
@@ -36,8 +36,18 @@ class ZooFile:
 
 
 def as_changes(overrides: str | Changes) -> Changes:
-    """Returns overrides as a list or mapping; a string is one override."""
-    return [overrides] if isinstance(overrides, str) else overrides
+    """Returns overrides as a list or mapping; a string is one override.
+
+    Raises:
+        OverrideError: they are something else.
+    """
+    if isinstance(overrides, str):
+        return [overrides]
+    if isinstance(overrides, Mapping):
+        return overrides
+    if not isinstance(overrides, Sequence) or not all(isinstance(text, str) for text in overrides):
+        raise OverrideError(f"overrides are {overrides!r}", hint="Give 'path=value', a list of such, or {path: value}.")
+    return overrides
 
 
 def read_zoo_file(config: Config, changes: Changes) -> tuple[ZooFile, Changes]:

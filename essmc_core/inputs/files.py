@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from essmc_core.errors import InputError, UnreadableInput
 from essmc_core.inputs.spec import InputSpec
 
 _LONGEST_SHOWN = 120
+_URL = re.compile(r"(?:https?|s3|gs|hf|ftp):/")
+"""A path keeps one of the two slashes that follow the scheme."""
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -92,5 +95,7 @@ def _why_missing(path: Path, shown: str, error: OSError) -> str:
     try:
         target = os.readlink(path)
     except (OSError, ValueError):
+        if _URL.match(shown):
+            return f"{shown} looks like a URL, of which none are fetched here: download it, and name the file."
         return f"There is no file {shown}: it cannot be opened."
     return f"{shown} is a link to {shortened(target)}, where there is no file."

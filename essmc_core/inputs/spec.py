@@ -20,6 +20,8 @@ LAYOUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 MAX_PIXELS = 1 << 28
 """Pixels of one input, in all its frames."""
+MAX_VIEWS = 10_000
+"""Views of one video; published evaluations average over at most some dozens."""
 SAMPLINGS = ("stride", "segment")
 _ALWAYS = ("modality", "size", "mean", "std")
 _TIME = ("frames", "stride", "fps", "seconds")
@@ -81,6 +83,8 @@ class InputSpec:
             set(self.views) <= {"temporal", "spatial"} and all(map(_is_count, self.views.values()))
         ):
             raise _unusable("views", self.views, "give {temporal: count, spatial: count}")
+        if math.prod((self.views or {}).values()) > MAX_VIEWS:
+            raise _unusable("views", self.views, f"give at most {MAX_VIEWS:,} in all")
         self._check_time()
         height, width = self.size
         if height * width * (self.frames or 1) > MAX_PIXELS:

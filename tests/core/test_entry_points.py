@@ -186,6 +186,41 @@ def test_sections_of_files_that_start_from_an_entry_are_not_ignored_elsewhere(ch
             build_model(source, overrides=change)
 
 
+@pytest.mark.parametrize("overrides", [3, [3], {"model.scale=2"}], ids=str)
+def test_overrides_of_another_type_are_refused_by_name(overrides: Any) -> None:
+    with pytest.raises(EssmcError, match="Give 'path=value', a list of such"):
+        build_model("entry_points", overrides=overrides)
+
+
+@pytest.mark.parametrize("use", [use for name, use in ENTRY_POINTS.items() if name not in ("essmc predict", "predict")])
+def test_a_wrong_kind_of_file_is_called_what_it_is_everywhere(use: Callable[[str, list[str]], object]) -> None:
+    pytest.importorskip("essmc_solvers")
+    with pytest.raises(EssmcError, match=r"p.png is a picture, not a model"):
+        use("p.png", [])
+    Path("net.onnx").write_bytes(b"\x08\x08\x12\x07pytorch")
+    with pytest.raises(EssmcError, match=r"net.onnx is an ONNX network, not the .*\n.*essmc predict net.onnx FILE"):
+        use("net.onnx", [])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        (None, {}, "a NoneType is no input"),
+        (3, {}, "a int is no input"),
+        ("p.png", {"topk": 1.5}, "whole number of at least 1"),
+        ("https://somewhere.example/p.png", {}, "looks like a URL, of which none are fetched here: download it"),
+    ],
+)
+def test_what_predict_cannot_take_is_said(inputs: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(EssmcError, match=message):
+        predict("entry_points", inputs, random=True, **options)
+
+
+def test_a_network_that_is_no_model_is_refused_by_predict() -> None:
+    with pytest.raises(EssmcError, match="type Linear is no model"):
+        predict(nn.Linear(3, 3), "p.png")  # type: ignore[call-overload]
+
+
 def test_an_override_may_be_one_string() -> None:
     for source in ("entry_points", {"zoo": "entry_points"}):
         assert build_model(source, overrides="model.scale=2.5").scale == 2.5

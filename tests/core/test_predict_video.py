@@ -173,6 +173,8 @@ def test_views_come_from_the_entry_unless_one_is_enough() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ConfigError, match="0x1 views are too few"):
         essmc_core.predict("motion_digits", CLIP, views=(0, 1))
+    with pytest.raises(ConfigError, match="9999999x3 views are too many"):
+        essmc_core.predict("motion_digits", CLIP, views=(9999999, 3))
     with pytest.raises(ConfigError, match="impossible"):
         essmc_core.predict("motion_digits", CLIP, segments=-1)
     with pytest.raises(InputError, match="Only videos have segments"):
