@@ -9,6 +9,7 @@ from typing import Any
 from essmc_core.errors import EssmcError
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_LONGEST_NAME = 200
 _TARGET = re.compile(f"{_DOTTED}:{_DOTTED}")
 
 
@@ -26,6 +27,9 @@ def check_name(value: object, what: str) -> None:
         raise DeclarationError(f"{what} is {_shown(value)}; it must be text")
     if not value or not value.isprintable() or " " in value or "/" in value or value[0] == "-":
         raise DeclarationError(f"{what} is {value!r}; it must be printable, without spaces, slashes or a dash in front")
+    if len(value) > _LONGEST_NAME:
+        start = value[:40]
+        raise DeclarationError(f"{what}, {start!r}…, has {len(value):,} characters; {_LONGEST_NAME} are the most")
 
 
 def check_line(value: object, what: str) -> None:

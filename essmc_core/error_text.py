@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_LONGEST = 2000
+
 
 def text_of(error: BaseException) -> str:
     """Returns ``str(error)`` without surrounding space, empty where that fails or is no text."""
@@ -13,11 +15,19 @@ def text_of(error: BaseException) -> str:
 
 
 def brief(error: BaseException) -> str:
-    """Returns ``Type: text`` on one line, hints left out; the type alone where there is no text."""
+    """Returns ``Type: text`` on one line, hints left out; the type alone where there is no text.
+
+    An exception may hold a whole file or a network as text, of which the beginning is shown.
+    """
     message, where = getattr(error, "message", None), getattr(error, "where", None)
     text = message if isinstance(message, str) and message else text_of(error)
     text = " ".join((f"{where}: {text}" if where is not None and text is message else text).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {shortened(text, _LONGEST)}" if text else type(error).__name__
+
+
+def shortened(text: str, longest: int) -> str:
+    """Returns a text whole, or its beginning and how many characters follow."""
+    return text if len(text) <= longest else f"{text[:longest]} … ({len(text) - longest:,} more characters)"
 
 
 def add_note(error: BaseException, note: str) -> None:

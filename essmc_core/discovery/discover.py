@@ -140,6 +140,7 @@ class Discovery:
         plugin: Any = None
         for number, point in enumerate(installed.entry_points):
             plugin = point.load()
+            _refuse_plugin_of_another(plugin, point.value, harvest)
             harvest.manager.register(plugin, name=_plugin_name(pack, number))
             harvest.manager.check_pending()
             self._call("register_components", plugin, components, harvest.manager)
@@ -206,6 +207,17 @@ def _require_usable(pack: Pack, installed: Installed, harvest: _Harvest) -> None
     owner = harvest.owners.setdefault(pack.name, pack.distribution)
     if owner != pack.distribution:
         raise DuplicateComponent(f"{pack.distribution} would be called {pack.name!r} in qualified names, as {owner} is")
+
+
+def _refuse_plugin_of_another(plugin: Any, value: str, harvest: _Harvest) -> None:
+    """Refuses code that is in use already: a renamed distribution whose old metadata stayed behind names it too."""
+    owner = harvest.manager.get_name(plugin)
+    if owner is not None:
+        other = owner.rpartition(":")[0]
+        raise DuplicateComponent(
+            f"its entry point {value} is what {other} has registered already",
+            hint=f"is one of them an old name of the other? pip uninstall that one, or ESSMC_BLOCK={pack_name(other)}",
+        )
 
 
 def _quarantine(pack: Pack, error: BaseException, harvest: _Harvest) -> None:

@@ -28,6 +28,7 @@ _HEADER = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.+?)[ \t]*$", re.MUL
 _CORE = re.compile(r"essmc[-_.]+core(?![\w.-])[ \t]*(.*)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _STEM = re.compile(r"(.+?)-(\d[^-]*)(?:-.*)?")
+_SECTION = re.compile(rb"^\s*\[\s*%s\s*(?:\]|$)" % re.escape(GROUP.encode()), re.MULTILINE)
 _LARGEST = 16 << 20
 
 
@@ -129,7 +130,8 @@ def _look(distribution: Any, folder: str) -> _Found | None:
             raise MetadataError("entry_points.txt is not UTF-8 text", where=Location(file))
         points = parse_entry_points(text, GROUP, file)
     except MetadataError as error:
-        return _Found(distribution, folder, [], error)
+        readable = data.replace(b"\0", b"").lstrip(b"\xff\xfe\xef\xbb\xbf")
+        return _Found(distribution, folder, [], error, is_pack=_SECTION.search(readable) is not None)
     return _Found(distribution, folder, points) if points else None
 
 

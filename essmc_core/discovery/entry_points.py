@@ -49,7 +49,8 @@ def parse_entry_points(text: str, group: str, file: str) -> list[EntryPoint]:
     Raises:
         MetadataError: a heading is not closed, or a line of the group is not ``name = package.module:attribute``.
     """
-    found, inside = [], False
+    found: list[EntryPoint] = []
+    inside = False
     for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
         if not line or line[0] in "#;":
             continue
@@ -62,7 +63,9 @@ def parse_entry_points(text: str, group: str, file: str) -> list[EntryPoint]:
             value = value.partition("[")[0].strip()
             if not (name and equals and _is_reference(value)):
                 raise MetadataError(f"{line!r} is no entry point", where=Location(file, number), hint=_FORM)
-            found.append(EntryPoint(name, value))
+            # Written twice, as merged sections are, it is one all the same.
+            if all(point.value != value for point in found):
+                found.append(EntryPoint(name, value))
     return sorted(found, key=lambda point: point.name)
 
 

@@ -125,6 +125,7 @@ _WATCHED = (
     _Watched("the current directory", _cwd, os.chdir),
     _Watched("environment variables", lambda: dict(getattr(os.environ, "_data", os.environ)), lambda _: None),
     _Watched("sys.path", lambda: list(sys.path), lambda before: sys.path.__setitem__(slice(None), before)),
+    _Watched("sys.argv", lambda: list(sys.argv), lambda before: sys.argv.__setitem__(slice(None), before)),
     _Watched("signal handlers", _handlers, _restore_handlers),
     _Watched("the alarm", _alarm_runs, _stop_alarm),
     _Watched("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.discovery.pack import Pack, broken_pack
+from essmc_core.error_text import shortened
 from essmc_core.names import matches
 from essmc_core.sources import source_text
 
 if TYPE_CHECKING:
     from essmc_core.kinds import Registries
     from essmc_core.zoo import Zoo
+
+_MOST_LISTED = 5
 
 
 def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
@@ -41,8 +44,10 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
     if distribution and all(pack.distribution != distribution for pack in packs):
         return f"{distribution} brings it: pip install {distribution}"
     if broken:
-        listed = "; ".join(f"{pack.distribution} ({pack.reason})" for pack in broken)
-        return f"quarantined packs, one of which may bring it: {listed}"
+        listed = "; ".join(f"{pack.distribution} ({shortened(pack.reason, 200)})" for pack in broken[:_MOST_LISTED])
+        rest = len(broken) - _MOST_LISTED
+        more = f"; and {rest} more, see `essmc packs`" if rest > 0 else ""
+        return f"quarantined packs, one of which may bring it: {listed}{more}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from essmc_core.names import nearest
 
 HOOKS = tuple(name for name in vars(PackHooks) if not name.startswith("_"))
 _UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")
+_ODD_ARGUMENTS = re.compile(r"for hook '(\w+)'.*are declared in the hookimpl but", re.DOTALL)
 
 
 def unmarked_hooks(plugin: Any) -> list[str]:
@@ -42,9 +44,13 @@ def empty_folder(folder: Path) -> str:
 
 
 def nearest_hook(message: str) -> str:
-    """Returns the hook that a message of an unknown hook may mean, empty where it is no such message."""
-    unknown = _UNKNOWN_HOOK.search(message)
-    return (_did_you_mean(unknown[1]) or f"hooks are {', '.join(HOOKS)}") if unknown else ""
+    """Returns the hook that a message of an unknown hook may mean, or how one is written; empty for other messages."""
+    if unknown := _UNKNOWN_HOOK.search(message):
+        return _did_you_mean(unknown[1]) or f"hooks are {', '.join(HOOKS)}"
+    if (odd := _ODD_ARGUMENTS.search(message)) and odd[1] in HOOKS:
+        arguments = list(inspect.signature(getattr(PackHooks, odd[1])).parameters)[1:]
+        return f"it reads: def {odd[1]}({', '.join(arguments)})"
+    return ""
 
 
 def _did_you_mean(name: str) -> str:

@@ -139,6 +139,11 @@ class _Proxy:
     def flush(self) -> None:
         _flush(self._original)
 
+    def close(self) -> None:
+        # The program goes on writing after a pack believes that it was the last.
+        if not self._is_a_packs():
+            self._original.close()
+
     @property
     def buffer(self) -> Any:
         return (sys.stderr if self._is_a_packs() else self._original).buffer

@@ -142,3 +142,40 @@ def test_names_stay_to_be_found_while_another_thread_rediscovers(site, python):
     print(failures)
     """
     assert python.run(code, ESSMC_PACKS="acme").stdout == "[]\n"
+
+
+def test_odd_arguments_of_a_hook_are_answered_by_how_it_reads(site, python):
+    site.add("odd", HOOK + "def register_commands(commands): pass")
+    assert _remarks(python)["odd"]["remedy"] == "it reads: def register_commands(cli)"
+
+
+def test_two_distributions_of_one_plugin_are_told_apart(site, python):
+    site.add("acme", _greeter("acme", "greet"), files={"greet.py": GREET})
+    site.add("old-acme", _greeter("acme", "greet"), entry_point="acme.plugin")
+    found = _remarks(python)
+    assert found["acme"]["status"] == "ok"
+    assert found["old-acme"]["reason"] == (
+        "DuplicateComponent: its entry point acme.plugin is what acme has registered already"
+    )
+    assert "pip uninstall" in found["old-acme"]["remedy"]
+
+
+def test_endless_texts_of_broken_packs_are_shortened(site, python):
+    for number in range(8):
+        site.add(f"odd{number}", "raise ValueError('x' * 1_000_000)")
+    found = _remarks(python)
+    assert found["odd0"]["reason"].endswith("x … (998,000 more characters)")
+    answer = python.essmc("build", "nobody", check=False).stderr
+    assert len(answer) < 3000 and "and 3 more, see `essmc packs`" in answer
+
+
+def test_what_a_pack_closes_and_empties_stays_open_for_the_program(site, python):
+    site.add("odd", "import sys\nsys.stdout.close()\nsys.argv[:] = ['nothing']\n" + _greeter("odd", "greet"))
+    pack = _remarks(python)["odd"]
+    assert pack["status"] == "ok"
+    assert pack["remarks"] == ["it changes sys.argv while it is discovered; that was put back"]
+
+
+def test_names_have_a_greatest_length(site, python):
+    site.add("odd", HOOK + "def register_components(registries): registries.heads.register('H' * 1000, 'odd.x:X')")
+    assert "1,000 characters; 200 are the most" in _remarks(python)["odd"]["reason"]
