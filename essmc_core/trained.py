@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,9 +195,13 @@ def _pretrain_paths(value: Any, path: str) -> Iterator[str]:
 
 
 def intact(folder: Path) -> Iterator[Path]:
-    """Yields the checkpoints that a folder may stand for and that are whole, with a warning of others."""
+    """Yields the checkpoints that a folder may stand for and that are whole, with a warning of others.
+
+    Checkpoints without a seal, which other programs write, are whole if they are archives to their end.
+    """
     for path in standing_for(folder):
-        if problem := damage(path):
+        written_by_others = not is_sealed(path) and zipfile.is_zipfile(path)
+        if not written_by_others and (problem := damage(path)):
             warnings.warn(f"{problem} Going on to the next in {folder}.", stacklevel=3)
         else:
             yield path
