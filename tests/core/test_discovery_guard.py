@@ -144,7 +144,7 @@ STATE = {
     "the current directory": ("os.chdir('/')", "os.getcwd()"),
     "environment variables": ("os.environ['HOME'] = '/'; os.environ['NEW'] = 'x'", "os.environ.get('NEW')"),
     "sys.path": ("sys.path.insert(0, '/evil')", "'/evil' in sys.path"),
-    "signal handlers": ("signal.signal(signal.SIGINT, signal.SIG_IGN)", "repr(signal.getsignal(signal.SIGINT))"),
+    "signal handlers": ("signal.signal(signal.SIGUSR1, signal.SIG_IGN)", "repr(signal.getsignal(signal.SIGUSR1))"),
     "the alarm": ("signal.setitimer(signal.ITIMER_REAL, 900)", "signal.getitimer(signal.ITIMER_REAL)[0]"),
     "the recursion limit": ("sys.setrecursionlimit(5000)", "sys.getrecursionlimit()"),
     "warning filters": ("warnings.simplefilter('ignore')", "len(warnings.filters)"),

@@ -544,9 +544,9 @@ def test_labels_that_are_no_indices_are_told() -> None:
 
 
 def test_a_module_that_is_no_model_is_told_at_once() -> None:
-    for made in ("TrainValSolver", "EvaluationSolver"):
+    for made, others in (("TrainValSolver", {"optimizer": {"type": "SGD", "lr": 0.1}}), ("EvaluationSolver", {})):
         with pytest.raises(ContractError, match="is a Linear, which takes no ground truth"):
-            SOLVERS.build({"type": made, "model": nn.Linear(6, 3), "device": "cpu"})
+            SOLVERS.build({"type": made, "model": nn.Linear(6, 3), "device": "cpu", **others})
 
 
 def test_a_test_output_without_logits_is_told() -> None:

@@ -104,10 +104,12 @@ def training_of(text: str, folder: Path) -> dict[str, object] | None:
     return read.weights
 
 
-def test_which_weights_a_file_means(tmp_path: Path) -> None:
+def test_which_weights_a_file_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zoo = "zoo: motion_digits\n"
     assert training_of(zoo, tmp_path) is None
     assert training_of(zoo + "pretrained: true\n", tmp_path)["uri"] == MOTION  # type: ignore[index]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.pth").touch()
     assert training_of(zoo + "weights: own.pth\n", tmp_path) == {"uri": "own.pth"}
     assert training_of(zoo + "weights: own.pth\npretrained: false\n", tmp_path) is None
     assert read_training("motion_digits").weights is None

@@ -35,7 +35,8 @@ def check_training(checker: Checker, path: Path, arguments: Mapping[str, Any], c
         known = list(optimizer) if several else []
         for key in (key for key in schedule if key not in known):
             listed = f"the optimizers are {', '.join(map(repr, known))}" if known else "there is one optimizer"
-            checker.mistake((*path, "lr_scheduler", key), f"no optimizer is called {key!r}", listed, key=True)
+            message = f"the schedule names {key!r}, and no optimizer is called {key!r}"
+            checker.mistake((*path, "lr_scheduler", key), message, listed, key=True)
     used = optimizer.values() if several else [optimizer]
     if arguments.get("accumulate_steps", 1) != 1 and any(_type_of(each) == "LBFGS" for each in used):
         checker.mistake((*path, "accumulate_steps"), "LBFGS cannot accumulate gradients", "set it to 1")
