@@ -269,7 +269,7 @@ class _Reading:
             return
         end = max((found.end() for found in _MEDIA.finditer(path)), default=len(path))
         mark = path[end : end + 1] or path[-1:]
-        if mark and mark in ",;":
+        if mark and mark in ",;\t":
             raise line.error(f"A {mark!r} stands beside the space: {shown(line.text)}.", _UNDERSTOOD)
 
     def _check_named_pair(self, row: Row) -> None:
