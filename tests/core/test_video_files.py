@@ -24,6 +24,7 @@ from essmc_core.errors import UnreadableInput
 from essmc_core.inputs import InputSpec, Views, load_clip, load_segments
 from essmc_core.inputs.video import frames_beginning_within, frames_within, open_video
 from essmc_core.inputs.video.file_reader import FileReader
+from essmc_core.inputs.video.frame_table import forget
 from essmc_core.inputs.video.orientation import from_matrix, oriented
 from essmc_data.easy_video_reader import EasyVideoReader
 from essmc_data.readers import open_video as open_for_training
@@ -502,3 +503,34 @@ def test_torchcodec_is_left_aside_where_it_shows_other_frames(
         assert len(reader) == len(ours) and reader.duration == ours.duration
     assert (len(asked) == 3) == (fault == "none")
     assert SIDE == 64
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_file_that_ends_within_a_packet_has_the_same_frames_by_any_number_of_threads(
+    tmp_path: Path, threads: int
+) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    with av.open(str(whole), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream("libx264", rate=25, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(50):
+            picture = np.zeros((64, 96, 3), np.uint8)
+            picture[:, :, 0] = 5 * number
+            picture[number : number + 8, number : number + 8] = 255
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    content = whole.read_bytes()
+    for missing in range(10, 250, 12):
+        cut.write_bytes(content[:-missing])
+        seen = []
+        for count in (1, threads):
+            forget()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                video = open_video(cut, threads=count)
+            with video:
+                seen.append((video.sample_frames([len(video) - 1]), video.sample_frames(range(len(video)))))
+        assert torch.equal(seen[0][0], seen[1][0])
+        assert torch.equal(seen[0][1], seen[1][1])

@@ -18,7 +18,7 @@ from essmc_core.errors import UnreadableInput
 from essmc_core.inputs.forking import leave_decoders_to_this_process
 from essmc_core.inputs.video.claims import refuse_absurd_claims
 from essmc_core.inputs.video.clock import HIGHEST_RATE, Clock, clock_of
-from essmc_core.inputs.video.decoding import DECODING_ERRORS, decode_in_order, decoded_table, fingerprint
+from essmc_core.inputs.video.decoding import DECODING_ERRORS, BrokenOff, decode_in_order, decoded_table, fingerprint
 from essmc_core.inputs.video.frame_table import FrameTable, key_of, recall, remember
 from essmc_core.inputs.video.orientation import orientation_of, oriented
 from essmc_core.inputs.video.packets import may_be_believed, read_packets, table_of
@@ -64,6 +64,8 @@ class FileReader(VideoReader):
         try:
             with self._explained("cannot be read as a video"):
                 self._table = recall(self._key) or remember(self._key, self._read_table())
+                if self._table.cut_off and self._threads > 1:
+                    self._use_one_thread()
             if not len(self):
                 raise UnreadableInput(f"{name} has no frame that can be decoded.")
             check_whole(self._container, self._stream, self._table, source, name)
@@ -106,7 +108,17 @@ class FileReader(VideoReader):
     def _decode_table(self) -> FrameTable:
         self._restart()
         self._moved = True
-        return decoded_table(self._container, self._stream, self.path)
+        table = decoded_table(self._container, self._stream, self.path)
+        if table.cut_off and self._threads > 1:
+            self._use_one_thread()
+            return self._decode_table()
+        return table
+
+    def _use_one_thread(self) -> None:
+        """Opens the file anew: an error at its end takes frames with it that other threads are decoding."""
+        self._threads = 1
+        self._container.close()
+        self._open()
 
     def _read_clock(self) -> Clock:
         stream = self._stream
@@ -248,7 +260,7 @@ class FileReader(VideoReader):
         table, due = self._table, 0
         self._restart()
         self._moved = True
-        for number, frame in enumerate(decode_in_order(self._container, self._stream)):
+        for number, frame in enumerate(self._until_broken_off()):
             if table.fingerprints is None and (
                 number >= table.frames or (table.pts is not None and frame.pts != table.pts[number])
             ):
@@ -261,6 +273,12 @@ class FileReader(VideoReader):
                 if due == len(indices):
                     return
         raise _OtherFrames
+
+    def _until_broken_off(self) -> Iterator[Any]:
+        try:
+            yield from decode_in_order(self._container, self._stream)
+        except BrokenOff:
+            return
 
     def _set_table(self, table: FrameTable) -> None:
         self._table = remember(self._key, table)
