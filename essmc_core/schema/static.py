@@ -215,3 +215,9 @@ def _signature(owner: Any, function: Any) -> Signature:
             default = MISSING if parameter.default is None else str(parameter.default)
             parameters.append(Parameter(parameter.name, annotation, default))
     return _assemble(owner, parameters, takes_any)
+
+
+def names_in(path: str) -> list[str]:
+    """Returns what a module defines and imports, read from its source; nothing where it has none."""
+    module = _module(path)
+    return [] if module is None else list(module.members)

@@ -14,6 +14,7 @@ from essmc_core.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
 from essmc_core.build import check_config, live_signature
 from essmc_core.errors import ConfigError
 from essmc_core.plain import plain_data
+from essmc_data.argument_rules import check_shuffled_stream
 from essmc_data.collate import collate, has_inputs
 from essmc_data.completing import complete_pipelines, leaves
 from essmc_data.datasets.base import BaseDataset
@@ -157,8 +158,7 @@ def _arguments(dataset: Any, options: LoaderOptions, seed: int, rank: int, world
         arguments["persistent_workers"] = options.persistent_workers is not False
         arguments["multiprocessing_context"] = options.multiprocessing_context
     if isinstance(dataset, IterableDataset):
-        if options.shuffle is not None or options.num_folds != 1:
-            raise ConfigError("A dataset of shards shuffles by itself.", hint="Set its shuffle_buffer instead.")
+        check_shuffled_stream(options.shuffle, options.num_folds)
         if hasattr(dataset, "set_process"):
             dataset.set_process(rank, world)
         return arguments

@@ -61,6 +61,22 @@ _DATASETS = {
     "shards": {"WebDataset": "Pictures and videos in tar shards"},
     "moving_images": {"MovingImages": "Motion of still pictures: which way, and how fast"},
 }
+_CHECKS = {
+    "LoadVideoFromFile": "load_video",
+    "DecodeVideoToTensor": "decode_video",
+    "LoadFramesFromFolder": "load_frames",
+    "RandomResizedCrop": "resized_crop",
+    "RandomResizedCropVideo": "resized_crop",
+    "AutoResizedCropVideo": "resized_crop",
+    "ColorJitterVideo": "colour_jitter",
+    "MoSIGenerator": "mosi",
+    "FromInput": "from_input",
+    "MovingImages": "moving_images",
+    "WebDataset": "shards",
+    **dict.fromkeys(("ImageCsv", "ImageClassifyJsonDataset", "ImageFolder"), "pictures"),
+    **dict.fromkeys(("Hmdb51", "UCF101", "SSV2", "VideoFolder", "VideoCsv"), "videos"),
+}
+"""What checks arguments together, in `essmc_data.argument_rules`."""
 _SAMPLERS = {
     "uniform": ("UniformSampler", "Frames spread evenly over a span of seconds"),
     "interval": ("IntervalSampler", "Frames spread evenly over a clip of given length"),
@@ -73,11 +89,26 @@ def register_components(registries: Registries) -> None:
     """Registers all of them by import string, and a kind of its own: what `data.train` of a configuration says."""
     for module, names in _TRANSFORMS.items():
         for name, summary in names.items():
-            registries.transforms.register(name, f"essmc_data.transforms.{module}:{name}", summary=summary)
+            registries.transforms.register(
+                name, f"essmc_data.transforms.{module}:{name}", summary=summary, check=_check(name)
+            )
     for module, names in _DATASETS.items():
         for name, summary in names.items():
-            registries.datasets.register(name, f"essmc_data.datasets.{module}:{name}", summary=summary)
+            registries.datasets.register(
+                name, f"essmc_data.datasets.{module}:{name}", summary=summary, check=_check(name)
+            )
     loaders = registries.add_kind("loaders", "loader")
-    loaders.register("DataLoader", "essmc_data.loading:LoaderOptions", summary="Batches of a dataset's items")
+    loaders.register(
+        "DataLoader",
+        "essmc_data.loading:LoaderOptions",
+        summary="Batches of a dataset's items",
+        check="essmc_data.argument_rules:loader",
+    )
     for name, (target, summary) in _SAMPLERS.items():
         registries.frame_samplers.register(name, f"essmc_data.frame_samplers:{target}", summary=summary)
+
+
+def _check(name: str) -> str:
+    if name == "TorchvisionTransform":
+        return "essmc_data.torchvision_arguments:check_transform"
+    return f"essmc_data.argument_rules:{_CHECKS[name]}" if name in _CHECKS else ""

@@ -12,18 +12,9 @@ if TYPE_CHECKING:
     from essmc_core.component import Component
     from essmc_core.schema.check import Checker, Path
 
-BY_STAGE = ("num_filters", "kernel_size", "downsampling", "downsampling_temporal", "non_local")
-"""What the five-stage residual networks take for the stem and each stage."""
-STAGES = 5
-
 
 def check_stages(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
-    """Checks a five-stage network: an entry for each stage, and what its branches and non-local blocks take."""
-    for name in BY_STAGE:
-        value = arguments.get(name)
-        if isinstance(value, (list, tuple)) and len(value) != STAGES:
-            hint = "give five: the stem's and one per stage"
-            checker.mistake((*path, name), f"{name} has {len(value)} entries", hint)
+    """Checks what branches and non-local blocks of a five-stage network take."""
     _check_names(checker, (*path, "non_local_cfg"), arguments.get("non_local_cfg"), "NonLocal")
     check_layers(checker, path, arguments, component)
 

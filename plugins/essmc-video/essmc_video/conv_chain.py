@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from essmc_core.errors import ConfigError
 from essmc_video.conv3d import Conv3d
+from essmc_video.sizes import Triple, triple
 
-Triple = tuple[int, int, int]
-
-
-def triple(name: str, sizes: Sequence[int]) -> Triple:
-    """Returns (time, height, width).
-
-    Raises:
-        ConfigError: there are not three numbers.
-    """
-    if len(sizes) != 3:
-        raise ConfigError(f"{name} is (time, height, width), got {sizes}")
-    time, height, width = sizes
-    return (time, height, width)
+__all__ = ["ConvChain", "Triple", "factorised_width", "same_padding", "strides", "triple"]
 
 
 def same_padding(kernel_size: Triple) -> Triple:

@@ -45,7 +45,7 @@ def register_zoo(zoo: Zoo) -> None:
 
 
 def _register_backbones(registries: Registries) -> None:
-    check = "essmc_video.argument_checks:check_stages"
+    check = "essmc_video.residual_rules:check_residual"
     add = partial(registries.backbones.register, retired=retired.OF_BACKBONES, check=check)
     add("ResNet3D", "essmc_video.resnet3d:ResNet3D", summary="Configurable five-stage residual 3D network")
     add("ResNetR2D3D", "essmc_video.resnet3d_presets:ResNetR2D3D", summary="2D stages first, 3D stages after")

@@ -9,25 +9,14 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from essmc_core import BRICKS
-from essmc_core.errors import ConfigError
+from essmc_core.annotations import PositiveInt
 from essmc_core.features import FeatureInfo
 from essmc_video.conv_chain import Triple, strides
 from essmc_video.option_names import BatchNormArgument, InitArgument
+from essmc_video.residual_rules import BLOCKS_PER_STAGE, BOTTLENECK_DEPTHS, check_depth, check_entries
 from essmc_video.residual_stage import Base3DResStage
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.weight_init import initialize
-
-BLOCKS_PER_STAGE = {
-    10: (1, 1, 1, 1),
-    16: (2, 2, 2, 1),
-    18: (2, 2, 2, 2),
-    26: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
-BOTTLENECK_DEPTHS = frozenset({26, 50, 101, 152})
 
 
 # A dataclass, so that a preset is a subclass which states only the defaults that differ.
@@ -65,7 +54,7 @@ class ResNet3D(StagedBackbone):
     """
 
     depth: int
-    num_input_channels: int = 3
+    num_input_channels: PositiveInt = 3
     num_filters: Sequence[int] = (64, 64, 128, 256, 256)
     kernel_size: Sequence[Sequence[int]] = ((1, 7, 7), (1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3))
     downsampling: Sequence[bool] = (True, False, True, True, True)
@@ -81,7 +70,8 @@ class ResNet3D(StagedBackbone):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self._check_arguments()
+        check_depth(self.depth, type(self).__name__)
+        check_entries(self.num_filters, self.kernel_size, self.downsampling, self.downsampling_temporal, self.non_local)
         if self.bn_params is None:
             self.bn_params = {"eps": 1e-3, "momentum": 0.1}
         self.in_chans = self.num_input_channels
@@ -91,18 +81,6 @@ class ResNet3D(StagedBackbone):
         self.conv2, self.conv3, self.conv4, self.conv5 = (self._stage(index) for index in range(1, 5))
         self.feature_info = self._feature_info()
         initialize(self, self.init_cfg)
-
-    def _check_arguments(self) -> None:
-        if self.depth not in BLOCKS_PER_STAGE:
-            raise ConfigError(
-                f"no {type(self).__name__} of depth {self.depth} is defined",
-                hint=f"depths: {', '.join(map(str, BLOCKS_PER_STAGE))}",
-            )
-        for name in ("num_filters", "kernel_size", "downsampling", "downsampling_temporal", "non_local"):
-            if (entries := len(getattr(self, name))) != 5:
-                raise ConfigError(f"{name} has {entries} entries", hint="give five: the stem's and one per stage")
-        if self.non_local[0]:
-            raise ConfigError("the stem cannot end with a non-local block", hint="let non_local start with False")
 
     def _stem(self) -> nn.Module:
         stem: nn.Module = BRICKS.build(

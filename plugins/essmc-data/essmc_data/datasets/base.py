@@ -11,6 +11,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
+from essmc_data.argument_rules import check_on_error
 from essmc_data.collate import META, UNREADABLE
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import UnreadableInput
@@ -95,10 +96,7 @@ class ErrorPolicy:
     """
 
     def __init__(self, on_error: OnError, mode: Mode, state: SharedState) -> None:
-        if on_error not in ("stop", "skip", "replace"):
-            raise ConfigError(f"on_error={on_error!r} is unknown.", hint="Choose stop, skip or replace.")
-        if on_error == "replace" and mode != "train":
-            raise ConfigError("on_error: replace would count inputs twice in evaluation.", hint="Choose skip or stop.")
+        check_on_error(on_error, mode)
         self.on_error = on_error
         self._state = state
         self._named: set[str] = set()

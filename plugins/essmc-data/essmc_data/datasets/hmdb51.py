@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.list_file import shown, text_lines
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
@@ -93,7 +94,7 @@ class Hmdb51(AnnotatedVideoDataset):
         split_id: int = 1,
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",

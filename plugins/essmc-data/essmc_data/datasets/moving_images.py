@@ -13,6 +13,7 @@ from torch import Tensor
 from essmc_core import Transform
 from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
+from essmc_data.argument_rules import check_moving_images
 from essmc_data.datasets.base import MapDataset, Mode
 from essmc_data.datasets.pictures import DIGITS, load_digits, load_pictures
 from essmc_data.datasets.shared_state import SharedState
@@ -57,10 +58,10 @@ class MovingImages(MapDataset):
         self,
         pictures: str = DIGITS,
         num_frames: PositiveInt = 8,
-        size: int = 32,
+        size: PositiveInt = 32,
         speeds: Sequence[int] = (1, 2),
         motion: Literal["torus", "window"] | None = None,
-        clips: int | None = None,
+        clips: PositiveInt | None = None,
         channels: int = 3,
         test_share: float = 0.2,
         mean: float = 0.5,
@@ -68,10 +69,7 @@ class MovingImages(MapDataset):
         mode: Mode = "train",
         pipeline: Sequence[Transform] | Transform | None = None,
     ) -> None:
-        if num_frames < 2 or not speeds or min(speeds) < 1 or len(set(speeds)) < len(speeds):
-            raise ConfigError("Motion needs at least 2 frames, and distinct speeds of at least 1 pixel.")
-        if channels not in (1, 3) or not 0 < test_share < 1 or std <= 0:
-            raise ConfigError("channels is 1 or 3, test_share lies in (0, 1), and std is above 0.")
+        check_moving_images(num_frames, speeds, channels, test_share, std)
         self.num_frames = num_frames
         self.size = size
         self.mode: Mode = mode

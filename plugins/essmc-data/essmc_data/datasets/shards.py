@@ -15,6 +15,7 @@ from essmc_core import Transform
 from essmc_core.annotations import NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from essmc_data.argument_rules import check_stream
 from essmc_data.datasets.base import ErrorPolicy, Mode, OnError
 from essmc_data.datasets.class_folders import distinct_names
 from essmc_data.datasets.list_labels import LARGEST, whole_number
@@ -80,8 +81,7 @@ class WebDataset(IterableDataset[Item]):
         keep: Sequence[str] = (),
         dots_in_keys: bool = False,
     ) -> None:
-        if on_error == "replace":
-            raise ConfigError("A stream has nothing to replace an input by.", hint="Choose skip or stop.")
+        check_stream(on_error)
         self.shards = expand_shards(urls)
         if not self.shards:
             raise DatasetNotFound("WebDataset was given no shard.")

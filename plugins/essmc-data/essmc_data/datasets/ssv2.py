@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.json_list import Entry, parse_json
 from essmc_data.datasets.list_labels import whole_number
@@ -46,7 +47,7 @@ class SSV2(AnnotatedVideoDataset):
         video_format: str = "webm",
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",

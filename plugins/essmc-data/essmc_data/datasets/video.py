@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import ConfigError
+from essmc_data.argument_rules import MOST_SPATIAL_CROPS, check_views
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
 from essmc_data.datasets.labelled_list import label_tensor
 from essmc_data.errors import DatasetNotFound
@@ -16,7 +18,7 @@ from essmc_data.frame_samplers import RANDOM_CLIP
 from essmc_data.transforms.auto_crop import CROP_MODES
 from essmc_data.transforms.base import Item
 
-_VIEWS = CROP_MODES[:7]
+_VIEWS = CROP_MODES[:MOST_SPATIAL_CROPS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,13 @@ class VideoDataset(BaseDataset):
         data_root_dir: str,
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",
     ) -> None:
         super().__init__(mode, pipeline, on_error)
-        if temporal_crops < 1 or not 1 <= spatial_crops <= len(_VIEWS):
-            raise ConfigError(
-                f"temporal_crops={temporal_crops} and spatial_crops={spatial_crops} are not possible.",
-                hint=f"At least 1 each, and at most {len(_VIEWS)} spatial crops.",
-            )
+        check_views(temporal_crops, spatial_crops)
         if fix_len is not None and fix_len < 1:
             raise ConfigError(f"fix_len={fix_len} must be at least 1.")
         self.data_root_dir = data_root_dir
@@ -142,7 +140,7 @@ class AnnotatedVideoDataset(VideoDataset):
         annotation_dir: str,
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.class_folders import distinct_names
 from essmc_data.datasets.labelled_list import read_list
@@ -62,7 +63,7 @@ class VideoCsv(VideoDataset):
         class_folders: bool = True,
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",

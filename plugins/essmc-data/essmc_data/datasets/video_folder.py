@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essmc_core import Transform
+from essmc_core.annotations import PositiveInt
 from essmc_core.inputs.media_files import VIDEO_SUFFIXES
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.class_folders import files_by_class
@@ -40,7 +41,7 @@ class VideoFolder(VideoDataset):
         suffixes: Sequence[str] = VIDEO_SUFFIXES,
         temporal_crops: int = 1,
         spatial_crops: int = 1,
-        fix_len: int | None = None,
+        fix_len: PositiveInt | None = None,
         mode: Mode = "test",
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",

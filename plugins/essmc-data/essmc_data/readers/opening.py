@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from essmc_core.errors import ConfigError
+from essmc_data.argument_rules import DECODERS as DECODERS
+from essmc_data.argument_rules import check_decoder
 from essmc_data.readers.reader import VideoReader
-
-DECODERS = ("auto", "pyav", "torchcodec", "decord")
-
-
-def check_decoder(decoder: str) -> str:
-    """Returns the decoder's name, if there is such a decoder.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if decoder not in DECODERS:
-        raise ConfigError(f"There is no decoder {decoder!r}.", hint=f"Choose from {', '.join(DECODERS)}.")
-    return decoder
 
 
 def open_video(path: str, decoder: str = "auto", threads: int | None = None) -> VideoReader:

@@ -11,6 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
+from essmc_data.argument_rules import check_ranges
 from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
 
@@ -63,6 +64,7 @@ class AutoResizedCropVideo(VideoTransform):
     ) -> None:
         super().__init__(backend, input_key, output_key)
         self.size = size_pair(size)
+        check_ranges(scale)
         self.scale = (float(scale[0]), float(scale[1]))
         self.interpolation = InterpolationMode(interpolation_mode)
 

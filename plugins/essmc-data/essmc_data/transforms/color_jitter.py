@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import InputError
+from essmc_data.argument_rules import colour_ranges
 from essmc_data.transforms.base import Item, VideoTransform
 
 _LUMA = (0.2989, 0.587, 0.114)
@@ -47,12 +48,7 @@ class ColorJitterVideo(VideoTransform):
         output_key: str | None = None,
     ) -> None:
         super().__init__("torchvision", input_key, output_key)
-        self.ranges = {
-            "brightness": _range("brightness", brightness, 1.0, 0.0, float("inf")),
-            "contrast": _range("contrast", contrast, 1.0, 0.0, float("inf")),
-            "saturation": _range("saturation", saturation, 1.0, 0.0, float("inf")),
-            "hue": _range("hue", hue, 0.0, -0.5, 0.5),
-        }
+        self.ranges = colour_ranges(brightness, contrast, saturation, hue)
         self.grayscale = grayscale
         self.consistent = consistent
         self.shuffle = shuffle
@@ -87,20 +83,6 @@ class ColorJitterVideo(VideoTransform):
         if not self.grayscale:
             return video
         return torch.where(self._draw(video) < self.grayscale, _gray(video), video)
-
-
-def _range(
-    name: str, strength: float | tuple[float, float], centre: float, least: float, most: float
-) -> tuple[float, float] | None:
-    if isinstance(strength, (int, float)):
-        if strength < 0:
-            raise ConfigError(f"{name}={strength} is negative.")
-        low, high = max(least, centre - strength), centre + strength
-    else:
-        low, high = strength
-    if not least <= low <= high <= most:
-        raise ConfigError(f"{name}={strength} is no range within [{least}, {most}].")
-    return None if low == high == centre else (float(low), float(high))
 
 
 def _gray(video: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from essmc_core.inputs.clip import clip_in_layout, read_pictures
 from essmc_core.inputs.frames import Timeline, one_clip, random_clip
 from essmc_core.inputs.image import in_layout
 from essmc_core.inputs.picture import crop_and_scale, normalize, picture_to_views
+from essmc_data.argument_rules import check_flip, check_part
 from essmc_data.readers import VideoReader, open_video
 from essmc_data.transforms.base import Item
 from essmc_data.transforms.load_image import path_of, read_picture
@@ -61,10 +62,8 @@ class FromInput:
         scale: tuple[float, float] = (0.25, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
     ) -> None:
-        if flip is not None and not 0 <= flip <= 1:
-            raise ConfigError(f"flip={flip} is no probability.", hint="Give a number in [0, 1].")
-        if not 0 < scale[0] <= scale[1] <= 1 or not 0 < ratio[0] <= ratio[1]:
-            raise ConfigError(f"scale={scale} and ratio={ratio} are no ranges.", hint="scale lies in (0, 1].")
+        check_flip(flip)
+        check_part(scale, ratio)
         self.spec = None if input is None else InputSpec.from_mapping(input)
         self.form = form
         self.flip = flip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from essmc_core.errors import ConfigError
+from essmc_data.argument_rules import check_frame_rate
 from essmc_data.errors import UnreadableInput
 from essmc_data.readers.frames_folder import FramesReader
 from essmc_data.transforms.base import Item
@@ -39,8 +39,7 @@ class LoadFramesFromFolder(LoadVideoFromFile):
         suffix: str = ".jpg",
     ) -> None:
         super().__init__(num_frames, sample_type, clip_duration)
-        if not 0 < fps < float("inf"):
-            raise ConfigError(f"fps={fps} must be above 0.")
+        check_frame_rate(fps)
         self.fps = fps
         self.suffix = suffix
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core.annotations import PositiveFloat, PositiveInt
-from essmc_core.errors import ConfigError
 from essmc_core.inputs.frames import Timeline
+from essmc_data.argument_rules import check_clip
 from essmc_data.errors import UnreadableInput
 from essmc_data.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
 from essmc_data.readers import VideoReader, open_video
@@ -54,8 +54,7 @@ class LoadVideoFromFile:
         clip_duration: PositiveFloat | None = None,
         decoder: str = "auto",
     ) -> None:
-        if sample_type == "interval" and clip_duration is None:
-            raise ConfigError("Interval sampling needs clip_duration, in seconds.")
+        check_clip(sample_type, clip_duration)
         self.num_frames = num_frames
         self.sample_type = sample_type
         self.clip_duration = clip_duration

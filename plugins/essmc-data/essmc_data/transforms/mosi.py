@@ -11,7 +11,8 @@ from torchvision.transforms.v2 import functional
 
 from essmc_core import Transform
 from essmc_core.annotations import PositiveInt
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import InputError
+from essmc_data.argument_rules import check_motion
 from essmc_data.transforms.base import Item, ItemTransform
 from essmc_data.transforms.compose import as_transform
 
@@ -68,12 +69,7 @@ class MoSIGenerator(ItemTransform):
         output_key: str | None = None,
     ) -> None:
         super().__init__(input_key or "video", output_key)
-        if num_speeds < 3 or num_speeds % 2 == 0:
-            raise ConfigError(f"num_speeds={num_speeds} must be odd and at least 3.")
-        if not decouple and data_mode != "xy":
-            raise ConfigError(f"data_mode={data_mode!r} moves along one axis, which decouple=false does not.")
-        if not 0 < distance_jitter[0] <= distance_jitter[1]:
-            raise ConfigError(f"distance_jitter={distance_jitter} must be a range above 0.")
+        check_motion(num_speeds, data_mode, decouple, distance_jitter)
         self.crop_size = crop_size if isinstance(crop_size, int) else int(crop_size[0])
         self.num_frames = num_frames
         self.num_speeds = num_speeds

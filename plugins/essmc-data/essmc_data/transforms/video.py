@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from essmc_core.annotations import Probability
 from essmc_core.errors import InputError
+from essmc_data.argument_rules import check_ranges
 from essmc_data.transforms.base import Item, VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
 from essmc_data.transforms.scaled_size import check_scaled_size
@@ -115,6 +116,7 @@ class RandomResizedCropVideo(VideoTransform):
         output_key: str | None = None,
     ) -> None:
         super().__init__(backend, input_key, output_key)
+        check_ranges(scale, ratio)
         self._crop = v2.RandomResizedCrop(size_pair(size), scale, ratio, InterpolationMode(interpolation))
 
     def apply(self, value: Any, item: Item) -> Tensor:

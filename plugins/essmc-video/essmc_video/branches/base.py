@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 
 from essmc_core.errors import ConfigError
-from essmc_video.conv_chain import ConvChain, strides, triple
+from essmc_video.conv_chain import ConvChain, strides
 from essmc_video.option_names import BatchNormArgument
+from essmc_video.residual_rules import branch_kernel, inner_width
 
 
 class ResidualBranch(ConvChain):
@@ -52,12 +53,7 @@ class ResidualBranch(ConvChain):
         super().__init__()
         self.dim_in = dim_in
         self.num_filters = num_filters
-        self.kernel_size = triple("kernel_size", kernel_size)
-        if any(size % 2 == 0 for size in self.kernel_size):
-            raise ConfigError(
-                f"kernels of residual branches are odd, got kernel_size={self.kernel_size}",
-                hint="an even one changes the size of the map, which then does not fit the shortcut",
-            )
+        self.kernel_size = branch_kernel(kernel_size)
         self.stride = strides(downsampling, downsampling_temporal)
         self.expansion_ratio = expansion_ratio
         self.bn_params = dict(bn_params or {})
@@ -72,13 +68,7 @@ class ResidualBranch(ConvChain):
         Raises:
             ConfigError: none is left.
         """
-        inner = self.num_filters // self.expansion_ratio if self.expansion_ratio > 0 else 0
-        if inner < 1:
-            raise ConfigError(
-                f"a bottleneck of {self.num_filters} filters has no channels, expansion_ratio={self.expansion_ratio}",
-                hint="the ratio is at least 1 and at most the number of filters",
-            )
-        return inner
+        return inner_width(self.num_filters, self.expansion_ratio)
 
     def construct(self) -> None:
         """Makes the layers of the chosen style."""

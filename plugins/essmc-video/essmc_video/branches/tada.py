@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.branches.base import ResidualBranch
 from essmc_video.conv3d import Conv3d
 from essmc_video.option_names import BatchNormArgument
+from essmc_video.residual_rules import check_adaptive
 from essmc_video.tada_conv import RouteFuncMLP, TAdaConv2d
 
 
@@ -54,10 +54,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         branch_style: Literal["simple_block", "bottleneck"] = "simple_block",
         construct_branch: bool = True,
     ) -> None:
-        if downsampling and downsampling_temporal:
-            raise ConfigError(
-                "TAdaConvBlockAvgPool cannot downsample time", hint="set downsampling_temporal to False in every stage"
-            )
+        check_adaptive(downsampling, downsampling_temporal)
         self._route_func_r = route_func_r
         self._route_func_k = tuple(route_func_k)
         self._pool_k = tuple(pool_k)

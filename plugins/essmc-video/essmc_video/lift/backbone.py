@@ -19,9 +19,9 @@ from essmc_video.frames import to_clips, to_images
 from essmc_video.lift.calibrating import ROUTE, add_calibrations
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.inflating import inflate_convolutions
+from essmc_video.lift.rules import check_arguments
 from essmc_video.lift.shifting import add_shifts
 
-MODES = ("tsn", "tsm", "tada", "inflate")
 NEEDED = ("layout", "in_chans", "out_channels", "num_features", "feature_rank", "feature_info", "forward_features")
 
 
@@ -81,7 +81,9 @@ class Lift2D(nn.Module):
         super().__init__()
         self.backbone: nn.Module = BACKBONES.build(backbone)
         _check_backbone(self.backbone)
-        _check_arguments(mode, num_frames, shift_div, shift_every, temporal_kernel, route_kernels, inflation)
+        check_arguments(
+            mode, num_frames, shift_div, shift_every, route_ratio, route_kernels, temporal_kernel, inflation
+        )
         self.mode = mode
         self.inflation = inflation
         self.num_frames = num_frames
@@ -190,28 +192,4 @@ def _check_backbone(backbone: nn.Module) -> None:
         raise ConfigError(
             f"a lift takes an image backbone, and {type(backbone).__name__} takes {backbone.layout}",
             hint="use that backbone by itself",
-        )
-
-
-def _check_arguments(
-    mode: str,
-    num_frames: int | None,
-    shift_div: int,
-    shift_every: int | None,
-    temporal_kernel: int,
-    route_kernels: Sequence[int],
-    inflation: str,
-) -> None:
-    if mode not in MODES:
-        raise ConfigError(f"mode is one of {', '.join(MODES)}, got {mode!r}")
-    if inflation not in ("average", "centre"):
-        raise ConfigError(f"inflation is 'average' or 'centre', got {inflation!r}")
-    if num_frames is not None and num_frames < 1:
-        raise ConfigError(f"clips have at least one frame, got num_frames={num_frames}")
-    if shift_div < 2 or (shift_every is not None and shift_every < 1):
-        raise ConfigError(f"shift_div is 2 or more and shift_every 1 or more, got {shift_div} and {shift_every}")
-    if len(route_kernels) != 2 or any(size % 2 == 0 for size in (temporal_kernel, *route_kernels)):
-        raise ConfigError(
-            f"kernels over time are odd, and a calibration has two; "
-            f"got temporal_kernel={temporal_kernel} and route_kernels={tuple(route_kernels)}"
         )

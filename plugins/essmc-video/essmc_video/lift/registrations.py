@@ -11,4 +11,5 @@ def register(registries: Registries) -> None:
         "Lift2D",
         "essmc_video.lift.backbone:Lift2D",
         summary="Any image backbone on clips: TSN, TSM, TAda or inflated",
+        check="essmc_video.lift.rules:check_lift",
     )

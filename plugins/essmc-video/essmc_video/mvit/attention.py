@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError
 from essmc_video.conv_chain import Triple
+from essmc_video.mvit.rules import check_heads
 from essmc_video.mvit.token_pool import PoolingMode, TokenPool
 from essmc_video.mvit.window import Window
 
@@ -58,12 +58,7 @@ class PooledAttention(nn.Module):
         dropout_rate: Probability = 0.0,
     ) -> None:
         super().__init__()
-        for width in (dim_out, dim) if pool_first else (dim_out,):
-            if width % num_heads:
-                raise ConfigError(
-                    f"{num_heads} heads cannot share {width} features",
-                    hint="let the number of heads divide the width of every block",
-                )
+        check_heads(dim, dim_out, num_heads, pool_first)
         self.num_heads = num_heads
         self.pool_first = pool_first
         self.residual_pool = residual_pool

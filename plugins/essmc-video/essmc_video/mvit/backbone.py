@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.annotations import PositiveFloat, PositiveInt, Probability
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
@@ -21,6 +20,7 @@ from essmc_video.drop_path import linear_rates
 from essmc_video.mvit.block import MultiscaleBlock
 from essmc_video.mvit.patch_embed import PatchEmbed
 from essmc_video.mvit.positions import ClassAndPositions
+from essmc_video.mvit.rules import check_modes, checked_grid
 from essmc_video.mvit.schedule import BlockPlan, plan_blocks
 from essmc_video.mvit.token_pool import EPS, PoolingMode
 from essmc_video.transformers.weight_init import initialize
@@ -82,21 +82,21 @@ class MViT(nn.Module):
     """
 
     spatial_size: int | Sequence[int] = 224
-    temporal_size: int = 16
-    in_chans: int = 3
+    temporal_size: PositiveInt = 16
+    in_chans: PositiveInt = 3
     cls_embed_on: bool = True
     sep_pos_embed: bool = True
-    depth: int = 16
-    patch_embed_dim: int = 96
+    depth: PositiveInt = 16
+    patch_embed_dim: PositiveInt = 96
     conv_patch_embed_kernel: Sequence[int] | None = None
     conv_patch_embed_stride: Sequence[int] | None = None
     conv_patch_embed_padding: Sequence[int] | None = None
     use_2d_patch: bool = False
-    num_heads: int = 1
-    mlp_ratio: float = 4.0
+    num_heads: PositiveInt = 1
+    mlp_ratio: PositiveFloat = 4.0
     qkv_bias: bool = True
     dropout_rate_block: Probability = 0.0
-    droppath_rate_block: float = 0.0
+    droppath_rate_block: Probability = 0.0
     pooling_mode: PoolingMode = "conv"
     pool_first: bool = False
     residual_pool: bool = False
@@ -115,7 +115,7 @@ class MViT(nn.Module):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self._check_arguments()
+        check_modes(self.pooling_mode, self.use_2d_patch, self.temporal_size)
         self.layout = "NCHW" if self.use_2d_patch else "NCTHW"
         self.num_frames = None if self.use_2d_patch else self.temporal_size
         self.grad_checkpointing = False
@@ -134,21 +134,12 @@ class MViT(nn.Module):
             for plan, rate in zip(plans, linear_rates(self.droppath_rate_block, self.depth), strict=True)
         )
         self.norm = nn.LayerNorm(self.num_features, eps=EPS)
-        self.grid = self._checked_grid()
+        self.grid = checked_grid(self.spatial_size, self.temporal_size, self.patch_embed.shape, plans)
         self.positions = ClassAndPositions(self.patch_embed_dim, self.grid, self.cls_embed_on, self.sep_pos_embed)
         self.dropout = nn.Dropout(self.dropout_rate_block)
         self.feature_info = tuple(self._describe(plans))
         initialize(self)
         initialize(self.positions)
-
-    def _check_arguments(self) -> None:
-        if self.pooling_mode not in ("conv", "avg", "max"):
-            raise ConfigError(f"pooling_mode is 'conv', 'avg' or 'max', got {self.pooling_mode!r}")
-        if self.use_2d_patch and self.temporal_size != 1:
-            raise ConfigError(
-                f"images have one frame, got temporal_size={self.temporal_size}",
-                hint="set temporal_size to 1, or use_2d_patch to False for clips",
-            )
 
     def _plans(self) -> list[BlockPlan]:
         return plan_blocks(
@@ -180,29 +171,6 @@ class MViT(nn.Module):
             dropout_rate=self.dropout_rate_block,
             drop_path_rate=drop_path_rate,
         )
-
-    def _checked_grid(self) -> Triple:
-        """Returns the grid for the size it is built for, which all blocks must be able to pool."""
-        size = (self.spatial_size,) * 2 if isinstance(self.spatial_size, int) else tuple(self.spatial_size)
-        if len(size) != 2:
-            raise ConfigError(f"spatial_size {self.spatial_size} is neither one number nor height and width")
-        sizes, least = (self.temporal_size, size[0], size[1]), self.patch_embed.min_size
-        if any(one < limit for one, limit in zip(sizes, least, strict=True)):
-            raise ConfigError(
-                f"expected at least {least[0]} frames of at least {least[1]}×{least[2]} pixels, got "
-                f"spatial_size {self.spatial_size} with temporal_size {self.temporal_size}",
-                hint="with another stride of the first convolution smaller ones will do",
-            )
-        grid = pooled = self.patch_embed.grid_of(sizes)
-        try:
-            for block in self._multiscale_blocks():
-                pooled = block.pooled(pooled)
-        except InputError as error:
-            raise ConfigError(
-                f"spatial_size {self.spatial_size} with temporal_size {self.temporal_size}: {error.message}",
-                hint=error.hint,
-            ) from error
-        return grid
 
     def _describe(self, plans: Sequence[BlockPlan]) -> Iterator[FeatureInfo]:
         time, space = self.patch_embed.stride[:2]

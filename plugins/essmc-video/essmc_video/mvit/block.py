@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 
 from essmc_core.annotations import Probability
-from essmc_core.errors import InputError
 from essmc_video.conv_chain import Triple
 from essmc_video.drop_path import DropPath
 from essmc_video.mvit.attention import PooledAttention
 from essmc_video.mvit.mlp import Mlp
 from essmc_video.mvit.schedule import BlockPlan
 from essmc_video.mvit.token_pool import EPS, PoolingMode, TokenPool
-from essmc_video.mvit.window import Window
 
 
 class MultiscaleBlock(nn.Module):
@@ -88,15 +84,7 @@ class MultiscaleBlock(nn.Module):
         Raises:
             InputError: queries and shortcut would not become equally many.
         """
-        query = self.plan.query_window.pooled(grid) if self.plan.query_window else grid
-        skip = self.pool_skip.window.pooled(grid) if self.pool_skip else grid
-        if query != skip:
-            raise InputError(
-                f"tokens of {_times(grid)} (time, height, width) become {_times(query)} as queries and {_times(skip)} "
-                "on the shortcut",
-                hint="give another size, or leave pool_kvq_kernel out, which makes both the same",
-            )
-        return query
+        return self.plan.pooled(grid)
 
     def forward(self, tokens: Tensor, grid: Triple) -> Tensor:
         """Maps (N, L, dim) to (N, L', dim_out).
@@ -117,10 +105,5 @@ class MultiscaleBlock(nn.Module):
 
 
 def _skip_pool(plan: BlockPlan, dim: int, class_tokens: int) -> TokenPool | None:
-    if plan.query_window is None or math.prod(plan.query_window.stride) == 1:
-        return None
-    return TokenPool(dim, Window.of_stride(plan.query_window.stride), "max", class_tokens)
-
-
-def _times(grid: Triple) -> str:
-    return "×".join(map(str, grid))
+    window = plan.skip_window
+    return None if window is None else TokenPool(dim, window, "max", class_tokens)

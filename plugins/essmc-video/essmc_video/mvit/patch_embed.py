@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError
 from essmc_video.conv3d import Conv3d
-from essmc_video.conv_chain import Triple
-
-DEFAULTS = {"kernel": (3, 7, 7), "stride": (2, 4, 4), "padding": (1, 3, 3)}
+from essmc_video.mvit.patch_grid import PatchGrid
+from essmc_video.sizes import Triple
 
 
 class PatchEmbed(nn.Module):
@@ -42,43 +40,18 @@ class PatchEmbed(nn.Module):
         images: bool = False,
     ) -> None:
         super().__init__()
-        given = {"kernel": kernel_size, "stride": stride, "padding": padding}
-        shape = [_sizes(name, sizes, images) for name, sizes in given.items()]
-        self._kernel, self.stride, self._padding = shape
-        self.min_size = _least(*shape)
-        own = [sizes[1:] if images else sizes for sizes in shape]
+        self.shape = PatchGrid.of(kernel_size, stride, padding, images)
+        self.stride, self.min_size = self.shape.stride, self.shape.min_size
+        convolved = (self.shape.kernel, self.shape.stride, self.shape.padding)
+        own = [sizes[1:] if images else sizes for sizes in convolved]
         convolution = nn.Conv2d if images else Conv3d
         self.conv = convolution(in_chans, dim, kernel_size=own[0], stride=own[1], padding=own[2])  # type: ignore[arg-type]
 
     def grid_of(self, sizes: Triple) -> Triple:
         """Returns the tokens along time, height and width of a clip, or of an image as one frame."""
-        time, height, width = (
-            (size + 2 * padding - kernel) // stride + 1
-            for size, padding, kernel, stride in zip(sizes, self._padding, self._kernel, self.stride, strict=True)
-        )
-        return time, height, width
+        return self.shape.of_clip(sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns tokens in the order time, height, width."""
         tokens: Tensor = self.conv(x).flatten(2).transpose(1, 2)
         return tokens
-
-
-def _sizes(name: str, sizes: Sequence[int] | None, images: bool) -> Triple:
-    """Returns (time, height, width), where an image has one frame."""
-    wanted = DEFAULTS[name][1:] if images else DEFAULTS[name]
-    numbers = wanted if sizes is None else tuple(sizes)
-    if len(numbers) != len(wanted):
-        raise ConfigError(
-            f"conv_patch_embed_{name} has {len(wanted)} numbers for {'images' if images else 'clips'}, got {numbers}",
-            hint=f"the default is {wanted}",
-        )
-    time = (0 if name == "padding" else 1) if images else numbers[0]
-    return time, numbers[-2], numbers[-1]
-
-
-def _least(kernel: Triple, stride: Triple, padding: Triple) -> Triple:
-    time, height, width = (
-        max(step, size - 2 * zeros) for size, step, zeros in zip(kernel, stride, padding, strict=True)
-    )
-    return time, height, width

@@ -11,4 +11,5 @@ def register(registries: Registries) -> None:
         "MViT",
         "essmc_video.mvit.backbone:MViT",
         summary="Transformer that pools its tokens in attention, stage by stage",
+        check="essmc_video.mvit.rules:check_mvit",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from essmc_core.errors import ConfigError
-from essmc_video.conv_chain import triple
+from essmc_core.errors import ConfigError, InputError
 from essmc_video.mvit.window import Window
+from essmc_video.sizes import Triple, check_positive, triple
 from essmc_video.x3d.widths import round_width
 
 T = TypeVar("T")
@@ -32,6 +33,29 @@ class BlockPlan:
     query_window: Window | None
     key_window: Window | None
 
+    @property
+    def skip_window(self) -> Window | None:
+        """How the shortcut is pooled, which has to leave as many tokens as there are queries."""
+        if self.query_window is None or math.prod(self.query_window.stride) == 1:
+            return None
+        return Window.of_stride(self.query_window.stride)
+
+    def pooled(self, grid: Triple) -> Triple:
+        """Returns how many tokens along time, height and width come out of a grid.
+
+        Raises:
+            InputError: queries and shortcut would not become equally many.
+        """
+        query = self.query_window.pooled(grid) if self.query_window else grid
+        skip = self.skip_window.pooled(grid) if self.skip_window else grid
+        if query != skip:
+            raise InputError(
+                f"tokens of {_times(grid)} (time, height, width) become {_times(query)} as queries and {_times(skip)} "
+                "on the shortcut",
+                hint="give another size, or leave pool_kvq_kernel out, which makes both the same",
+            )
+        return query
+
 
 def plan_blocks(
     depth: int,
@@ -53,6 +77,9 @@ def plan_blocks(
     """
     if depth < 1:
         raise ConfigError(f"a transformer of depth {depth} has no block", hint="give a depth of at least 1")
+    check_positive(patch_embed_dim=dim, num_heads=num_heads, pool_kvq_kernel=pool_kvq_kernel or ())
+    if pool_kvq_kernel is not None:
+        triple("pool_kvq_kernel, the kernel_size of all pools,", pool_kvq_kernel)
     head_mul = _multipliers("atten_head_mul", atten_head_mul, depth)
     widths = _widths(depth, dim, num_heads, embed_dim_mul, head_mul, dim_mul_in_att)
     query_strides = _strides("pool_q_stride_size", pool_q_stride_size, depth)
@@ -107,6 +134,7 @@ def _adapted(start: Sequence[int], query_strides: dict[int, Sequence[int]], dept
     """Returns strides of keys that fall as the queries become fewer, so that the number of keys stays the same."""
     strides: dict[int, Sequence[int]] = {}
     stride: Sequence[int] = triple("pool_kv_stride_adaptive", start)
+    check_positive(pool_kv_stride_adaptive=stride)
     for index in range(depth):
         if index in query_strides:
             stride = [max(own // query, 1) for own, query in zip(stride, query_strides[index], strict=True)]
@@ -126,10 +154,10 @@ def _multipliers(name: str, entries: Sequence[Sequence[float]] | None, depth: in
 
 
 def _strides(name: str, entries: Sequence[Sequence[int]] | None, depth: int) -> dict[int, Sequence[int]]:
-    return {
-        index: triple(name, rest)
-        for index, rest in _by_block(name, entries, depth, 3, "[block, time, height, width]").items()
-    }
+    strides = _by_block(name, entries, depth, 3, "[block, time, height, width]")
+    for stride in strides.values():
+        check_positive(**{name: stride})
+    return {index: triple(name, rest) for index, rest in strides.items()}
 
 
 def _by_block(
@@ -149,3 +177,7 @@ def _by_block(
             raise ConfigError(f"{name} has an entry for block {index}, and blocks are 0 to {blocks - 1}")
         found[int(index)] = entry[1:]  # type: ignore[call-overload]
     return found
+
+
+def _times(grid: Triple) -> str:
+    return "×".join(map(str, grid))

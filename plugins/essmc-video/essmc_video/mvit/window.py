@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from essmc_video.conv_chain import Triple, triple
+from essmc_video.sizes import Triple, triple
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.recording import is_tracing
 from essmc_video.option_names import BatchNormArgument, InitArgument
-from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
+from essmc_video.resnets.bottleneck_stage import BottleneckStage
+from essmc_video.resnets.rules import blocks_of, check_entries
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import Base3DStem, DownSampleStem
 from essmc_video.weight_init import initialize
@@ -50,7 +52,7 @@ class BottleneckResNet3D(StagedBackbone):
     """
 
     depth: int = 50
-    in_chans: int = 3
+    in_chans: PositiveInt = 3
     stem_kernel_size: Sequence[int] = (1, 7, 7)
     stem_pool: bool = True
     branch_name: str = "TemporalBottleneckBranch"
@@ -58,21 +60,16 @@ class BottleneckResNet3D(StagedBackbone):
     spatial_strides: Sequence[int] = (1, 2, 2, 2)
     temporal_strides: Sequence[int] = (1, 1, 1, 1)
     temporal_pool: bool = False
-    stem_width: int = 64
+    stem_width: PositiveInt = 64
     stage_widths: Sequence[int] = (256, 512, 1024, 2048)
-    expansion_ratio: int = 4
+    expansion_ratio: PositiveInt = 4
     bn_params: Mapping[BatchNormArgument, Any] | None = None
     init_cfg: Mapping[InitArgument, Any] | str | None = "kaiming"
 
     def __post_init__(self) -> None:
         super().__init__()
         blocks = blocks_of(self.depth)
-        check_four(
-            temporal_kernels=self.temporal_kernels,
-            spatial_strides=self.spatial_strides,
-            temporal_strides=self.temporal_strides,
-            stage_widths=self.stage_widths,
-        )
+        check_entries(self.temporal_kernels, self.spatial_strides, self.temporal_strides, self.stage_widths)
         stem = DownSampleStem if self.stem_pool else Base3DStem
         self.conv1 = stem(self.in_chans, self.stem_width, self.stem_kernel_size, bn_params=self.bn_params)
         self.conv2, self.conv3, self.conv4, self.conv5 = (self._stage(index, blocks[index]) for index in range(4))

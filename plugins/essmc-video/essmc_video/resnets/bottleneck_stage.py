@@ -7,15 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from essmc_core.errors import ConfigError
 from essmc_video.option_names import BatchNormArgument
 from essmc_video.residual_stage import Base3DBlock
-
-BLOCKS_PER_STAGE: Mapping[int, tuple[int, int, int, int]] = {
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
+from essmc_video.resnets.rules import check_kernels, check_strides
 
 
 class BottleneckStage(nn.Sequential):
@@ -49,13 +43,8 @@ class BottleneckStage(nn.Sequential):
         bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
-        if (temporal_stride, spatial_stride) not in {(1, 1), (1, 2), (2, 2)}:
-            raise ConfigError(
-                f"a stage cannot stride by {temporal_stride} in time and {spatial_stride} in space",
-                hint="strides are 1 or 2, and time is halved only together with space",
-            )
-        if not temporal_kernels or any(length < 1 or length % 2 == 0 for length in temporal_kernels):
-            raise ConfigError(f"temporal kernels have odd lengths, got {temporal_kernels}")
+        check_strides(temporal_stride, spatial_stride)
+        check_kernels(temporal_kernels)
         for index in range(num_blocks):
             first = index == 0
             block = Base3DBlock(
@@ -70,28 +59,3 @@ class BottleneckStage(nn.Sequential):
                 bn_params=bn_params,
             )
             self.add_module(f"res_{index + 1}", block)
-
-
-def blocks_of(depth: int) -> tuple[int, int, int, int]:
-    """Returns the number of blocks per stage.
-
-    Raises:
-        ConfigError: bottleneck networks have no such depth.
-    """
-    if depth not in BLOCKS_PER_STAGE:
-        raise ConfigError(
-            f"no bottleneck network of depth {depth} is defined",
-            hint=f"depths: {', '.join(map(str, BLOCKS_PER_STAGE))}",
-        )
-    return BLOCKS_PER_STAGE[depth]
-
-
-def check_four(**arguments: Sequence[Any]) -> None:
-    """Refuses arguments that do not have an entry per stage.
-
-    Raises:
-        ConfigError: names the argument.
-    """
-    for name, entries in arguments.items():
-        if len(entries) != 4:
-            raise ConfigError(f"{name} has {len(entries)} entries", hint="give four, one per stage")

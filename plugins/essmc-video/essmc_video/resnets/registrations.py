@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from essmc_core.hooks import Registries
 
 
 def register(registries: Registries) -> None:
     """Registers the backbones, then their branches and their head."""
-    add = registries.backbones.register
+    add = partial(registries.backbones.register, check="essmc_video.resnets.rules:check_bottlenecks")
     add(
         "BottleneckResNet3D",
         "essmc_video.resnets.bottleneck_resnet:BottleneckResNet3D",
@@ -25,6 +27,7 @@ def register(registries: Registries) -> None:
         "ResNet3D_IPCSN",
         "essmc_video.resnets.presets:ResNet3D_IPCSN",
         summary="ip-CSN: channels mixed before depthwise",
+        check="essmc_video.residual_rules:check_residual",
     )
     add = registries.bricks.register
     add(
@@ -43,5 +46,5 @@ def register(registries: Registries) -> None:
         "WindowPoolHead",
         "essmc_video.resnets.window_pool_head:WindowPoolHead",
         summary="Scores of every pooling window, averaged",
-        check="essmc_core.heads:check_head",
+        check="essmc_video.resnets.rules:check_window_head",
     )

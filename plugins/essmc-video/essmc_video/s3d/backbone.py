@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from essmc_core.annotations import PositiveInt
 from essmc_core.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
 from essmc_video.option_names import BatchNormArgument
@@ -51,7 +52,7 @@ class S3D(StagedBackbone):
 
     def __init__(
         self,
-        in_chans: int = 3,
+        in_chans: PositiveInt = 3,
         gating: bool = False,
         bn_params: Mapping[BatchNormArgument, Any] | None = None,
         pointwise_bn_params: Mapping[BatchNormArgument, Any] | None = None,
@@ -126,7 +127,7 @@ class S3DG(S3D):
 
     def __init__(
         self,
-        in_chans: int = 3,
+        in_chans: PositiveInt = 3,
         gating: bool = True,
         bn_params: Mapping[BatchNormArgument, Any] | None = None,
         pointwise_bn_params: Mapping[BatchNormArgument, Any] | None = None,

@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from essmc_core.errors import ConfigError
+from essmc_core.annotations import PositiveInt
 from essmc_core.features import FeatureInfo
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.memory_layout import arrange_like
 from essmc_video.option_names import BatchNormArgument, InitArgument
-from essmc_video.resnets.bottleneck_stage import BottleneckStage, blocks_of, check_four
+from essmc_video.resnets.bottleneck_stage import BottleneckStage
+from essmc_video.resnets.rules import blocks_of
 from essmc_video.slowfast.frame_index import slow_frames, take_frames
 from essmc_video.slowfast.fusion import LateralFusion
+from essmc_video.slowfast.rules import check_paths
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.stems import DownSampleStem
 from essmc_video.weight_init import initialize
@@ -61,24 +63,34 @@ class SlowFast(StagedBackbone):
     """
 
     depth: int = 50
-    in_chans: int = 3
-    alpha: int = 4
-    beta: int = 8
+    in_chans: PositiveInt = 3
+    alpha: PositiveInt = 4
+    beta: PositiveInt = 8
     fusion_kernel_size: int = 7
     slow_index: Literal["linspace", "stride"] = "linspace"
     slow_stem_kernel_size: Sequence[int] = (1, 7, 7)
     fast_stem_kernel_size: Sequence[int] = (5, 7, 7)
     slow_temporal_kernels: Sequence[Sequence[int]] = ((1,), (1,), (3,), (3,))
     fast_temporal_kernels: Sequence[Sequence[int]] = ((3,), (3,), (3,), (3,))
-    stem_width: int = 64
+    stem_width: PositiveInt = 64
     stage_widths: Sequence[int] = (256, 512, 1024, 2048)
-    expansion_ratio: int = 4
+    expansion_ratio: PositiveInt = 4
     bn_params: Mapping[BatchNormArgument, Any] | None = None
     init_cfg: Mapping[InitArgument, Any] | str | None = "kaiming"
 
     def __post_init__(self) -> None:
         super().__init__()
-        self._check_arguments()
+        check_paths(
+            self.alpha,
+            self.beta,
+            self.fusion_kernel_size,
+            self.slow_index,
+            self.slow_temporal_kernels,
+            self.fast_temporal_kernels,
+            self.stem_width,
+            self.stage_widths,
+            self.expansion_ratio,
+        )
         slow_widths = (self.stem_width, *self.stage_widths)
         fast_widths = tuple(width // self.beta for width in slow_widths)
         self.slow_conv1 = DownSampleStem(
@@ -104,23 +116,6 @@ class SlowFast(StagedBackbone):
             for index, width in enumerate(widths)
         )
         initialize(self, self.init_cfg)
-
-    def _check_arguments(self) -> None:
-        check_four(
-            slow_temporal_kernels=self.slow_temporal_kernels,
-            fast_temporal_kernels=self.fast_temporal_kernels,
-            stage_widths=self.stage_widths,
-        )
-        if self.slow_index not in ("linspace", "stride"):
-            raise ConfigError(f"slow_index is 'linspace' or 'stride', got {self.slow_index!r}")
-        if self.alpha < 1 or self.fusion_kernel_size % 2 == 0:
-            raise ConfigError("alpha is at least 1 and fusion_kernel_size is odd")
-        smallest = self.beta * self.expansion_ratio
-        if any(width % smallest for width in self.stage_widths) or self.stem_width % self.beta:
-            raise ConfigError(
-                f"the fast path has 1/{self.beta} of the channels {self.stem_width} and {tuple(self.stage_widths)}, "
-                "which is no whole number of inner channels"
-            )
 
     def _stage(
         self, index: int, num_blocks: int, dim_in: int, dim_out: int, temporal_kernels: Sequence[Sequence[int]]

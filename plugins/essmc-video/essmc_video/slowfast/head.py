@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import FeatureDim
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import InputError
 from essmc_core.heads import check_head_arguments
 from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import start_small
+from essmc_video.slowfast.rules import check_windows
 
 
 class SlowFastHead(nn.Module):
@@ -41,9 +42,8 @@ class SlowFastHead(nn.Module):
     ) -> None:
         super().__init__()
         check_head_arguments(self, (num_classes,), dropout_rate)
+        check_windows(pool_kernel_sizes)
         sizes = (None, None) if pool_kernel_sizes is None else tuple(pool_kernel_sizes)
-        if len(sizes) != 2:
-            raise ConfigError(f"pool_kernel_sizes has {len(sizes)} entries", hint="give one for each of the two paths")
         self.dim = dim
         self.num_classes = num_classes
         self.slow_pool, self.fast_pool = (WindowPool3d(size) for size in sizes)

@@ -8,11 +8,14 @@ from essmc_core.hooks import Registries
 def register(registries: Registries) -> None:
     """Registers the backbone and its head."""
     registries.backbones.register(
-        "SlowFast", "essmc_video.slowfast.backbone:SlowFast", summary="Slow and fast path with lateral connections"
+        "SlowFast",
+        "essmc_video.slowfast.backbone:SlowFast",
+        summary="Slow and fast path with lateral connections",
+        check="essmc_video.slowfast.rules:check_slowfast",
     )
     registries.heads.register(
         "SlowFastHead",
         "essmc_video.slowfast.head:SlowFastHead",
         summary="Pools both paths and classifies them together",
-        check="essmc_core.heads:check_head",
+        check="essmc_video.slowfast.rules:check_slowfast_head",
     )

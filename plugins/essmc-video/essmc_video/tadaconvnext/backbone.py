@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError
+from essmc_core.annotations import PositiveInt, Probability
 from essmc_core.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
 from essmc_video.drop_path import linear_rates
@@ -19,6 +18,7 @@ from essmc_video.tadaconvnext.block import TAdaConvNeXtV2Block
 from essmc_video.tadaconvnext.channel_norm import ChannelNorm
 from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
 from essmc_video.tadaconvnext.route_function import RouteFunction
+from essmc_video.tadaconvnext.rules import check_stages, check_stem
 
 
 class TAdaConvNeXtV2(StagedBackbone):
@@ -54,17 +54,18 @@ class TAdaConvNeXtV2(StagedBackbone):
         self,
         depths: Sequence[int] = (3, 3, 9, 3),
         widths: Sequence[int] = (96, 192, 384, 768),
-        in_chans: int = 3,
+        in_chans: PositiveInt = 3,
         stem_kernel: int = 3,
-        stem_stride: int = 2,
-        route_reduction: int = 2,
+        stem_stride: PositiveInt = 2,
+        route_reduction: PositiveInt = 2,
         route_kernels: Sequence[int] = (3, 3),
-        head_dim: int = 48,
+        head_dim: PositiveInt = 48,
         layer_scale: float = 1e-6,
         drop_path_rate: Probability = 0.0,
     ) -> None:
         super().__init__()
-        _check_arguments(depths, widths, stem_kernel, route_kernels)
+        check_stages(depths, widths)
+        check_stem(stem_kernel, route_kernels)
         self.in_chans = in_chans
         self.num_features = widths[-1]
         self.feature_info = [
@@ -139,18 +140,3 @@ def _downsampling(in_chans: int, widths: Sequence[int], stem_kernel: int, stem_s
         halving = Conv3d(narrow, wide, (1, 2, 2), (1, 2, 2))
         layers.append(nn.Sequential(ChannelNorm(narrow), halving))
     return nn.ModuleList(layers)
-
-
-def _check_arguments(
-    depths: Sequence[int], widths: Sequence[int], stem_kernel: int, route_kernels: Sequence[int]
-) -> None:
-    if len(depths) != 4 or len(widths) != 4:
-        raise ConfigError(
-            f"TAdaConvNeXtV2 has four stages, got depths={tuple(depths)} and widths={tuple(widths)}",
-            hint="give four numbers each",
-        )
-    if len(route_kernels) != 2 or any(size % 2 == 0 for size in (stem_kernel, *route_kernels)):
-        raise ConfigError(
-            f"kernels over time are odd, and a route function has two; "
-            f"got stem_kernel={stem_kernel} and route_kernels={tuple(route_kernels)}"
-        )

@@ -11,4 +11,5 @@ def register(registries: Registries) -> None:
         "TAdaConvNeXtV2",
         "essmc_video.tadaconvnext.backbone:TAdaConvNeXtV2",
         summary="ConvNeXt with temporally adaptive depthwise convolutions",
+        check="essmc_video.tadaconvnext.rules:check_tadaconvnext",
     )

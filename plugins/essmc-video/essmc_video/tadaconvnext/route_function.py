@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.errors import ConfigError
 from essmc_video.frames import spatial_means
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
+from essmc_video.tadaconvnext.rules import check_route
 
 
 class TemporalConv(nn.Conv3d):
@@ -69,12 +69,8 @@ class RouteFunction(nn.Module):
         self, channels: int, reduction: int, kernel_sizes: Sequence[int], head_dim: int, zero_init: bool
     ) -> None:
         super().__init__()
+        check_route(channels, reduction, head_dim)
         inner = channels // reduction
-        if inner < 1 or inner % head_dim:
-            raise ConfigError(
-                f"{channels} channels at a reduction of {reduction} leave {inner}, no multiple of head_dim={head_dim}",
-                hint="choose a head_dim that divides every width after the reduction",
-            )
         first, last = kernel_sizes
         self.heads = inner // head_dim
         self.head_dim = head_dim

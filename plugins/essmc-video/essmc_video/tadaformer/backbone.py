@@ -10,14 +10,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.annotations import PositiveInt, Probability
+from essmc_core.errors import InputError
 from essmc_core.features import FeatureInfo
 from essmc_core.recording import is_tracing
 from essmc_video.conv3d import Conv3d
 from essmc_video.drop_path import linear_rates
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.tadaformer.layer import TAdaFormerLayer
+from essmc_video.tadaformer.rules import check_kernels, check_patches
 from essmc_video.tadaformer.tada_block import TAdaBlock
 
 
@@ -57,31 +58,26 @@ class TAdaFormer(StagedBackbone):
 
     def __init__(
         self,
-        width: int = 768,
-        depth: int = 12,
-        heads: int = 12,
-        patch_size: int = 16,
-        input_size: int = 224,
-        in_chans: int = 3,
+        width: PositiveInt = 768,
+        depth: PositiveInt = 12,
+        heads: PositiveInt = 12,
+        patch_size: PositiveInt = 16,
+        input_size: PositiveInt = 224,
+        in_chans: PositiveInt = 3,
         tubelet_size: int = 3,
-        temporal_stride: int = 2,
-        reduction: int = 2,
-        route_reduction: int = 2,
+        temporal_stride: PositiveInt = 2,
+        reduction: PositiveInt = 2,
+        route_reduction: PositiveInt = 2,
         route_kernels: Sequence[int] = (3, 3),
-        head_dim: int = 64,
+        head_dim: PositiveInt = 64,
         temporally_enhanced: bool = False,
         double_tada: bool = False,
         drop_path_rate: Probability = 0.0,
         output_dim: int | None = None,
     ) -> None:
         super().__init__()
-        if input_size % patch_size or input_size < patch_size:
-            raise ConfigError(f"input_size is a multiple of the patch size {patch_size}, got {input_size}")
-        if len(route_kernels) != 2 or any(size % 2 == 0 for size in (tubelet_size, *route_kernels)):
-            raise ConfigError(
-                f"kernels over time are odd, and a route function has two; "
-                f"got tubelet_size={tubelet_size} and route_kernels={tuple(route_kernels)}"
-            )
+        check_patches(input_size, patch_size)
+        check_kernels(tubelet_size, route_kernels)
         self.in_chans = in_chans
         self.input_size = input_size
         self.num_features = width if output_dim is None else output_dim

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError
 from essmc_video.drop_path import DropPath
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
+from essmc_video.tadaformer.rules import check_heads
 from essmc_video.tadaformer.tada_block import TAdaBlock
 
 
@@ -29,8 +29,7 @@ class FrameAttention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        if width % heads:
-            raise ConfigError(f"{heads} heads do not divide a width of {width}")
+        check_heads(width, heads)
         self.heads = heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))

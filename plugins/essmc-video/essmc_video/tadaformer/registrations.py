@@ -11,4 +11,5 @@ def register(registries: Registries) -> None:
         "TAdaFormer",
         "essmc_video.tadaformer.backbone:TAdaFormer",
         summary="CLIP's image transformer with adaptive convolutions over time",
+        check="essmc_video.tadaformer.rules:check_tadaformer",
     )

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.conv3d import Conv3d
 from essmc_video.tadaconvnext.depthwise_conv import CalibratedDepthwiseConv
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
 from essmc_video.tadaconvnext.route_function import RouteFunction
+from essmc_video.tadaformer.rules import inner_width
 
 
 class TAdaConvWithPool(CalibratedDepthwiseConv):
@@ -64,9 +64,7 @@ class TAdaBlock(nn.Module):
         temporally_enhanced: bool,
     ) -> None:
         super().__init__()
-        inner = width // reduction
-        if inner < 1:
-            raise ConfigError(f"no channel is left of a width of {width} at a reduction of {reduction}")
+        inner = inner_width(width, reduction)
         self.tada_pre_proj: nn.Module
         self.tada_proj: nn.Module
         if temporally_enhanced:

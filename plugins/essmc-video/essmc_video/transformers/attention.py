@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.annotations import Probability
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import InputError
 from essmc_core.recording import is_tracing
+from essmc_video.sizes import check_shared
+from essmc_video.transformers.rules import check_split
 
 Axis = Literal["time", "space"]
 
@@ -34,10 +36,7 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, num_heads: int = 12, attn_dropout: float = 0.0, ff_dropout: float = 0.0) -> None:
         super().__init__()
-        if dim % num_heads:
-            raise ConfigError(
-                f"{num_heads} heads cannot share {dim} features", hint="let num_heads divide the number of features"
-            )
+        check_shared(num_heads, dim)
         self.dim = dim
         self.num_heads = num_heads
         self.to_qkv = nn.Linear(dim, 3 * dim)
@@ -161,8 +160,7 @@ class SplitHeadAttention(AxialAttention):
 
     def __init__(self, dim: int, num_heads: int = 12, attn_dropout: float = 0.0, ff_dropout: float = 0.0) -> None:
         super().__init__(dim, num_heads, attn_dropout, ff_dropout)
-        if num_heads % 2:
-            raise ConfigError(f"{num_heads} heads cannot be halved between space and time", hint="give an even number")
+        check_split(num_heads)
 
     def forward(self, tokens: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
         """Returns a tensor of the same shape; arguments as in `AxialAttention`."""

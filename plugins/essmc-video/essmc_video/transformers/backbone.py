@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core import BRICKS
-from essmc_core.annotations import Probability
+from essmc_core.annotations import PositiveInt, Probability
 from essmc_core.features import FeatureInfo
 from essmc_core.inputs.check import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
@@ -39,14 +39,14 @@ class VideoTransformer(nn.Module):
         branch_cfg: further arguments of every layer, e.g. ``num_heads``; by default those of the preset.
     """
 
-    num_input_channels: int = 3
-    num_frames: int = 8
+    num_input_channels: PositiveInt = 3
+    num_frames: PositiveInt = 8
     image_size: int | Sequence[int] = 224
-    num_features: int = 768
-    patch_size: int = 16
-    depth: int = 12
+    num_features: PositiveInt = 768
+    patch_size: PositiveInt = 16
+    depth: PositiveInt = 12
     drop_path: Probability = 0.1
-    tubelet_size: int = 2
+    tubelet_size: PositiveInt = 2
     stem_name: str = "TubeletEmbeddingStem"
     branch_name: str = "BaseTransformerLayer"
     branch_cfg: Mapping[str, Any] | None = None

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
-from essmc_core.errors import ConfigError
+from essmc_core.annotations import NonNegativeInt
 from essmc_video.drop_path import linear_rates
 from essmc_video.transformers.backbone import VideoTransformer
+from essmc_video.transformers.rules import check_over_space
 from essmc_video.transformers.stems import Grid
 from essmc_video.transformers.weight_init import initialize
 
@@ -45,15 +46,11 @@ class FactorizedTransformer(VideoTransformer):
         UnknownComponent: no brick has that name.
     """
 
-    depth_temp: int = 4
+    depth_temp: NonNegativeInt = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if getattr(BRICKS[self.branch_name], "needs_frames", False):
-            raise ConfigError(
-                f"{self.branch_name} looks along time, which the spatial encoder does not have",
-                hint="use the backbone Transformer, or layers such as BaseTransformerLayer",
-            )
+        check_over_space(self.branch_name, getattr(BRICKS[self.branch_name], "needs_frames", False))
         frames, height, width = self.grid
         rates = linear_rates(self.drop_path, self.depth + self.depth_temp)
         self.pos_embd = self._table(1 + height * width)

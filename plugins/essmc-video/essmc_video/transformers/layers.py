@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import Probability
+from essmc_core.annotations import PositiveInt, Probability
 from essmc_video.drop_path import DropPath
 from essmc_video.transformers.attention import (
     Attention,
@@ -16,6 +16,7 @@ from essmc_video.transformers.attention import (
     check_frames,
 )
 from essmc_video.transformers.feed_forward import FeedForward
+from essmc_video.transformers.rules import CLASS_TOKENS
 
 EPS = 1e-6
 """Epsilon of all layer norms."""
@@ -41,7 +42,7 @@ class BaseTransformerLayer(nn.Module):
         num_heads: int = 12,
         attn_dropout: Probability = 0.0,
         ff_dropout: Probability = 0.0,
-        mlp_mult: int = 4,
+        mlp_mult: PositiveInt = 4,
         drop_path_prob: Probability = 0.0,
     ) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class TimesformerLayer(nn.Module):
     """
 
     needs_frames: ClassVar[bool] = True
-    class_tokens: ClassVar[int] = 1
+    class_tokens: ClassVar[int] = CLASS_TOKENS["TimesformerLayer"]
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class FactorizedAttentionLayer(nn.Module):
     """
 
     needs_frames: ClassVar[bool] = True
-    class_tokens: ClassVar[int] = 0
+    class_tokens: ClassVar[int] = CLASS_TOKENS["FactorizedAttentionLayer"]
 
     def __init__(
         self,
@@ -200,7 +201,7 @@ class FactorizedDotProductLayer(nn.Module):
     """
 
     needs_frames: ClassVar[bool] = True
-    class_tokens: ClassVar[int] = 0
+    class_tokens: ClassVar[int] = CLASS_TOKENS["FactorizedDotProductLayer"]
 
     def __init__(
         self,

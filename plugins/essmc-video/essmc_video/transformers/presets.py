@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from essmc_core.annotations import Probability
+from essmc_core.annotations import NonNegativeInt, PositiveInt, Probability
 from essmc_video.transformers.factorized import FactorizedTransformer
 from essmc_video.transformers.transformer import Transformer
 
@@ -21,7 +21,7 @@ class ViVit(Transformer):
     Arguments are those of Transformer.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
 
 
@@ -33,7 +33,7 @@ class ViVit_Fac_Enc(FactorizedTransformer):
     Arguments are those of FactorizedTransformer.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
 
 
@@ -45,7 +45,7 @@ class ViVit_Fac_Attn(Transformer):
     the mean of all tokens. Arguments are those of Transformer.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
     branch_name: str = "FactorizedAttentionLayer"
     class_token: bool = False
@@ -59,7 +59,7 @@ class ViVit_Fac_Dot(Transformer):
     the mean of all tokens. Arguments are those of Transformer.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
     branch_name: str = "FactorizedDotProductLayer"
     class_token: bool = False
@@ -75,10 +75,10 @@ class Timesformer(Transformer):
     ``branch_cfg`` is by default attn_dropout and ff_dropout of 0.1, and replaces them where it is given.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
     drop_path: Probability = 0.0
-    tubelet_size: int = 1
+    tubelet_size: PositiveInt = 1
     stem_name: str = "PatchEmbedStem"
     branch_name: str = "TimesformerLayer"
 
@@ -106,11 +106,11 @@ class Timesformer_Space(FactorizedTransformer):
     ``branch_cfg`` is by default attn_dropout and ff_dropout of 0.1, and replaces them where it is given.
     """
 
-    num_frames: int = 16
+    num_frames: PositiveInt = 16
     image_size: int | Sequence[int] = 112
     drop_path: Probability = 0.0
-    tubelet_size: int = 1
+    tubelet_size: PositiveInt = 1
     stem_name: str = "PatchEmbedStem"
-    depth_temp: int = 0
+    depth_temp: NonNegativeInt = 0
 
     default_branch_cfg: ClassVar[tuple[tuple[str, Any], ...]] = TIMESFORMER_LAYERS

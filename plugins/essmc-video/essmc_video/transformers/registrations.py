@@ -12,20 +12,23 @@ PACKAGE = "essmc_video.transformers"
 
 def register(registries: Registries) -> None:
     """Registers the backbones, then their bricks."""
-    add = partial(registries.backbones.register, check="essmc_video.argument_checks:check_layers")
-    add("Transformer", f"{PACKAGE}.transformer:Transformer", summary="One encoder over all tokens of a clip")
-    add(
+    joint = partial(registries.backbones.register, check=f"{PACKAGE}.rules:check_transformer")
+    factorized = partial(registries.backbones.register, check=f"{PACKAGE}.rules:check_factorized")
+    joint("Transformer", f"{PACKAGE}.transformer:Transformer", summary="One encoder over all tokens of a clip")
+    factorized(
         "FactorizedTransformer",
         f"{PACKAGE}.factorized:FactorizedTransformer",
         summary="An encoder over space, then one over time",
     )
-    add("ViVit", f"{PACKAGE}.presets:ViVit", summary="ViViT model 1: joint attention")
-    add("ViVit_Fac_Enc", f"{PACKAGE}.presets:ViVit_Fac_Enc", summary="ViViT model 2: factorised encoder")
-    add("ViVit_Fac_Attn", f"{PACKAGE}.presets:ViVit_Fac_Attn", summary="ViViT model 3: factorised self-attention")
-    add("ViVit_Fac_Dot", f"{PACKAGE}.presets:ViVit_Fac_Dot", summary="ViViT model 4: factorised dot-product attention")
-    add("Timesformer", f"{PACKAGE}.presets:Timesformer", summary="TimeSformer with divided attention")
-    add("Timesformer_Joint", f"{PACKAGE}.presets:Timesformer_Joint", summary="TimeSformer with joint attention")
-    add("Timesformer_Space", f"{PACKAGE}.presets:Timesformer_Space", summary="TimeSformer over space only")
+    joint("ViVit", f"{PACKAGE}.presets:ViVit", summary="ViViT model 1: joint attention")
+    factorized("ViVit_Fac_Enc", f"{PACKAGE}.presets:ViVit_Fac_Enc", summary="ViViT model 2: factorised encoder")
+    joint("ViVit_Fac_Attn", f"{PACKAGE}.presets:ViVit_Fac_Attn", summary="ViViT model 3: factorised self-attention")
+    joint(
+        "ViVit_Fac_Dot", f"{PACKAGE}.presets:ViVit_Fac_Dot", summary="ViViT model 4: factorised dot-product attention"
+    )
+    joint("Timesformer", f"{PACKAGE}.presets:Timesformer", summary="TimeSformer with divided attention")
+    joint("Timesformer_Joint", f"{PACKAGE}.presets:Timesformer_Joint", summary="TimeSformer with joint attention")
+    factorized("Timesformer_Space", f"{PACKAGE}.presets:Timesformer_Space", summary="TimeSformer over space only")
     _register_bricks(registries)
 
 

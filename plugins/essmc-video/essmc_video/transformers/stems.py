@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError, InputError
+from essmc_core.errors import InputError
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.conv3d import Conv3d
+from essmc_video.transformers.rules import Grid, check_grid, pair, sizes_that_work, times
 
-Grid: TypeAlias = tuple[int, int, int]
 """Tokens along time, height and width."""
 
 
@@ -51,13 +50,8 @@ class PatchEmbedStem(nn.Module):
         self, patch_shape: Grid, image_size: int | Sequence[int], num_input_channels: int, num_frames: int, dim: int
     ) -> None:
         self.patch_shape = patch_shape
-        sizes = (num_frames, *_pair(image_size))
-        if any(size < 1 or size % patch for size, patch in zip(sizes, patch_shape, strict=True)):
-            raise ConfigError(
-                f"num_frames {num_frames} and image_size {image_size} cannot be cut into {_times(patch_shape)} patches",
-                hint=_sizes_that_work(patch_shape),
-            )
-        self.grid = self.grid_of(*sizes)
+        check_grid(patch_shape, image_size, num_frames)
+        self.grid = self.grid_of(num_frames, *pair(image_size))
         self.num_patches = self.grid[0] * self.grid[1] * self.grid[2]
         self.conv1 = Conv3d(num_input_channels, dim, kernel_size=patch_shape, stride=patch_shape)
 
@@ -70,8 +64,8 @@ class PatchEmbedStem(nn.Module):
         sizes, patch = (num_frames, height, width), self.patch_shape
         if any(size < 1 or size % part for size, part in zip(sizes, patch, strict=True)):
             raise InputError(
-                f"a clip of {_times(sizes)} (frames, height, width) cannot be cut into {_times(patch)} patches",
-                hint=_sizes_that_work(patch),
+                f"a clip of {times(sizes)} (frames, height, width) cannot be cut into {times(patch)} patches",
+                hint=sizes_that_work(patch),
             )
         return num_frames // patch[0], height // patch[1], width // patch[2]
 
@@ -114,19 +108,3 @@ class TubeletEmbeddingStem(PatchEmbedStem):
     ) -> None:
         nn.Module.__init__(self)
         self._build((tubelet_size, patch_size, patch_size), image_size, num_input_channels, num_frames, dim)
-
-
-def _pair(image_size: int | Sequence[int]) -> tuple[int, int]:
-    if isinstance(image_size, int):
-        return image_size, image_size
-    if len(image_size) != 2:
-        raise ConfigError(f"image_size {image_size} is neither one number nor height and width")
-    return image_size[0], image_size[1]
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "×".join(map(str, sizes))
-
-
-def _sizes_that_work(patch: Grid) -> str:
-    return f"give multiples of {patch[0]} frames, height {patch[1]} and width {patch[2]}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
-from essmc_core.errors import ConfigError
 from essmc_video.drop_path import linear_rates
 from essmc_video.transformers.backbone import VideoTransformer
+from essmc_video.transformers.rules import check_layers
 from essmc_video.transformers.stems import Grid
 from essmc_video.transformers.weight_init import initialize
 
@@ -49,12 +49,8 @@ class Transformer(VideoTransformer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        wanted = getattr(BRICKS[self.branch_name], "class_tokens", int(self.class_token))
-        if wanted != int(self.class_token):
-            raise ConfigError(
-                f"{self.branch_name} works {'with' if wanted else 'without'} a class token",
-                hint=f"set class_token to {bool(wanted)}",
-            )
+        needed = getattr(BRICKS[self.branch_name], "class_tokens", None)
+        check_layers(self.branch_name, int(self.class_token), needed)
         self.prefix = int(self.class_token)
         self.pos_embd = self._table(self.prefix + self.stem.num_patches)
         if self.class_token:

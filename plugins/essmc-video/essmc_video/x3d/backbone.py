@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError
+from essmc_core.annotations import NonNegativeFloat, PositiveFloat, PositiveInt
 from essmc_core.features import FeatureInfo
-from essmc_video.conv_chain import Triple, triple
 from essmc_video.option_names import BatchNormArgument
-from essmc_video.resnets.bottleneck_stage import check_four
+from essmc_video.sizes import Triple, triple
 from essmc_video.staged_backbone import StagedBackbone
 from essmc_video.x3d.block import X3DBlock, X3DStem
 from essmc_video.x3d.initialization import initialize
+from essmc_video.x3d.rules import check_arguments
 from essmc_video.x3d.widths import round_depth, round_width
 
 
@@ -49,12 +49,12 @@ class X3D(StagedBackbone):
         ConfigError: a sequence that has not an entry per stage, or unknown ``shortcut_norm``.
     """
 
-    in_chans: int = 3
-    width_factor: float = 2.0
-    depth_factor: float = 2.2
-    bottleneck_factor: float = 2.25
-    se_ratio: float = 0.0625
-    stem_width: int = 12
+    in_chans: PositiveInt = 3
+    width_factor: PositiveFloat = 2.0
+    depth_factor: PositiveFloat = 2.2
+    bottleneck_factor: PositiveFloat = 2.25
+    se_ratio: NonNegativeFloat = 0.0625
+    stem_width: PositiveInt = 12
     stem_kernel_size: Sequence[int] = (5, 3, 3)
     stage_kernel_sizes: Sequence[Sequence[int]] = ((3, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
     spatial_strides: Sequence[int] = (2, 2, 2, 2)
@@ -64,12 +64,12 @@ class X3D(StagedBackbone):
 
     def __post_init__(self) -> None:
         super().__init__()
-        if self.shortcut_norm not in ("widening", "always"):
-            raise ConfigError(f"shortcut_norm is 'widening' or 'always', got {self.shortcut_norm!r}")
-        check_four(
-            stage_kernel_sizes=self.stage_kernel_sizes,
-            spatial_strides=self.spatial_strides,
-            temporal_strides=self.temporal_strides,
+        check_arguments(
+            self.stem_kernel_size,
+            self.stage_kernel_sizes,
+            self.spatial_strides,
+            self.temporal_strides,
+            self.shortcut_norm,
         )
         widths = self._widths()
         self.conv1 = X3DStem(

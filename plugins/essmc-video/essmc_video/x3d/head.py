@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import FeatureDim
+from essmc_core.annotations import PositiveInt
 from essmc_core.heads import check_head_arguments
 from essmc_video.conv3d import Conv3d
 from essmc_video.option_names import BatchNormArgument
@@ -45,7 +46,7 @@ class X3DHead(nn.Module):
         num_classes: int,
         dropout_rate: float = 0.5,
         dim_inner: int | None = None,
-        dim_hidden: int = 2048,
+        dim_hidden: PositiveInt = 2048,
         pool_kernel_size: Sequence[int] | None = None,
         hidden_batch_norm: bool = False,
         bn_params: Mapping[BatchNormArgument, Any] | None = None,

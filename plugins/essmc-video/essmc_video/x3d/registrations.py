@@ -8,11 +8,14 @@ from essmc_core.hooks import Registries
 def register(registries: Registries) -> None:
     """Registers the backbone and its head."""
     registries.backbones.register(
-        "X3D", "essmc_video.x3d.backbone:X3D", summary="Inverted bottlenecks, depthwise in 3D"
+        "X3D",
+        "essmc_video.x3d.backbone:X3D",
+        summary="Inverted bottlenecks, depthwise in 3D",
+        check="essmc_video.x3d.rules:check_x3d",
     )
     registries.heads.register(
         "X3DHead",
         "essmc_video.x3d.head:X3DHead",
         summary="Widening, pooling of windows, hidden and linear layer",
-        check="essmc_core.heads:check_head",
+        check="essmc_video.resnets.rules:check_window_head",
     )
