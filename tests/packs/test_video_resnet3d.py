@@ -184,7 +184,7 @@ def test_nothing_of_the_visualisation_is_left_to_call() -> None:
         ({"kernel_size": ((1, 7, 7), *((2, 3, 3),) * 4)}, "kernels of residual branches are odd"),
         ({"num_filters": (2,) * 5, "expansion_ratio": 4, "depth": 50}, "2 filters has no channels, expansion_ratio=4"),
         ({"expansion_ratio": 0, "depth": 50}, ", expansion_ratio=0"),
-        ({"num_filters": (0,) * 5}, "would map 3 channels to 0"),
+        ({"num_filters": (0,) * 5}, "num_filters must be above 0"),
         (
             {"num_input_channels": 1, "kernel_size": ((1, 1, 1),) * 5, "stem_name": "R2Plus1DStem"},
             "channels to 0",

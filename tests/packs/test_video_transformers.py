@@ -161,7 +161,7 @@ def test_what_is_no_clip_is_refused(name: str, video: Tensor) -> None:
         ("ViVit", {"image_size": 40}, "cannot be cut"),
         ("ViVit", {"num_frames": 5}, "cannot be cut"),
         ("ViVit", {"branch_cfg": {"num_heads": 5}}, "5 heads cannot share 24"),
-        ("ViVit", {"depth": 0}, "no layer"),
+        ("ViVit", {"depth": 0}, "depth must be at least 1"),
         ("ViVit", {"drop_path": 1.5}, "a chance in"),
         ("ViVit", {"class_token": False, "branch_name": "TimesformerLayer"}, "with a class token"),
         ("ViVit_Fac_Attn", {"class_token": True}, "without a class token"),
