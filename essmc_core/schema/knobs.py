@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def knob_issues(config: Config, read: Callable[[Component], Signature], registries: Registries) -> list[Issue]:
     """Returns a mistake for each knob that points nowhere.
 
-    A path that the file does not write is one that can be set: an argument of a component that is there.
+    A path that the file does not write is one that can be set: an argument of a component that is there. Where another
+    component was put into the place that a knob points into, by an override or a file built on this one, the knob has
+    lost its meaning, which is no mistake of whoever did so.
     """
     declared = config.get("knobs")
     if declared is None:
@@ -36,9 +38,18 @@ def knob_issues(config: Config, read: Callable[[Component], Signature], registri
     for name, stated in declared.items():
         for path in stated if isinstance(stated, (list, tuple)) else (stated,):
             problem = _problem(config, name, path, read, registries)
-            if problem is not None:
+            if problem is not None and not _is_replaced(config, name, path):
                 found.append(Issue(f"knobs.{name}", problem[0], config.where("knobs", name), problem[1]))
     return found
+
+
+def _is_replaced(config: Config, name: str, path: Any) -> bool:
+    """Tells whether the part that a knob points into was written elsewhere than the knob."""
+    parts = path.split(".")[:-1] if isinstance(path, str) else []
+    while len(parts) > 1 and not has_path(config, parts):
+        parts.pop()
+    knob, part = config.where("knobs", name), config.where(*parts, "type") if len(parts) > 1 else None
+    return knob is not None and part is not None and knob.source != part.source
 
 
 def _problem(
