@@ -201,6 +201,43 @@ def test_a_loss_that_says_nothing_is_right_or_refused() -> None:
     accumulated(classifier(Focal(False)), items, 3, 1)
 
 
+class Around(nn.Module):
+    """A loss around one of torch's that is no mean over items."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.2]))
+
+    def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
+        return self.inner(scores, targets) * 2
+
+
+class Sum(nn.Module):
+    """A loss of one's own with torch's word for a sum."""
+
+    def __init__(self, reduction: str = "sum") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
+        found = functional.cross_entropy(scores, targets, reduction="none")
+        return found.sum() if self.reduction == "sum" else found.mean()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("loss", [Focal(False), Around()], ids=["focal", "around"])
+def test_batches_of_one_item_hide_nothing(loss: Any, batch: int) -> None:
+    items = {"img": inputs(12), "gt_label": labels()}
+    with pytest.raises(ConfigError, match="no mean over items"):
+        accumulated(classifier(loss), items, batch, 4)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("loss", [Focal(True), Sum(), Sum("mean")], ids=["focal", "sum", "mean"])
+def test_losses_of_ones_own_of_batches_of_any_size(loss: Any, batch: int) -> None:
+    assert_step_of_one_large_batch(classifier(loss), {"img": inputs(12), "gt_label": labels()}, batch)
+
+
 def test_a_loss_states_what_it_divides_by() -> None:
     # Gradients flow through what the loss is divided by, so only the epoch's loss can be the large batch's.
     _, means = accumulated(classifier(StatedFocal(False)), {"img": inputs(12), "gt_label": labels()}, 3, 4)

@@ -102,8 +102,11 @@ class LabelCheck:
             wrong &= labels != self._ignored
         if wrong.any():
             row = int(wrong.nonzero()[0])
-            found = f"item {row} of {describe} has the label {int(labels[row])}"
+            label = int(labels[row])
+            hint = "Labels count from 0; num_classes of the model must be above the largest."
+            if label < 0 and label != self._ignored:
+                hint += f" Is it to be left out? Then the loss has to say so: ignore_index: {label}."
             raise LabelError(
-                f"{found}, but the model's classes are 0 to {count - 1}",
-                hint="Labels count from 0; num_classes of the model must be above the largest.",
+                f"item {row} of {describe} has the label {label}, but the model's classes are 0 to {count - 1}",
+                hint=hint,
             )

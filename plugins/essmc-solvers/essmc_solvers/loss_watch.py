@@ -24,7 +24,7 @@ class LossWatch:
     """Sees what the losses inside a model are called with, for models and losses that do not tell normalizers.
 
     A loss that states its normalizer, or one of torch's own, tells it for a model that does not. Any other loss of
-    scores and labels is compared with the mean of its halves.
+    scores and labels is compared with the mean of its halves, and one of a single item with that of the item before.
 
     Args:
         module: the model.
@@ -35,7 +35,12 @@ class LossWatch:
     def __init__(self, module: nn.Module, in_parts: bool) -> None:
         self._in_parts = in_parts
         self._seen: list[tuple[str, Tensor, Normalizer]] = []
+        self._single: tuple[Tensor, Tensor] | None = None
         self._module = module
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LossWatch:
+        # Copies of losses have hooks that belong to this one.
+        return self
 
     def watching(self) -> AbstractContextManager[Any]:
         """Watches within a block."""
@@ -84,21 +89,33 @@ class LossWatch:
         if not torch.is_grad_enabled() or len(inputs) != 2 or not all(isinstance(one, Tensor) for one in inputs):
             return
         scores, labels = (one.detach() for one in inputs)
-        size = len(scores)
-        if size < 2 or len(labels) != size or not isinstance(output, Tensor) or output.ndim:
+        if not len(scores) or len(labels) != len(scores) or not isinstance(output, Tensor) or output.ndim:
             return
+        whole = float(output.detach())
         # Losses may keep running values; the copy's are thrown away.
         twin = copy.copy(loss) if not any(True for _ in loss.buffers()) else copy.deepcopy(loss)
         twin._forward_hooks = type(loss._forward_hooks)()
-        half = size // 2
         with torch.no_grad(), torch.random.fork_rng():
+            if len(scores) == 1:
+                before, self._single = self._single, (scores, labels)
+                if before is None or any(map(_differ_in_shape, before, (scores, labels))):
+                    return
+                scores, labels = (torch.cat(pair) for pair in zip(before, (scores, labels), strict=True))
+                whole = float(twin(scores, labels))
+            half, size = len(scores) // 2, len(scores)
             parts = [float(twin(scores[rows], labels[rows])) for rows in (slice(half), slice(half, None))]
-        whole, mean = float(output.detach()), (parts[0] * half + parts[1] * (size - half)) / size
+        is_sum = normalizer_of(loss, scores, labels) is None
+        expected = sum(parts) if is_sum else (parts[0] * half + parts[1] * (size - half)) / size
         tolerance = 1e-3 if output.dtype in (torch.float32, torch.float64) else 3e-2
-        if math.isfinite(whole) and not math.isclose(whole, mean, rel_tol=tolerance, abs_tol=1e-5):
+        if math.isfinite(whole) and not math.isclose(whole, expected, rel_tol=tolerance, abs_tol=1e-5):
+            kind = "sum" if is_sum else "mean"
             raise ConfigError(
-                f"{type(loss).__name__} of {size} items is {whole:.5g}, and the mean of that of its halves "
-                f"{mean:.5g}: it is no mean over items, and accumulated steps, or several processes, would not be one "
-                "large batch",
+                f"{type(loss).__name__} of {size} items is {whole:.5g}, and the {kind} of that of its halves "
+                f"{expected:.5g}: it is no {kind} over items, and accumulated steps, or several processes, would not "
+                "be one large batch",
                 hint=_STATE_IT,
             )
+
+
+def _differ_in_shape(one: Tensor, other: Tensor) -> bool:
+    return one.shape != other.shape or one.dtype != other.dtype
