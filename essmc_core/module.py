@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -119,6 +121,10 @@ def check_train_output(outputs: object) -> Mapping[str, Any]:
             raise ContractError(f"{key!r} is {_describe(outputs[key])}, not a dict by name.", hint=_CONTRACT)
     for name, term in outputs.get("loss_terms", {}).items():
         _check_loss(term, name)
+    for name, number in outputs.get("normalizers", {}).items():
+        if name not in outputs and name not in outputs.get("loss_terms", {}):
+            raise ContractError(f"'normalizers' names {name!r}, which the model does not return.", hint=_CONTRACT)
+        _check_normalizer(number, name)
     return outputs
 
 
@@ -145,6 +151,17 @@ def check_gradient(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
 def _check_loss(loss: object, name: str = "loss") -> None:
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.is_floating_point():
         raise ContractError(f"{name!r} is {_describe(loss)}, not a scalar floating-point tensor.", hint=_CONTRACT)
+
+
+def _check_normalizer(number: object, name: str) -> None:
+    # A tensor's value is not read: that would wait for an accelerator.
+    is_scalar = isinstance(number, torch.Tensor) and number.numel() == 1
+    is_number = isinstance(number, Real) and not isinstance(number, bool) and 0 <= number < math.inf
+    if number is not None and not is_scalar and not is_number:
+        shown = repr(number) if isinstance(number, Real) else _describe(number)
+        raise ContractError(
+            f"the normalizer of {name!r} is {shown}, neither a number of 0 or more nor None.", hint=_CONTRACT
+        )
 
 
 def _check_batch_size(batch_size: object) -> None:

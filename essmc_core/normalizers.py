@@ -57,6 +57,7 @@ def cross_entropy_normalizer(
         weight: one weight per class, whose sum over labels counts; it does not for class probabilities.
         ignore_index: label of items that do not count.
     """
+    labels = as_targets(scores, labels)
     if labels.is_floating_point():
         return float(scores.numel() / scores.shape[min(1, scores.ndim - 1)])
     counts = labels != ignore_index
@@ -75,6 +76,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Returns torch's cross entropy; where no item counts the mean is 0 with gradients of 0, and not 0 / 0."""
+    labels = as_targets(scores, labels)
     counts: Tensor | None = None
     if reduction == "mean" and not labels.is_floating_point():
         labels, counts = with_stand_ins(scores, labels, weight, ignore_index)
@@ -87,6 +89,18 @@ def cross_entropy(
         label_smoothing=label_smoothing,
     )
     return loss if counts is None else loss * counts
+
+
+def as_targets(scores: Tensor, labels: Tensor) -> Tensor:
+    """Returns labels of any type as torch's cross entropy takes them: indices as int64, rows of classes as floats.
+
+    Args:
+        scores: (N, K) or (N, K, …).
+        labels: class indices (N, …), or one number per class, of the scores' shape.
+    """
+    if labels.is_floating_point():
+        return labels
+    return labels.to(scores.dtype) if labels.ndim > 1 and labels.shape == scores.shape else labels.long()
 
 
 def with_stand_ins(

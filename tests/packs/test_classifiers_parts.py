@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 
 from essmc_core import HEADS, LOSSES, METRICS, NECKS
 from essmc_core.errors import ConfigError, InputError, SchemaError
@@ -129,6 +130,32 @@ def test_cross_entropy_takes_torch_s_former_arguments_where_they_say_nothing() -
     assert LOSSES.build({"type": "CrossEntropy", "size_average": None, "reduce": None}).reduction == "mean"
     with pytest.raises(SchemaError, match=r"takes size_average no more, other than as None.* \(set reduction to"):
         LOSSES.build({"type": "CrossEntropy", "size_average": False})
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+def test_labels_of_any_whole_type_are_those_of_torch(dtype: torch.dtype) -> None:
+    scores, labels = torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
+    loss, expected = LOSSES.build("CrossEntropy"), functional.cross_entropy(scores, labels)
+    rows = functional.one_hot(labels, 3).to(dtype)
+    for targets in (labels.to(dtype), rows):
+        torch.testing.assert_close(loss(scores, targets), expected)
+        assert float(loss.normalizer(scores, targets)) == 4
+    binary = LOSSES.build("BinaryCrossEntropy")
+    torch.testing.assert_close(binary(scores, labels.to(dtype)), binary(scores, rows))
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "message"),
+    [
+        ({"type": "CrossEntropy", "weight": [1.0, 2.0]}, (4,), "weight of CrossEntropy has 2 numbers for 3 classes"),
+        ({"type": "BinaryCrossEntropy", "pos_weight": [1.0, 2.0]}, (4,), "pos_weight .* 2 numbers for 3 classes"),
+        ("CrossEntropy", (4, 1), r"\(4, 3\) and \(4, 1\)"),
+        ("BinaryCrossEntropy", (4, 4), r"\(4, 3\) and \(4, 4\)"),
+    ],
+)
+def test_losses_refuse_what_does_not_go_with_the_scores(loss: Any, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LOSSES.build(loss)(torch.randn(4, 3), torch.zeros(shape, dtype=torch.long))
 
 
 def test_binary_cross_entropy_of_indices_is_that_of_one_hot_targets() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from essmc_core import HOOKS, LR_SCHEDULERS, MODELS, OPTIMIZERS, SOLVERS
 from essmc_core.errors import ConfigError, SchemaError
@@ -339,3 +340,47 @@ def test_a_schedule_whose_step_fails_is_named() -> None:
 
     with pytest.raises(ConfigError, match=r"LambdaLR cannot make a step: .*division by zero"):
         rates(4, lr_scheduler={"type": "LambdaLR", "lr_lambda": falls})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"optimizer": torch.optim.SGD}, "an optimizer is a name, a mapping with `type`"),
+        ({"optimizer": torch.optim.SGD(Net().parameters(), 0.1)}, "SGD has none of the model's parameters"),
+        ({"lr_scheduler": torch.optim.lr_scheduler.StepLR}, "a schedule is a name, a mapping with `type`"),
+    ],
+)
+def test_objects_that_cannot_serve_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        solver(Net(), **arguments)
+
+
+def test_groups_have_no_effect_on_an_optimizer_that_is_built() -> None:
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    solver(model, optimizer=optimizer, param_groups=[], no_decay=[])
+    with pytest.raises(ConfigError, match="no effect on an optimizer that is built"):
+        solver(model, optimizer=optimizer, no_decay=["*.bias"])
+
+
+class Tied(Net):
+    """A net with two layers that share their weights."""
+
+    def __init__(self) -> None:
+        super().__init__(norm=False, dropout=0.0)
+        self.first, self.second = nn.Linear(16, 16, bias=False), nn.Linear(16, 16, bias=False)
+        self.second.weight = self.first.weight
+
+    def scores(self, img: Tensor) -> Tensor:
+        return self.head(self.second(self.first(self.backbone(img)).tanh()))
+
+
+def test_shared_weights_have_one_average(tmp_path: Any) -> None:
+    hooks = [{"type": "EmaHook", "decay": 0.9}]
+    means = solver(Tied(), tmp_path, optimizer={"type": "SGD", "lr": 0.5}, hooks=hooks, max_epochs=2).solve(data())
+    saved = torch.load(tmp_path / "epoch-00002.pth", weights_only=True)
+    averaged = saved["state_dict_ema"]
+    assert torch.equal(averaged["first.weight"], averaged["second.weight"])
+    assert not torch.equal(averaged["first.weight"], saved["state_dict"]["first.weight"])
+    evaluation = SOLVERS.build({"type": "EvaluationSolver", "model": Tied(), "device": "cpu", "resume_from": tmp_path})
+    assert evaluation.solve({"eval": data()["eval"]})["eval"] == means["eval"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from essmc_core import SOLVERS
 from essmc_core.errors import ConfigError, ContractError
@@ -568,6 +569,27 @@ def test_a_hook_without_events_is_refused() -> None:
     assert duck.seen == 2
     with pytest.raises(ContractError, match="object is no hook"):
         solver(hooks=[object()])
+
+
+def test_data_that_took_the_place_of_others_are_read() -> None:
+    evaluation = SOLVERS.build({"type": "EvaluationSolver", "model": Net(), "device": "cpu"})
+    given = {"eval": loader(Points(30, fresh=False), shuffle=False)}
+    first = evaluation.solve(given)
+    given["eval"] = loader(Points(3, fresh=False), shuffle=False)
+    assert evaluation.solve(given) != first
+    with pytest.raises(DataError, match="needs 'train' data, and got nothing"):
+        solver().solve(None)
+
+
+def test_data_by_another_name_than_that_of_evaluation_are_told_of() -> None:
+    with pytest.warns(UserWarning, match="'val' data are not used: those to evaluate on are called 'eval'"):
+        solver().solve({"train": data()["train"], "val": data()["eval"]})
+
+
+def test_labels_that_are_text_are_told() -> None:
+    rows = [{"img": torch.randn(6), "gt_label": "abc"[index % 3]} for index in range(8)]
+    with pytest.raises(LabelError, match="labels of train batch 0 are text, 'a' the first"):
+        solver().solve(DataLoader(rows, batch_size=4))
 
 
 def test_missing_data_are_not_counted_as_given() -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from essmc_core import MODELS, SOLVERS, TrainModule
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.errors import DataError
 
 SIZE, CLASSES = 11, 3
@@ -268,6 +268,40 @@ def test_a_model_that_says_nothing_of_a_loss_that_does_is_right_or_refused() -> 
     assert_step_of_one_large_batch(Custom(), items, 3)
     with pytest.raises(ConfigError, match="'criterion' divides by another number"):
         accumulated(Custom(doubled=True), items, 3, 4)
+
+
+class Terms(Custom):
+    """A model that changes what it tells of its loss."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.criterion = nn.CrossEntropyLoss()
+        self.change = change
+
+    def forward_train(self, img: Tensor, gt_label: Tensor) -> Any:
+        outputs = super().forward_train(img, gt_label)
+        return {**outputs, **self.change(outputs["loss"])}
+
+
+def test_a_constant_term_has_no_gradients() -> None:
+    items = {"img": inputs(12), "gt_label": labels()}
+    told = Terms(lambda loss: {"loss_terms": {"own": loss, "weighed by 0": torch.zeros(())}})
+    assert_step_of_one_large_batch(told, items, 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"normalizers": {"los": 3}}, "names 'los', which the model does not return"),
+        ({"normalizers": {"loss": "mean"}}, "normalizer of 'loss' is a value of type str"),
+        ({"normalizers": {"loss": -3.0}}, "normalizer of 'loss' is -3.0"),
+        ({"normalizers": {"loss": torch.ones(3)}}, "normalizer of 'loss' is a torch.float32 tensor"),
+        ({"loss_terms": {"a": torch.tensor(100.0)}}, "the sum of its 'loss_terms' 100"),
+    ],
+)
+def test_what_a_model_tells_wrongly_of_its_loss_is_refused(told: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        accumulated(Terms(lambda loss: told), {"img": inputs(12), "gt_label": labels()}, 3, 2)
 
 
 def test_models_tell_normalizers_to_solvers_alone() -> None:

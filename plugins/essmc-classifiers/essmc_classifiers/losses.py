@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.annotations import Probability
+from essmc_core.errors import InputError
 from essmc_core.normalizers import Normalizer, cross_entropy, cross_entropy_normalizer
 
 
@@ -46,7 +47,11 @@ class CrossEntropy(nn.Module):
         Args:
             scores: raw scores (N, K).
             labels: class indices (N,), or class probabilities (N, K).
+
+        Raises:
+            InputError: labels or class weights do not go with the scores.
         """
+        _check(self, scores, labels, self.weight, "weight")
         return cross_entropy(
             scores, labels, self.weight, self.ignore_index, self.reduction, label_smoothing=self.label_smoothing
         )
@@ -87,9 +92,13 @@ class BinaryCrossEntropy(nn.Module):
         Args:
             scores: raw scores (N, K).
             labels: 0 or 1, or anything between, per class (N, K); or class indices (N,).
+
+        Raises:
+            InputError: labels or class weights do not go with the scores.
         """
+        _check(self, scores, labels, self.pos_weight, "pos_weight")
         if labels.ndim == 1:
-            labels = functional.one_hot(labels, scores.shape[1])
+            labels = functional.one_hot(labels.long(), scores.shape[1])
         return functional.binary_cross_entropy_with_logits(
             scores,
             labels.to(scores.dtype),
@@ -100,3 +109,17 @@ class BinaryCrossEntropy(nn.Module):
     def normalizer(self, scores: Tensor, labels: Tensor) -> Normalizer:
         """Returns the number of items, over which the mean of each class is taken; None for a sum."""
         return None if self.reduction == "sum" else float(len(scores))
+
+
+def _check(loss: nn.Module, scores: Tensor, labels: Tensor, weight: Tensor | None, name: str) -> None:
+    if labels.shape not in (scores.shape, scores.shape[:1] + scores.shape[2:]):
+        raise InputError(
+            f"{type(loss).__name__} takes scores (N, K) with labels (N,) or (N, K), "
+            f"got {tuple(scores.shape)} and {tuple(labels.shape)}"
+        )
+    fits = weight is None or len(weight) == scores.shape[1] or (name == "pos_weight" and len(weight) == 1)
+    if weight is not None and not fits:
+        raise InputError(
+            f"{name} of {type(loss).__name__} has {len(weight)} numbers for {scores.shape[1]} classes",
+            hint="Give one number a class.",
+        )

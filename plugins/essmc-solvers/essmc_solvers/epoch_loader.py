@@ -157,7 +157,9 @@ class EpochLoader:
         if not readable:
             raise DataError(
                 "no batch of this pass could be read",
-                hint="The warnings above name the files; where there are none, the stream is empty.",
+                hint="The data are an iterator, which can be read once: give what can be read anew, as a DataLoader."
+                if isinstance(self.loader, Iterator)
+                else "The warnings above name the files; where there are none, the stream is empty.",
             )
 
     def _own_of(self, index: int, group: tuple[Any, ...], is_last: bool) -> Batch:

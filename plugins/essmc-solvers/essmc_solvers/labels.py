@@ -78,6 +78,11 @@ class LabelCheck:
         Raises:
             LabelError: a label has no class, or is no index.
         """
+        if self._counts and isinstance(labels, (list, tuple)) and any(isinstance(label, str) for label in labels):
+            raise LabelError(
+                f"the labels of {describe} are text, {labels[0]!r} the first",
+                hint="Labels are numbers of classes, 0 the first: the dataset has to look them up in its `classes`.",
+            )
         if not isinstance(labels, Tensor) or not self._counts or labels.device.type != "cpu" or not labels.numel():
             return
         if labels.is_floating_point() and labels.ndim == 1 and len(self._counts) == 1 and self._counts[0] > 1:

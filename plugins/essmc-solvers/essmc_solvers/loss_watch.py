@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, ContractError
 from essmc_core.normalizers import Normalizer, normalizer_of, states_normalizer
 
 _STATE_IT = (
@@ -36,6 +36,7 @@ class LossWatch:
         self._in_parts = in_parts
         self._seen: list[tuple[str, Tensor, Normalizer]] = []
         self._single: tuple[Tensor, Tensor] | None = None
+        self._is_summed = False
         self._module = module
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LossWatch:
@@ -60,8 +61,12 @@ class LossWatch:
 
         Raises:
             ConfigError: it was not, and the loss is no mean over items.
+            ContractError: the first loss that has terms is not their sum.
         """
         seen, self._seen = self._seen, []
+        if outputs.get("loss_terms") and not self._is_summed:
+            self._is_summed = True
+            _check_sum(outputs["loss"], outputs["loss_terms"])
         if "loss" in (outputs.get("normalizers") or {}) or outputs.get("loss_terms"):
             return outputs
         for _, loss, normalizer in seen:
@@ -115,6 +120,15 @@ class LossWatch:
                 "be one large batch",
                 hint=_STATE_IT,
             )
+
+
+def _check_sum(loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+    whole, total = float(loss.detach()), float(sum(term.detach().reshape(()) for term in terms.values()))
+    if math.isfinite(whole) and math.isfinite(total) and not math.isclose(whole, total, rel_tol=2e-2, abs_tol=1e-4):
+        raise ContractError(
+            f"the model's 'loss' is {whole:.5g}, and the sum of its 'loss_terms' {total:.5g}",
+            hint="The terms are what the loss is the sum of, weights included; their gradients are what trains.",
+        )
 
 
 def _differ_in_shape(one: Tensor, other: Tensor) -> bool:

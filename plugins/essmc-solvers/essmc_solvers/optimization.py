@@ -35,7 +35,13 @@ def build_optimizers(model: nn.Module, config: Any, rules: GroupRules) -> dict[s
     if config is None:
         raise ConfigError("training needs an optimizer", hint="e.g. solver.optimizer={type: AdamW, lr: 1e-3}")
     if isinstance(config, Optimizer):
+        _check_built(model, config)
         return {ONE: config}
+    if not isinstance(config, (str, Mapping)):
+        raise ConfigError(
+            f"an optimizer is a name, a mapping with `type`, or an optimizer that is built, got {config!r}",
+            hint="e.g. optimizer={'type': 'AdamW', 'lr': 1e-3}",
+        )
     parameters = trainable_parameters(model)
     if isinstance(config, str) or "type" in config:
         return {ONE: _build_optimizer(model, parameters, config, rules)}
@@ -69,6 +75,16 @@ def build_schedulers(optimizers: Mapping[str, Optimizer], config: Any) -> dict[s
     if unknown:
         raise ConfigError(f"lr_scheduler names {unknown[0]!r}; the optimizers are {', '.join(map(repr, optimizers))}")
     return {key: _build_scheduler(optimizers[key], part) for key, part in config.items()}
+
+
+def _check_built(model: nn.Module, optimizer: Optimizer) -> None:
+    """Refuses an optimizer of another model, which would train nothing of this one."""
+    own = set(map(id, model.parameters()))
+    if not any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
+        raise ConfigError(
+            f"the {type(optimizer).__name__} has none of the model's parameters, so nothing would be trained",
+            hint="Build it from model.parameters() of the model that is trained.",
+        )
 
 
 def _build_optimizer(
@@ -125,6 +141,11 @@ def _check_sparse(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> N
 
 def _build_scheduler(optimizer: Optimizer, config: Any) -> Any:
     if not isinstance(config, (str, Mapping)):
+        if isinstance(config, type) or not callable(getattr(config, "step", None)):
+            raise ConfigError(
+                f"a schedule is a name, a mapping with `type`, or a schedule that is built, got {config!r}",
+                hint="e.g. lr_scheduler={'type': 'CosineAnnealingLR', 'T_max': 10}",
+            )
         return config
     arguments = {"type": config} if isinstance(config, str) else dict(config)
     inner = arguments.get("schedulers")

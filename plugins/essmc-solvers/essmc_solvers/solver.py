@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from essmc_solvers.hooks.base import EVENTS, Hook
 from essmc_solvers.labels import LabelCheck
 from essmc_solvers.model_call import check_model
 from essmc_solvers.running_means import RunningMeans, combine
+
+_LOOK_ALIKES = ("val", "valid", "validation", "test", "evaluation")
 
 
 class BaseSolver(ABC):
@@ -111,7 +114,7 @@ class BaseSolver(ABC):
         self._labels = LabelCheck(self.module)
         self.known_classes: KnownClasses | None = None
         self._class_maps: dict[str, ClassMap | None] = {}
-        self._taken: Any = None
+        self._taken: dict[str, Any] | None = None
 
     @abstractmethod
     def solve(self, data: Any) -> dict[str, dict[str, float]]:
@@ -214,12 +217,12 @@ class BaseSolver(ABC):
 
     def _take_data(self, data: Any, names: Sequence[str]) -> None:
         """Keeps the loaders by name, ready to be divided among processes."""
-        if data is self._taken:
-            return
-        self._taken = None
-        taken = data
         if not isinstance(data, Mapping):
             data = {names[0]: data}
+        if self._taken is not None and _same_objects(data, self._taken):
+            return
+        self._taken = None
+        self.loaders.clear()
         missing = [name for name in names if data.get(name) is None]
         if missing:
             known = ", ".join(repr(name) for name, loader in data.items() if loader is not None) or "nothing"
@@ -237,8 +240,12 @@ class BaseSolver(ABC):
             check_not_empty(prepared, name)
             self._labels.check_dataset(prepared.dataset, name)
             self.loaders[name] = prepared
+        if "eval" not in self.loaders and (
+            other := next((name for name in self.loaders if name in _LOOK_ALIKES), None)
+        ):
+            warnings.warn(f"the {other!r} data are not used: those to evaluate on are called 'eval'", stacklevel=3)
         self._compare_classes()
-        self._taken = taken
+        self._taken = dict(data)
 
     def _compare_classes(self) -> None:
         """Prepares to renumber the labels of data whose classes are numbered otherwise than the model's.
@@ -324,6 +331,10 @@ def _check_hook(hook: Any) -> None:
             f"A {type(hook).__name__} is no hook: it has none of a run's events.",
             hint=f"A hook has some of the methods {', '.join(EVENTS)}.",
         )
+
+
+def _same_objects(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def _takes_part(hook: Any, event: str) -> bool:

@@ -115,6 +115,8 @@ class StepMean:
             if parts:
                 backward(sum(parts.values()))
             return
+        # A term that is constant has no gradients, as one with a weight of 0.
+        parts = {name: part for name, part in parts.items() if part.requires_grad}
         for left, (name, part) in zip(range(len(parts) - 1, -1, -1), parts.items(), strict=True):
             kept = self._kept.get(name) or [None] * len(parameters)
             for parameter, gradient in zip(parameters, kept, strict=True):

@@ -184,7 +184,14 @@ class TrainValSolver(BaseSolver):
         if sync_bn:
             self.module = synchronize_batch_norms(self.module, self.accelerator)
         self.frozen = Frozen(self.module, freeze, freeze_statistics)
-        rules = self.group_rules(GroupRules(param_groups, bn_weight_decay, no_decay))
+        given = GroupRules(param_groups, bn_weight_decay, no_decay)
+        has_rules = bool(param_groups or no_decay or bn_weight_decay is not None)
+        if has_rules and isinstance(optimizer, torch.optim.Optimizer):
+            raise ConfigError(
+                "param_groups, bn_weight_decay and no_decay have no effect on an optimizer that is built already",
+                hint="Give it groups as it is built, or give its configuration: {'type': 'AdamW', 'lr': 1e-3}.",
+            )
+        rules = self.group_rules(given)
         self._prepare_training(optimizer, lr_scheduler, rules)
 
     def default_hooks(self) -> list[BaseHook]:

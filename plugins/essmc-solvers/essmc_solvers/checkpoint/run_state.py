@@ -79,6 +79,7 @@ def restore(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> N
     """
     _check_data(solver, content, path)
     _check_kinds(solver, content, path)
+    _check_frozen(solver, content, path)
     changed = changes(solver, content) if _has_these_groups(solver, content) else []
     if not solver.resume_changed:
         refuse(changed, path)
@@ -154,6 +155,21 @@ def _check_data(solver: TrainValSolver, content: Mapping[str, Any], path: Path) 
             f"{path} was written within an epoch of a stream read by {then} workers, and {now} read it now",
             hint="Resume with as many workers and processes, or from a checkpoint at the end of an epoch.",
         )
+
+
+def _check_frozen(solver: TrainValSolver, content: Mapping[str, Any], path: Path) -> None:
+    then = (content.get("settings") or {}).get("solver.freeze")
+    now = run_settings(solver)["solver.freeze"]
+    if then is not None and then != now:
+        raise CheckpointMismatch(
+            f"{path} belongs to a run with {_frozen(then)}, this one has {_frozen(now)}: the optimizer's state is that "
+            "of other parameters",
+            hint=f"Put `freeze` back, or train on from its weights, in another work dir: weights: {path}.",
+        )
+
+
+def _frozen(names: list[str]) -> str:
+    return f"{_some(names)} frozen" if names else "nothing frozen"
 
 
 def _kinds(solver: TrainValSolver) -> dict[str, dict[str, str]]:

@@ -87,7 +87,11 @@ class EmaHook(Hook):
     def averaged_state(self) -> dict[str, Tensor]:
         """Returns the model's state dict with averaged values."""
         assert self._module is not None
-        return {name: self._average.get(name, tensor) for name, tensor in self._module.state_dict().items()}
+        # A tensor that several parts share has several names there, and one average.
+        shared = {id(tensor): self._average[name] for name, tensor in _averaged(self._module).items()}
+        states = self._module.state_dict(keep_vars=True)
+        averaged = {name: shared.get(id(tensor), tensor) for name, tensor in states.items()}
+        return {name: value.detach() if isinstance(value, Tensor) else value for name, value in averaged.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the average and how many steps it took in."""
