@@ -127,4 +127,4 @@ class EvaluationSolver(BaseSolver):
             self.call("after_solve")
         finally:
             self._close_hooks()
-        return self.epoch_outputs
+        return {mode: dict(means) for mode, means in self.epoch_outputs.items()}

@@ -238,7 +238,7 @@ class TrainValSolver(BaseSolver):
                 self.call("after_solve")
             finally:
                 self._close_hooks()
-        return self.epoch_outputs
+        return {mode: dict(means) for mode, means in self.epoch_outputs.items()}
 
     def request_stop(self, signal_number: int) -> None:
         """Lets the run save a checkpoint at the next optimizer step, or after the evaluation, and end.
