@@ -156,7 +156,7 @@ def _check_loss(loss: object, name: str = "loss") -> None:
 def _check_normalizer(number: object, name: str) -> None:
     # A tensor's value is not read: that would wait for an accelerator.
     is_scalar = isinstance(number, torch.Tensor) and number.numel() == 1
-    is_number = isinstance(number, Real) and not isinstance(number, bool) and 0 <= number < math.inf
+    is_number = isinstance(number, Real) and not isinstance(number, bool) and 0 <= float(number) < math.inf
     if number is not None and not is_scalar and not is_number:
         shown = repr(number) if isinstance(number, Real) else _describe(number)
         raise ContractError(
