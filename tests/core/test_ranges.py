@@ -52,7 +52,6 @@ WRONG = {
     "model.head.dropout_rate=2": ("model.head.dropout_rate", r"a chance in \[0, 1\], got dropout_rate=2"),
     "model.topk=[1, 0]": ("model.topk.1", "topk must be at least 1, got 0"),
     "model.loss={type: CrossEntropy, label_smoothing: 1.5}": ("model.loss.label_smoothing", r"a chance in \[0, 1\]"),
-    "model.loss={type: CrossEntropy, weight: [1, 2]}": ("model.loss.weight", "2 numbers for the . classes"),
     "model.backbone.bn_params={epss: 1}": ("model.backbone.bn_params.epss", "did you mean 'eps'"),
     "model.backbone.branch_cfg={reduction: 4}": ("model.backbone.branch_cfg.reduction", "has no argument 'reduction'"),
     "model.backbone.non_local_cfg={scale: 4}": ("model.backbone.non_local_cfg.scale", "NonLocal has no argument"),
