@@ -13,7 +13,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from essmc_core._version import __version__
-from essmc_core.annotations import (
+from essmc_core.contract.annotations import (
     Backbone,
     Brick,
     Dataset,
@@ -31,12 +31,12 @@ from essmc_core.annotations import (
     Solver,
     Transform,
 )
-from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery import Pack
+from essmc_core.discovery.hooks import hookimpl
 from essmc_core.errors import EssmcError
-from essmc_core.factory import build_model, list_models
-from essmc_core.hooks import hookimpl
-from essmc_core.kinds import (
+from essmc_core.models.defaults import DISCOVERY, ZOO
+from essmc_core.models.factory import build_model, list_models
+from essmc_core.registry.kinds import (
     BACKBONES,
     BRICKS,
     DATASETS,
@@ -53,13 +53,13 @@ from essmc_core.kinds import (
     STEMS,
     TRANSFORMS,
 )
-from essmc_core.kinds import DEFAULT as REGISTRIES
+from essmc_core.registry.kinds import DEFAULT as REGISTRIES
 
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
-    from essmc_core.exporting import Export, export_model
-    from essmc_core.module import TrainModule
-    from essmc_core.prediction import Prediction, predict
+    from essmc_core.contract.module import TrainModule
+    from essmc_core.models.exporting import Export, export_model
+    from essmc_core.models.prediction import Prediction, predict
     from essmc_core.weights import LoadReport, load_pretrained
 
 __all__ = [
@@ -118,13 +118,13 @@ __all__ = [
 _LAZY = {
     "Config": "essmc_core.config",
     "load_config": "essmc_core.config",
-    "Export": "essmc_core.exporting",
-    "export_model": "essmc_core.exporting",
-    "TrainModule": "essmc_core.module",
+    "Export": "essmc_core.models.exporting",
+    "export_model": "essmc_core.models.exporting",
+    "TrainModule": "essmc_core.contract.module",
     "LoadReport": "essmc_core.weights",
     "load_pretrained": "essmc_core.weights",
-    "Prediction": "essmc_core.prediction",
-    "predict": "essmc_core.prediction",
+    "Prediction": "essmc_core.models.prediction",
+    "predict": "essmc_core.models.prediction",
 }
 
 
@@ -157,7 +157,7 @@ def _discover() -> None:
     DISCOVERY.run()
     # At the command line the same is said as an error, once.
     if DISCOVERY.complaints and os.path.basename(sys.argv[0] if sys.argv else "") not in ("essmc", "essmc.exe", "-m"):
-        from essmc_core.settings import SettingWarning
+        from essmc_core.foundation.settings import SettingWarning
 
         for complaint in DISCOVERY.complaints:
             warnings.warn(str(complaint), SettingWarning, stacklevel=3)

@@ -10,9 +10,9 @@ from essmc_core.cli.arguments import checkpoint_option, model_argument, override
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.component import Component
-from essmc_core.defaults import DISCOVERY
-from essmc_core.recipe import Recipe
+from essmc_core.models.defaults import DISCOVERY
+from essmc_core.registry.component import Component
+from essmc_core.zoo.recipe import Recipe
 
 
 @click.command(
@@ -41,9 +41,9 @@ def build(
 
     PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
     """
-    from essmc_core.factory import build_recipe, resolved_parts, weights_source
-    from essmc_core.recipe import read_recipe
-    from essmc_core.verification import measure_recipe
+    from essmc_core.models.factory import build_recipe, resolved_parts, weights_source
+    from essmc_core.models.verification import measure_recipe
+    from essmc_core.zoo.recipe import read_recipe
 
     recipe = read_recipe(model, overrides)
     parts = resolved_parts(recipe)

@@ -12,7 +12,7 @@ from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 
 if TYPE_CHECKING:
-    from essmc_core.exporting import Format
+    from essmc_core.models.exporting import Format
 
 
 @click.command(
@@ -46,7 +46,7 @@ def export(
 
     The file is compared with the model on other inputs before it is put in place.
     """
-    from essmc_core.exporting import export_model
+    from essmc_core.models.exporting import export_model
 
     made = export_model(model, output, format=format, checkpoint=checkpoint, random=use_random, overrides=overrides)
     if as_json:

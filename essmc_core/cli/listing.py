@@ -7,13 +7,13 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.component import Component
-from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_no_match
 from essmc_core.discovery.named_pack import named_pack
-from essmc_core.kinds import DEFAULT
-from essmc_core.names import suggest_pattern
-from essmc_core.registry import Registry
+from essmc_core.foundation.names import suggest_pattern
+from essmc_core.models.defaults import DISCOVERY
+from essmc_core.registry.component import Component
+from essmc_core.registry.kinds import DEFAULT
+from essmc_core.registry.registry import Registry
 
 
 @click.command(

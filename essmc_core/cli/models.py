@@ -9,12 +9,12 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import HumanNumber, human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.discovery.missing import explain_no_match
 from essmc_core.discovery.named_pack import named_pack
 from essmc_core.errors import ConfigError
-from essmc_core.names import suggest_pattern
-from essmc_core.zoo import ZooEntry
+from essmc_core.foundation.names import suggest_pattern
+from essmc_core.models.defaults import DISCOVERY, ZOO
+from essmc_core.zoo.zoo import ZooEntry
 
 _COLUMNS = (
     Column("model"), Column("modality", gives_way=5), Column("params", right=True, gives_way=1),

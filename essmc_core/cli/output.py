@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from essmc_core.json_values import to_json
+from essmc_core.foundation.json_values import to_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -16,7 +16,7 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 
 if TYPE_CHECKING:
-    from essmc_core.prediction import OnError, Prediction, Ranked
+    from essmc_core.models.prediction import OnError, Prediction, Ranked
 
 
 class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -76,8 +76,8 @@ def predict(
     if not inputs:
         raise click.UsageError("name a file to look at: essmc predict MODEL FILE")
     several = len(inputs) > 1 or os.path.isdir(inputs[0])
-    from essmc_core.prediction import get_ready, predict_each
-    from essmc_core.trained import find_run
+    from essmc_core.models.prediction import get_ready, predict_each
+    from essmc_core.zoo.trained import find_run
 
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,

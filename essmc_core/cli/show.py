@@ -12,12 +12,12 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.show_file import names_file, show_file
-from essmc_core.component import LOCAL, Component
-from essmc_core.defaults import DISCOVERY, ZOO
 from essmc_core.errors import UnknownComponent, UnknownModel
-from essmc_core.kinds import DEFAULT
-from essmc_core.names import did_you_mean
-from essmc_core.zoo import ZooEntry
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.models.defaults import DISCOVERY, ZOO
+from essmc_core.registry.component import LOCAL, Component
+from essmc_core.registry.kinds import DEFAULT
+from essmc_core.zoo.zoo import ZooEntry
 
 if TYPE_CHECKING:
     from essmc_core.config import Config

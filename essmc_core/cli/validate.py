@@ -13,8 +13,8 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.errors import SchemaError
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.recipe import Recipe
+    from essmc_core.registry.component import Component
+    from essmc_core.zoo.recipe import Recipe
 
 
 @click.command(
@@ -28,12 +28,12 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
     The sections data and solver of a training configuration are checked too.
     """
-    from essmc_core.build import raise_issues
+    from essmc_core.building.construct import raise_issues
     from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
-    from essmc_core.schema import read_signature
-    from essmc_core.schema.data_paths import missing_data
-    from essmc_core.schema.pipelines import pipeline_issues
-    from essmc_core.schema.training import check_training, read_training
+    from essmc_core.signatures.signature import read_signature
+    from essmc_core.zoo.checks.data_paths import missing_data
+    from essmc_core.zoo.checks.pipelines import pipeline_issues
+    from essmc_core.zoo.checks.training import check_training, read_training
 
     training = read_training(model, overrides)
     given = stated_input(training.recipe.config, training.config)

@@ -9,8 +9,8 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.defaults import ZOO
-from essmc_core.verification import Verdict, verify_entry, write_cost
+from essmc_core.models.defaults import ZOO
+from essmc_core.models.verification import Verdict, verify_entry, write_cost
 
 
 @click.command("verify", epilog=examples("essmc verify 'tada*'", "essmc verify my_model --write"))

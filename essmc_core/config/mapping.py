@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from essmc_core.config.merge import merge
 from essmc_core.config.overrides import apply_overrides
 from essmc_core.config.tree import MappingNode, Node, NodeBacked, SequenceNode, from_python, settled, walk
+from essmc_core.foundation.names import did_you_mean
 from essmc_core.location import Location
-from essmc_core.names import did_you_mean
 
 _READ_ONLY = "a Config does not change; cfg.with_overrides({'path.to.value': value}) returns a changed copy"
 

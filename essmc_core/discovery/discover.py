@@ -11,24 +11,24 @@ from typing import Any
 import pluggy
 
 from essmc_core._version import __version__
-from essmc_core.commands import Command, StagedCommands, conflicts
-from essmc_core.component import CORE, LOCAL, RESERVED, Component
+from essmc_core.discovery.commands import Command, StagedCommands, conflicts
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
 from essmc_core.discovery.guard import Guard
+from essmc_core.discovery.hooks import GROUP, PackHooks
 from essmc_core.discovery.missing import explain_missing, explain_other_kind
 from essmc_core.discovery.named_packs import complaints, named_packs
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
+from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 from essmc_core.errors import DuplicateComponent, EssmcError
-from essmc_core.hooks import GROUP, PackHooks
-from essmc_core.kinds import Registries
-from essmc_core.names import pack_name
-from essmc_core.nametable import NameTable
-from essmc_core.pins import read_pins
-from essmc_core.settings import lenient_flag
-from essmc_core.staging import StagedRegistries, StagedZoo
-from essmc_core.zoo import Zoo, ZooEntry, core_zoo_directory
+from essmc_core.foundation.names import pack_name
+from essmc_core.foundation.settings import lenient_flag
+from essmc_core.registry.component import CORE, LOCAL, RESERVED, Component
+from essmc_core.registry.kinds import Registries
+from essmc_core.registry.nametable import NameTable
+from essmc_core.registry.pins import read_pins
+from essmc_core.zoo.zoo import Zoo, ZooEntry, core_zoo_directory
 
 HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
 

@@ -18,10 +18,10 @@ from typing import Any, cast
 import importlib_metadata
 
 from essmc_core.discovery.entry_points import EntryPoint, MetadataError, parse_entry_points
-from essmc_core.error_text import brief
-from essmc_core.hooks import GROUP
+from essmc_core.discovery.hooks import GROUP
+from essmc_core.foundation.error_text import brief
+from essmc_core.foundation.names import natural_key, normalise_distribution
 from essmc_core.location import Location
-from essmc_core.names import natural_key, normalise_distribution
 
 # Parsing the whole of METADATA as e-mail costs a third of a millisecond a pack; three header lines are wanted.
 _HEADER = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.+?)[ \t]*$", re.MULTILINE)

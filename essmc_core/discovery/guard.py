@@ -18,7 +18,7 @@ from essmc_core.discovery.global_state import GlobalState
 from essmc_core.discovery.pack import Pack
 from essmc_core.discovery.stdout import StdoutToStderr
 from essmc_core.discovery.trouble import Ledger, PackLeftOut, Trouble, fingerprint
-from essmc_core.settings import DEFAULT_SECONDS, SettingError, pack_timeout
+from essmc_core.foundation.settings import DEFAULT_SECONDS, SettingError, pack_timeout
 
 _NOTEWORTHY_INTERRUPTION = 1.0
 

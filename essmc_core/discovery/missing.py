@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.discovery.pack import Pack, broken_pack
-from essmc_core.error_text import shortened
-from essmc_core.names import matches
-from essmc_core.sources import source_text
+from essmc_core.foundation.error_text import shortened
+from essmc_core.foundation.names import matches
+from essmc_core.signatures.source_files import source_text
 
 if TYPE_CHECKING:
-    from essmc_core.kinds import Registries
-    from essmc_core.zoo import Zoo
+    from essmc_core.registry.kinds import Registries
+    from essmc_core.zoo.zoo import Zoo
 
 _MOST_LISTED = 5
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from essmc_core.component import LOCAL
 from essmc_core.discovery.missing import known_components
 from essmc_core.discovery.pack import Pack
 from essmc_core.errors import UnknownPack
-from essmc_core.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.foundation.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.registry.component import LOCAL
 
 CORE_NAME = "core"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from essmc_core.component import CORE, LOCAL
 from essmc_core.errors import ConfigError, EssmcError
-from essmc_core.names import did_you_mean, normalise_distribution, pack_name
-from essmc_core.pins import pins_of_environment
-from essmc_core.settings import SettingError, odd_values
+from essmc_core.foundation.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.foundation.settings import SettingError, odd_values
+from essmc_core.registry.component import CORE, LOCAL
+from essmc_core.registry.pins import pins_of_environment
 
 
 def named_packs(variable: str) -> set[str] | None:

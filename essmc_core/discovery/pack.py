@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from essmc_core.discovery.remarks import nearest_hook
-from essmc_core.error_text import brief
 from essmc_core.errors import BrokenPack
-from essmc_core.missing_modules import remedy_of_missing
+from essmc_core.foundation.error_text import brief
+from essmc_core.registry.missing_modules import remedy_of_missing
 
 Status: TypeAlias = Literal["ok", "quarantined", "blocked", "skipped"]
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from essmc_core.hooks import GROUP, PackHooks
-from essmc_core.names import nearest
+from essmc_core.discovery.hooks import GROUP, PackHooks
+from essmc_core.foundation.names import nearest
 
 HOOKS = tuple(name for name in vars(PackHooks) if not name.startswith("_"))
 _UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")

@@ -19,7 +19,7 @@ from typing import Any
 
 from essmc_core.discovery.distributions import Installed
 from essmc_core.errors import EssmcError
-from essmc_core.paths import cache_dir
+from essmc_core.foundation.paths import cache_dir
 
 _MARKER = "importing-"
 _WIDTH = 256
@@ -82,7 +82,7 @@ class Ledger:
 
     def note(self, distribution: str, trouble: Trouble) -> None:
         """Keeps a trouble for later processes."""
-        from essmc_core.atomic import write_text
+        from essmc_core.foundation.atomic import write_text
 
         if self._folder is not None:
             with contextlib.suppress(OSError):

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from essmc_core.errors import InputError
+from essmc_core.foundation.names import natural_key
 from essmc_core.inputs.spec import Modality
-from essmc_core.names import natural_key
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 VIDEO_SUFFIXES = (

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from essmc_core.errors import ConfigError
-from essmc_core.names import did_you_mean
+from essmc_core.foundation.names import did_you_mean
 
 Modality = Literal["image", "video"]
 Sampling = Literal["stride", "segment"]

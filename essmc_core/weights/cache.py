@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
-from essmc_core.paths import cache_dir
-from essmc_core.settings import FALSE, flag
+from essmc_core.foundation.paths import cache_dir
+from essmc_core.foundation.settings import FALSE, flag
 
 
 def weights_cache() -> Path:

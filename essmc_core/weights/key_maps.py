@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import ConfigError, LookupFailure
-from essmc_core.names import did_you_mean
+from essmc_core.foundation.names import did_you_mean
 from essmc_core.weights.options import check_key_map
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.zoo import ZooEntry
+    from essmc_core.registry.component import Component
+    from essmc_core.zoo.zoo import ZooEntry
 
 KIND = "key_maps"
 
@@ -21,8 +21,8 @@ def find_key_map(name: str) -> Component | ZooEntry:
     Raises:
         ConfigError: no pack registers such a key map and no zoo entry of that name states one.
     """
-    from essmc_core.defaults import ZOO
-    from essmc_core.kinds import DEFAULT
+    from essmc_core.models.defaults import ZOO
+    from essmc_core.registry.kinds import DEFAULT
 
     registry = DEFAULT[KIND]
     found = registry.find(name)
@@ -45,8 +45,8 @@ def named_key_map(name: str) -> tuple[tuple[str, str], ...]:
     Raises:
         ConfigError: there is none of that name, or it is no key map.
     """
-    from essmc_core.component import Component
-    from essmc_core.kinds import DEFAULT
+    from essmc_core.registry.component import Component
+    from essmc_core.registry.kinds import DEFAULT
 
     found = find_key_map(name)
     if isinstance(found, Component):

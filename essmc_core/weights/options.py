@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from essmc_core.errors import ConfigError, EssmcError
-from essmc_core.names import did_you_mean
+from essmc_core.foundation.names import did_you_mean
 
 # `map_location` is EssentialMC2's: tensors are always read on the CPU and end where the module is, so it has no effect.
 # The others describe the weights to a reader and change nothing here.

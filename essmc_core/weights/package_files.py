@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from essmc_core.errors import WeightsNotFound
-from essmc_core.names import nearest
+from essmc_core.foundation.names import nearest
 
 
 def find_package_file(uri: str) -> Path:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from essmc_core.building.check import check_component
 from essmc_core.config import Config, load_config
 from essmc_core.errors import ConfigError
-from essmc_core.kinds import DEFAULT
-from essmc_core.schema import check_component, read_signature
+from essmc_core.registry.kinds import DEFAULT
+from essmc_core.signatures.signature import read_signature
 
 SMALL_MVIT = {"type": "MViT", "depth": 2, "spatial_size": 32, "temporal_size": 4}
 LIFT = {"type": "Lift2D", "backbone": {"type": "timm/resnet18"}}

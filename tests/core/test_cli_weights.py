@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import essmc_core
-from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery.missing import explain_missing, explain_no_match
+from essmc_core.models.defaults import DISCOVERY
 
 MODEL = {
     "model": {

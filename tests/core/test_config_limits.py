@@ -12,7 +12,7 @@ from essmc_core.config import Config, load_config
 from essmc_core.config.files import MAX_BYTES
 from essmc_core.config.scalars import MAX_DIGITS
 from essmc_core.errors import ConfigError
-from essmc_core.labels import read_labels
+from essmc_core.zoo.labels import read_labels
 
 
 def _pipe(path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from essmc_core.cost import measure_cost
 from essmc_core.errors import ContractError
+from essmc_core.models.cost import measure_cost
 
 
 def test_r3d_18_costs_what_torchvision_publishes() -> None:

@@ -7,8 +7,8 @@ import torch
 
 import essmc_core
 from essmc_core.errors import ConfigError, SchemaError
-from essmc_core.factory import resolved_parts
-from essmc_core.recipe import read_recipe
+from essmc_core.models.factory import resolved_parts
+from essmc_core.zoo.recipe import read_recipe
 
 VIDEO = """\
 model:

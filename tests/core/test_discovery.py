@@ -268,7 +268,7 @@ def test_pack_may_add_a_kind_of_component(site, python):
     """
     finder = """
     from typing import Annotated, Any
-    from essmc_core.annotations import Nested
+    from essmc_core.contract.annotations import Nested
 
     Detector = Annotated[Any, Nested("detectors")]
 

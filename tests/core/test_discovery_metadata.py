@@ -197,9 +197,9 @@ DECLARATIONS = [
 
 @pytest.mark.parametrize("statement", DECLARATIONS)
 def test_values_that_packs_register_are_checked(statement):
+    from essmc_core.discovery.staging import StagedRegistries
     from essmc_core.errors import EssmcError
-    from essmc_core.kinds import Registries
-    from essmc_core.staging import StagedRegistries
+    from essmc_core.registry.kinds import Registries
 
     registries = Registries()
     staged = StagedRegistries(registries, "bad")

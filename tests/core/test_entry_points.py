@@ -16,11 +16,11 @@ from torch import Tensor, nn
 import essmc_core
 from essmc_core import TrainModule, build_model
 from essmc_core.cli.app import cli
-from essmc_core.defaults import ZOO
 from essmc_core.errors import EssmcError
-from essmc_core.exporting import export_model
-from essmc_core.prediction import predict
-from essmc_core.zoo import ZooEntry
+from essmc_core.models.defaults import ZOO
+from essmc_core.models.exporting import export_model
+from essmc_core.models.prediction import predict
+from essmc_core.zoo.zoo import ZooEntry
 
 ENTRY = """\
 summary: small

@@ -13,7 +13,7 @@ from torch import nn
 import essmc_core
 from essmc_core import TrainModule
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
-from essmc_core.exporting import ExportError
+from essmc_core.models.exporting import ExportError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 

@@ -8,7 +8,7 @@ import pytest
 
 import essmc_core
 from essmc_core.errors import LookupFailure, UnknownDataset, UnknownPack
-from essmc_core.zoo_datasets import is_dataset
+from essmc_core.zoo.datasets import is_dataset
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_core.errors import InputError
-from essmc_core.inputs.check import check_input, check_number_type
 
 
 class Checked(nn.Module):

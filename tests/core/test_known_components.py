@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 import essmc_core
-from essmc_core.defaults import DISCOVERY
 from essmc_core.discovery import missing
+from essmc_core.models.defaults import DISCOVERY
 
 LIST = Path(missing.__file__).with_name("known_components.json")
 PLUGINS = Path(__file__).parents[2] / "plugins"

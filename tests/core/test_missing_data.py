@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essmc_core.schema.data_paths import missing_data
+from essmc_core.zoo.checks.data_paths import missing_data
 
 
 def test_local_folders_and_files_that_are_not_there_are_named(tmp_path, monkeypatch):

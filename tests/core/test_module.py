@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from essmc_core.contract.module import TrainModule, check_train_output
 from essmc_core.errors import ContractError
-from essmc_core.module import TrainModule, check_train_output
 
 
 class Tiny(TrainModule):

@@ -102,7 +102,7 @@ def test_a_command_of_the_core_stays_the_cores(site, python):
     ],
 )
 def test_commands_are_checked_when_they_are_staged(call):
-    from essmc_core.commands import StagedCommands
+    from essmc_core.discovery.commands import StagedCommands
 
     with pytest.raises(ValueError, match=r"it must|registered twice"):
         exec(call, {"cli": StagedCommands("odd")})

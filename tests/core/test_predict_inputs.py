@@ -18,7 +18,7 @@ from PIL import Image
 import essmc_core
 from essmc_core import prediction
 from essmc_core.errors import ConfigError, InputError, MissingDependency, UnknownModel
-from essmc_core.exported import NotAnExport
+from essmc_core.models.exported import NotAnExport
 
 PHOTOS = Path(sklearn.datasets.__file__).parent / "images"
 NETWORK = "tf_efficientnet_lite0_in1k"

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from essmc_core.cli.show import show
 from essmc_core.config import load_config
-from essmc_core.defaults import ZOO
 from essmc_core.errors import ConfigFileNotFound
-from essmc_core.labels import read_labels
-from essmc_core.recipe import read_recipe
+from essmc_core.models.defaults import ZOO
+from essmc_core.zoo.labels import read_labels
+from essmc_core.zoo.recipe import read_recipe
 
 
 @pytest.mark.parametrize(

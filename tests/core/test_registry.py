@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from essmc_core.component import Component
+from essmc_core.discovery.staging import StagedRegistries
 from essmc_core.errors import (
     AmbiguousComponent,
     DuplicateComponent,
@@ -20,10 +20,10 @@ from essmc_core.errors import (
     SchemaError,
     UnknownComponent,
 )
-from essmc_core.kinds import BRICKS, STEMS, Registries
-from essmc_core.names import matches, natural_key
-from essmc_core.nametable import NameTable
-from essmc_core.staging import StagedRegistries
+from essmc_core.foundation.names import matches, natural_key
+from essmc_core.registry.component import Component
+from essmc_core.registry.kinds import BRICKS, STEMS, Registries
+from essmc_core.registry.nametable import NameTable
 
 
 class Block:

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 import essmc_core
 from essmc_core import Neck
-from essmc_core.build import build_config, check_config, live_signature
+from essmc_core.building.construct import build_config, check_config, live_signature
 from essmc_core.config import Config, load_config
 from essmc_core.errors import EssmcError, SchemaError, UnknownComponent
-from essmc_core.kinds import DEFAULT
-from essmc_core.schema import MISSING, read_signature
-from essmc_core.schema.signature import document, read_live
-from essmc_core.schema.training import check_training, read_training
-from essmc_core.schema.types import evaluate, nested_kind
+from essmc_core.registry.kinds import DEFAULT
+from essmc_core.signatures.signature import MISSING, document, read_live, read_signature
+from essmc_core.signatures.types import evaluate, nested_kind
+from essmc_core.zoo.checks.training import check_training, read_training
 
 BROKEN = """\
 model:
@@ -88,8 +87,8 @@ def test_checking_a_whole_tree_imports_no_torch(python, tmp_path):
     assert "6 mistakes in the configuration" in done.stderr
     code = """
     import essmc_core, sys
-    from essmc_core.factory import resolved_parts
-    from essmc_core.recipe import read_recipe
+    from essmc_core.models.factory import resolved_parts
+    from essmc_core.zoo.recipe import read_recipe
     print(len(resolved_parts(read_recipe("tada2d_r50_k400"))), "torch" in sys.modules)
     """
     assert python.run(code).stdout.split() == ["4", "False"]
@@ -182,7 +181,7 @@ def test_source_and_live_signature_agree(component):
     ],
 )
 def test_annotations_of_every_spelling(text, accepted, refused):
-    from essmc_core.schema import Checker
+    from essmc_core.building.check import Checker
 
     for value, fits in [(v, True) for v in accepted] + [(v, False) for v in refused]:
         checker = Checker(DEFAULT, read_signature)

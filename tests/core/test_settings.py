@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from essmc_core import settings
+from essmc_core.foundation import settings
 
 ODD = {
     "ESSMC_PACK_TIMEOUT": ["abc", "nan", "-1", "inf", "30s", "١x"],
@@ -69,7 +69,7 @@ def test_offline_that_says_neither_yes_nor_no_is_refused_where_it_matters(monkey
 
 
 def test_a_cache_folder_of_nobody_is_an_error_of_ours(monkeypatch):
-    from essmc_core.paths import cache_dir
+    from essmc_core.foundation.paths import cache_dir
 
     monkeypatch.setenv("ESSMC_CACHE_DIR", "~no_such_user_here/cache")
     with pytest.raises(settings.SettingError, match="set ESSMC_CACHE_DIR"):

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from essmc_core.component import Component
 from essmc_core.errors import EssmcError, TargetAttributeMissing, TargetImportError, TargetModuleMissing
-from essmc_core.missing_modules import remedy_of_missing
+from essmc_core.registry.component import Component
+from essmc_core.registry.missing_modules import remedy_of_missing
 
 NET = "class ResNet:\n    def __init__(self, width: int = 1):\n        self.width = width\n"
 
@@ -101,7 +101,7 @@ def test_pip_line_knows_distributions_that_are_called_otherwise(site, python):
     code = """
     import sys
     sys.modules["cv2"] = None
-    from essmc_core.missing_modules import remedy_of_missing
+    from essmc_core.registry.missing_modules import remedy_of_missing
     print(remedy_of_missing("cv2", "acme"))
     print(remedy_of_missing("skvideo"))
     """
@@ -163,7 +163,7 @@ def test_a_forked_child_does_not_inherit_a_lock_that_nobody_will_release():
     os = pytest.importorskip("os")
     if not hasattr(os, "fork"):
         pytest.skip("no fork here")
-    from essmc_core.import_lock import one_import_at_a_time
+    from essmc_core.registry.import_lock import one_import_at_a_time
 
     held, done = threading.Event(), threading.Event()
 

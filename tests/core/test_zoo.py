@@ -11,7 +11,7 @@ import torch
 import essmc_core
 from essmc_core.config import Config
 from essmc_core.errors import ConfigError, OverrideError, SchemaError, UnknownModel, WeightsNotFound
-from essmc_core.verification import verify_entry, write_cost
+from essmc_core.models.verification import verify_entry, write_cost
 
 SMALL = {
     "model": {
@@ -127,7 +127,7 @@ def test_the_same_entry_from_two_packs_is_ambiguous_and_reachable(site, python):
 
 
 def test_writing_a_cost_keeps_every_other_line(tmp_path):
-    from essmc_core.zoo import ZooEntry
+    from essmc_core.zoo.zoo import ZooEntry
 
     path = tmp_path / "small.yaml"
     text = "# a comment\n" + Config.from_mapping(SMALL).dump() + "# the end\n"

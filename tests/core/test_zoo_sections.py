@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from essmc_core.errors import AmbiguousComponent, ConfigError
-from essmc_core.zoo import Zoo, ZooEntry
+from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 GOOD = (
     "summary: fine\nmodel: {type: Net}\naliases: [other]\ncost: {params: 3, gmacs: 0.5}\nlabels: [a, 1]\nresults: []\n"

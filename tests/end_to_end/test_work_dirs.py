@@ -17,9 +17,9 @@ from torch import Tensor, nn
 import essmc_core
 from essmc_core import TrainModule
 from essmc_core.cli.app import cli
-from essmc_core.defaults import ZOO
 from essmc_core.errors import EssmcError
-from essmc_core.zoo import ZooEntry
+from essmc_core.models.defaults import ZOO
+from essmc_core.zoo.zoo import ZooEntry
 
 
 class Brightness(TrainModule):

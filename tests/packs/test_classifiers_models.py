@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, MODELS, TrainModule
+from essmc_core.contract.module import check_train_output
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.module import check_train_output
 
 CLASSES = 6
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, build_model
+from essmc_core.contract.features import BackboneInterface, FeatureInfo
 from essmc_core.errors import ConfigError, InputError, WeightsMismatch
-from essmc_core.features import BackboneInterface, FeatureInfo
 from essmc_core.weights import load_pretrained
 from essmc_video.lift.backbone import Lift2D
 from essmc_video.lift.layers_found import block_entries

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from essmc_core import HEADS, MODELS, SOLVERS
+from essmc_core.contract.module import check_train_output
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.module import check_train_output
 from essmc_data.loading import build_loader
 
 BACKBONE = {"type": "ResNetR2D3D", "depth": 10, "num_filters": (8, 8, 8, 8, 16)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import essmc_core
-from essmc_core.defaults import ZOO
+from essmc_core.models.defaults import ZOO
 from essmc_data.datasets.moving_images import MovingImages
 from essmc_motion.example import CLIP, MOTIONS, write_clip
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core import BACKBONES
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 from essmc_core.weights import load_pretrained
 from essmc_video.mvit.attention import PooledAttention
 from essmc_video.mvit.backbone import MViT

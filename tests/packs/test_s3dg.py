@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import InputError
-from essmc_core.features import BackboneInterface
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import torchvision_s3d
 from essmc_video.s3d.backbone import S3D, S3DG

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from essmc_core import HOOKS, LR_SCHEDULERS, MODELS, OPTIMIZERS, SOLVERS
 from essmc_core.errors import ConfigError, SchemaError
-from essmc_core.kinds import DEFAULT
+from essmc_core.registry.kinds import DEFAULT
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.optimization import build_optimizers, build_schedulers
 from essmc_solvers.parameter_groups import GroupRules

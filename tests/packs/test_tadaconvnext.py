@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core import BACKBONES
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import timm_convnext
 from essmc_video.tadaconvnext.backbone import TAdaConvNeXtV2

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import clip_tadaformer
 from essmc_video.tadaformer.backbone import TAdaFormer

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 
 from essmc_core import BACKBONES, build_model, list_models
-from essmc_core.defaults import ZOO
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
+from essmc_core.models.defaults import ZOO
 from essmc_core.weights import load_pretrained
 from essmc_core.weights.state_dict import map_keys
 from essmc_timm.backbone import timm_backbone

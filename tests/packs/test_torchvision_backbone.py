@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torchvision import models
 
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 from essmc_core.weights.state_dict import map_keys
 from essmc_torchvision.backbone import torchvision_backbone
 from essmc_torchvision.key_maps import export_state_dict, from_torchvision, last_layer

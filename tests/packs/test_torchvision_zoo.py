@@ -11,9 +11,9 @@ import torch
 from torchvision import models
 
 from essmc_core import build_model, list_models
-from essmc_core.cost import measure_cost
-from essmc_core.defaults import ZOO
 from essmc_core.errors import ConfigError, WeightsHashMismatch
+from essmc_core.models.cost import measure_cost
+from essmc_core.models.defaults import ZOO
 from essmc_core.weights import WeightsSource, load_pretrained
 from essmc_torchvision.backbone import torchvision_backbone
 from essmc_torchvision.generate_entries import IMAGE_MODELS, entry_name

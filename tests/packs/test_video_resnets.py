@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from essmc_core import BACKBONES, BRICKS, HEADS, MODELS
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 
 THIN = {"stem_width": 8, "stage_widths": (16, 32, 32, 32)}
 NETWORKS = ("C2D", "I3D", "SlowOnly", "R2Plus1DBottleneck")

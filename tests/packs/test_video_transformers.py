@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, BRICKS
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError, SchemaError, WeightsMismatch
-from essmc_core.features import BackboneInterface
 from essmc_core.weights import load_pretrained
 from essmc_video.drop_path import DropPath
 from essmc_video.transformers.attention import Attention, AxialAttention, DividedAttention, SplitHeadAttention

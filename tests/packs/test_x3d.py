@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from essmc_core import BACKBONES, HEADS
+from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import BackboneInterface
 from essmc_video.x3d.widths import round_depth, round_width
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import essmc_core
-from essmc_core.verification import verify_entry
+from essmc_core.models.verification import verify_entry
 
 
 @pytest.mark.parametrize("name", essmc_core.list_models())

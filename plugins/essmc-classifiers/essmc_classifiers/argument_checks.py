@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 
 def check_classifier(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:

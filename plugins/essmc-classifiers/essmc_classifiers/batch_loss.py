@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from essmc_core.normalizers import with_stand_ins
+from essmc_core.contract.normalizers import with_stand_ins
 
 
 def loss_of(loss: Any, scores: Tensor, labels: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
+from essmc_core.contract.normalizers import Normalizer, cross_entropy, cross_entropy_normalizer
 from essmc_core.errors import InputError
-from essmc_core.normalizers import Normalizer, cross_entropy, cross_entropy_normalizer
 
 
 class CrossEntropy(nn.Module):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:

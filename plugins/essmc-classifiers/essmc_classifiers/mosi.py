@@ -11,7 +11,7 @@ from torch import Tensor
 
 from essmc_classifiers.base import BaseClassifier
 from essmc_core import Backbone, Head, Loss, Neck
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError, InputError
 
 Labels: TypeAlias = Tensor | Mapping[str, Tensor]

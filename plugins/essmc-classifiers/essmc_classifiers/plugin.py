@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.hooks import Registries
+from essmc_core.discovery.hooks import Registries
 
-_HEAD = "essmc_core.heads:check_head"
+_HEAD = "essmc_core.contract.heads:check_head"
 _MODEL = "essmc_classifiers.argument_checks:check_classifier"
 
 

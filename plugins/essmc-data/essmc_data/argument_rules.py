@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.building.rules import rule_check
 from essmc_core.errors import ConfigError
-from essmc_core.schema.rules import rule_check
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 DECODERS = ("auto", "pyav", "torchcodec", "decord")
 MOST_SPATIAL_CROPS = 7

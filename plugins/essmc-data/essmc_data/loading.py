@@ -10,10 +10,10 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from essmc_core import Config, Dataset
-from essmc_core.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
-from essmc_core.build import check_config, live_signature
+from essmc_core.building.construct import check_config, live_signature
+from essmc_core.contract.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
-from essmc_core.plain import plain_data
+from essmc_core.foundation.plain_data import plain_data
 from essmc_data.argument_rules import check_shuffled_stream
 from essmc_data.collate import collate, has_inputs
 from essmc_data.completing import complete_pipelines, leaves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.hooks import Registries
+from essmc_core.discovery.hooks import Registries
 
 _TRANSFORMS = {
     "compose": {"Compose": "Transforms one after another", "Identity": "Nothing"},

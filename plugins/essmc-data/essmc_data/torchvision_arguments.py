@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.names import did_you_mean
-from essmc_core.schema.static import names_in, read_statically
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.signatures.static import names_in, read_statically
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 MODULE = "torchvision.transforms.v2"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.hooks import CommandGroup
+from essmc_core.discovery.hooks import CommandGroup
 
 
 @hookimpl

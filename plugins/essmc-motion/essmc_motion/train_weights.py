@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from essmc_core.atomic import write_text
+from essmc_core.foundation.atomic import write_text
 
 FOLDER = Path(__file__).parent
 WEIGHTS = FOLDER / "motion_digits.safetensors"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.names import did_you_mean
-from essmc_core.plain import plain_data
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.foundation.plain_data import plain_data
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 GROUP_KEYS = ("match", "lr_scale", "decay_scale")
 """What a parameter group may say beside the options of its optimizer."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from essmc_core.devices import find_device
 from essmc_core.errors import ConfigError
+from essmc_core.models.devices import find_device
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
+from essmc_core.contract.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_state import load_for_evaluation

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import METRICS
-from essmc_core.annotations import MetricOnKeys
+from essmc_core.contract.annotations import MetricOnKeys
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.batch import Batch
 from essmc_solvers.checkpoint.contents import plain_content

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from torch import nn
 
 from essmc_core.errors import ConfigError
-from essmc_core.names import did_you_mean
+from essmc_core.foundation.names import did_you_mean
 
 _NORMS = nn.modules.batchnorm._NormBase
 

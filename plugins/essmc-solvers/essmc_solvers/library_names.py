@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from essmc_core.sources import source_text
+from essmc_core.signatures.source_files import source_text
 
 _ALL = re.compile(r"^__all__(?::[^=]*)? = \[(.*?)\]", re.DOTALL | re.MULTILINE)
 _QUOTED = re.compile(r"""["'](\w+)["']""")

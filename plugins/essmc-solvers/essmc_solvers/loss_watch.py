@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from essmc_core.contract.normalizers import Normalizer, normalizer_of, states_normalizer
 from essmc_core.errors import ConfigError, ContractError
-from essmc_core.normalizers import Normalizer, normalizer_of, states_normalizer
 
 _STATE_IT = (
     "Give the loss a method normalizer(scores, labels): the number of items for a mean over items, the sum of weights "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.hooks import CommandGroup, Registries
+from essmc_core.discovery.hooks import CommandGroup, Registries
 from essmc_solvers.library_names import timm_optimizers, timm_schedulers, torch_optimizers, torch_schedulers
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from essmc_core.contract.normalizers import Normalizer
 from essmc_core.errors import ConfigError
-from essmc_core.normalizers import Normalizer
 from essmc_solvers.engine import is_fsdp, sum_gradients, sum_over_processes
 from essmc_solvers.gradients import gradients_of, scale_gradients
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import Hook, Model
-from essmc_core.annotations import (
+from essmc_core.contract.annotations import (
     LrSchedulerConfig,
     MetricOnKeys,
     NonNegativeFloat,
@@ -20,8 +20,8 @@ from essmc_core.annotations import (
     PositiveFloat,
     PositiveInt,
 )
+from essmc_core.contract.module import check_gradient, check_train_output
 from essmc_core.errors import ConfigError
-from essmc_core.module import check_gradient, check_train_output
 from essmc_solvers import batch_of_one
 from essmc_solvers.batch import Batch
 from essmc_solvers.batch_of_one import check_batches_of_one

@@ -10,7 +10,7 @@ import timm
 from torch import nn
 
 from essmc_core.errors import ConfigError
-from essmc_core.plain import plain_data
+from essmc_core.foundation.plain_data import plain_data
 from essmc_timm.uniform import make_uniform
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -31,7 +31,7 @@ def timm_backbone(
 ) -> nn.Module:
     """Builds a timm model without its classifier.
 
-    The result is timm's module itself with the uniform interface of `essmc_core.features`, so its ``state_dict`` keys
+    The result is timm's module itself with the uniform backbone interface, so its ``state_dict`` keys
     are timm's.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from essmc_core.errors import MissingDependency
-from essmc_core.paths import cache_dir
+from essmc_core.foundation.paths import cache_dir
 
 _FORMAT = 1
 

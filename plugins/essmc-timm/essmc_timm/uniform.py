@@ -1,4 +1,4 @@
-"""Gives a timm module, in place, the uniform interface of `essmc_core.features`."""
+"""Gives a timm module, in place, the uniform interface of `essmc_core.contract.features`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input, check_number_type
 from essmc_core.weights.position_grid import Grid
 from essmc_core.weights.positions import MOST_STATED_PREFIX
 from essmc_timm.least_size import is_too_small, least_side
@@ -55,7 +55,7 @@ def uniform_class(native: type[nn.Module]) -> type[nn.Module]:
 
 
 class UniformBackbone(nn.Module):
-    """Mixed into timm's classes by `uniform_class`; the attributes are those of `essmc_core.features`."""
+    """Mixed into timm's classes by `uniform_class`; the attributes are those of `essmc_core.contract.features`."""
 
     native: ClassVar[Any]
     in_chans: int
@@ -96,7 +96,7 @@ class UniformBackbone(nn.Module):
         return vectors
 
     def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
-        """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.features`.
+        """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.contract.features`.
 
         Raises:
             InputError: another rank, channels or number type, or a size it cannot take.

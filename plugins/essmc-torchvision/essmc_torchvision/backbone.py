@@ -10,7 +10,7 @@ from torch import nn
 from torchvision import models
 
 from essmc_core.errors import ConfigError
-from essmc_core.plain import plain_data
+from essmc_core.foundation.plain_data import plain_data
 from essmc_torchvision import image_families, video_families
 from essmc_torchvision.trunk import Trunk
 
@@ -34,7 +34,7 @@ def torchvision_backbone(
 ) -> nn.Module:
     """Builds a torchvision classifier without its last layer.
 
-    The result is torchvision's module itself, with the uniform interface of `essmc_core.features` added; its
+    The result is torchvision's module itself, with the uniform interface of `essmc_core.contract.features` added; its
     ``state_dict`` keys are torchvision's. The dropout before the last layer goes too: it is the head's.
 
     Args:

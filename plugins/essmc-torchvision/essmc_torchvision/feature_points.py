@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.features import FeatureInfo
 
 if TYPE_CHECKING:
     from essmc_torchvision.trunk import Trunk

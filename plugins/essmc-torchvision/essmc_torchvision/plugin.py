@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.hooks import Registries, Zoo
+from essmc_core.discovery.hooks import Registries, Zoo
 from essmc_torchvision.index import read_index
 
 

@@ -1,4 +1,4 @@
-"""Turns a torchvision classifier, in place, into a backbone with the uniform interface of `essmc_core.features`."""
+"""Turns a torchvision classifier, in place, into a backbone with the uniform backbone interface."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_torchvision.feature_points import FeaturePoint, find_feature_points
 
 Step = tuple[str, nn.Module]
@@ -160,7 +160,7 @@ class Trunk(nn.Module):
         return self._pool(state) if self.pooled else self._as_map(state)
 
     def forward_features(self, x: Tensor, out_indices: Sequence[int] | None = None) -> Tensor | list[Tensor]:
-        """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.features`.
+        """Returns the last map, or those of ``feature_info`` at ``out_indices``; see `essmc_core.contract.features`.
 
         Raises:
             InputError: another rank, channels or number type, or a size it cannot take.

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.names import did_you_mean
+from essmc_core.foundation.names import did_you_mean
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 
 def check_stages(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:

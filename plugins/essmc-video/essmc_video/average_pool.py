@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.recording import is_recorded
 from essmc_core.errors import ConfigError
-from essmc_core.recording import is_recorded
 from essmc_video.conv_chain import triple
 from essmc_video.memory_layout import is_channels_last
 

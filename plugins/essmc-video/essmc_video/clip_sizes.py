@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from essmc_core.recording import is_tracing
+from essmc_core.contract.recording import is_tracing
 
 
 def clip_sizes(video: Tensor) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.recording import is_recorded
+from essmc_core.contract.recording import is_recorded
 from essmc_video.frames import to_clips, to_images
 from essmc_video.memory_layout import is_channels_last
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from essmc_core.recording import is_recorded
+from essmc_core.contract.recording import is_recorded
 
 FEW_PIXELS = 64
 """Maps smaller than this are convolved faster with the positions of a channel side by side."""

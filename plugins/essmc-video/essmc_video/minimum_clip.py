@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.recording import is_tracing
 
 
 def check_least_size(video: Tensor, frames: int, side: int) -> None:

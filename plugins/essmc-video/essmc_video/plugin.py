@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.hooks import Registries
-from essmc_core.zoo import Zoo
+from essmc_core.discovery.hooks import Registries
+from essmc_core.zoo.zoo import Zoo
 from essmc_video import retired
 from essmc_video.key_maps import registrations as key_maps
 from essmc_video.lift import registrations as lift

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.building.rules import apply_rule, rule_check
 from essmc_core.errors import ConfigError
-from essmc_core.schema.rules import apply_rule, rule_check
 from essmc_video.argument_checks import check_stages as check_stage_arguments
 from essmc_video.sizes import Triple, check_positive, triple
 
 if TYPE_CHECKING:
-    from essmc_core.component import Component
-    from essmc_core.schema.check import Checker, Path
+    from essmc_core.building.check import Checker, Path
+    from essmc_core.registry.component import Component
 
 BLOCKS_PER_STAGE = {
     10: (1, 1, 1, 1),

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from essmc_core import BRICKS
-from essmc_core.annotations import PositiveInt
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.annotations import PositiveInt
+from essmc_core.contract.features import FeatureInfo
 from essmc_video.conv_chain import Triple, strides
 from essmc_video.option_names import BatchNormArgument, InitArgument
 from essmc_video.residual_rules import BLOCKS_PER_STAGE, BOTTLENECK_DEPTHS, check_depth, check_entries

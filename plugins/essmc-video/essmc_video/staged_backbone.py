@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_video.memory_layout import arrange_for_training, arrange_like
 
 T = TypeVar("T")

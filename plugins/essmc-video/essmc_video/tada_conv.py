@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.recording import is_recorded
 from essmc_core.errors import ConfigError
-from essmc_core.recording import is_recorded
 from essmc_video.conv3d import Conv3d, is_fast_as_clip
 from essmc_video.conv_chain import Triple
 from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images

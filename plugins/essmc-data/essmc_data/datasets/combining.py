@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from essmc_core import DATASETS, Dataset
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import MapDataset
 from essmc_data.datasets.class_folders import shortened

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.argument_rules import check_moving_images
 from essmc_data.datasets.base import MapDataset, Mode

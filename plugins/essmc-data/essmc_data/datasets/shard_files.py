@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from essmc_core.errors import EssmcError
+from essmc_core.foundation.names import natural_key
 from essmc_core.inputs.media_files import is_hidden
-from essmc_core.names import natural_key
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.sources import list_files, open_stream
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from essmc_core import Transform
-from essmc_core.annotations import NonNegativeInt, PositiveInt
+from essmc_core.contract.annotations import NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from essmc_data.argument_rules import check_stream

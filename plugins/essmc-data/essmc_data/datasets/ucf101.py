@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.list_file import shown, text_lines
 from essmc_data.datasets.list_labels import whole_number

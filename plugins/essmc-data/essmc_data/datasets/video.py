@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.argument_rules import MOST_SPATIAL_CROPS, check_views
 from essmc_data.datasets.base import BaseDataset, Mode, OnError

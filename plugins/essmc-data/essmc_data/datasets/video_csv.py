@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.class_folders import distinct_names
 from essmc_data.datasets.labelled_list import read_list

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.inputs.media_files import VIDEO_SUFFIXES
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.class_folders import files_by_class

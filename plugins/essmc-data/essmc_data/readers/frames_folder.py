@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from essmc_core.names import natural_key
+from essmc_core.foundation.names import natural_key
 from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.readers.reader import Frame, VideoReader
 from essmc_data.sources import join, list_files

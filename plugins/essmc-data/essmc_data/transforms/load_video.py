@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from essmc_core.annotations import PositiveFloat, PositiveInt
+from essmc_core.contract.annotations import PositiveFloat, PositiveInt
 from essmc_core.inputs.frames import Timeline
 from essmc_data.argument_rules import check_clip
 from essmc_data.errors import UnreadableInput

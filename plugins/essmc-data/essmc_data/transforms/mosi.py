@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from essmc_core import Transform
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import InputError
 from essmc_data.argument_rules import check_motion
 from essmc_data.transforms.base import Item, ItemTransform

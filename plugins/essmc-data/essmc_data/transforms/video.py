@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
 from essmc_core.errors import InputError
 from essmc_data.argument_rules import check_ranges
 from essmc_data.transforms.base import Item, VideoTransform, per_frame

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.plain import plain_data
+from essmc_core.foundation.plain_data import plain_data
 from essmc_solvers.checkpoint.settings import flat, run_settings
 from essmc_solvers.errors import CheckpointMismatch
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.atomic import write_text
-from essmc_core.trained import SIDECAR, sidecar
+from essmc_core.foundation.atomic import write_text
+from essmc_core.zoo.trained import SIDECAR, sidecar
 from essmc_solvers.class_names import class_names as names_of
 from essmc_solvers.errors import CheckpointNotWritten
 from essmc_solvers.labels import class_counts, learns_gt_label

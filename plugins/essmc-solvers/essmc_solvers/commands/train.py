@@ -79,7 +79,7 @@ def train(
 def _refuse_run(job: Job, named: str) -> None:
     """Refuses a work dir or checkpoint as what to train: whether to go on or to start anew has to be said."""
     from essmc_core.errors import ConfigError
-    from essmc_core.trained import SIDECAR
+    from essmc_core.zoo.trained import SIDECAR
 
     run = job.recipe.trained
     if run is None:
@@ -105,8 +105,8 @@ def _claim(folder: Path, overwrite: bool) -> None:
 
 
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
-    from essmc_core.build import build_config
-    from essmc_core.factory import build_recipe
+    from essmc_core.building.construct import build_config
+    from essmc_core.models.factory import build_recipe
     from essmc_solvers.checkpoint.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}

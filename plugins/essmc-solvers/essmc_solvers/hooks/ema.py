@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from essmc_core.annotations import ShareBelowOne
+from essmc_core.contract.annotations import ShareBelowOne
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
-from essmc_core.annotations import NonNegativeFloat
+from essmc_core.contract.annotations import NonNegativeFloat
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.schedule_doubts import doubts

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError, MissingDependency
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.rates import learning_rates

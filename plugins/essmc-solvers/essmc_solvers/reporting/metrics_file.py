@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from essmc_core.json_values import to_json
+from essmc_core.foundation.json_values import to_json
 
 
 class MetricsFile:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, Backbone
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input, check_number_type
-from essmc_core.recording import is_tracing
 from essmc_core.weights.lifted import ImageNetwork
 from essmc_video.frames import to_clips, to_images
 from essmc_video.lift.calibrating import ROUTE, add_calibrations
@@ -186,7 +186,7 @@ def _check_backbone(backbone: nn.Module) -> None:
     if missing:
         raise ConfigError(
             f"{type(backbone).__name__} is not a backbone with the uniform interface: it lacks {', '.join(missing)}",
-            hint="see essmc_core.features.BackboneInterface",
+            hint="see essmc_core.contract.features.BackboneInterface",
         )
     if backbone.layout != "NCHW":
         raise ConfigError(

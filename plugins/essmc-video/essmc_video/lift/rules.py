@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from essmc_core.building.rules import rule_check
 from essmc_core.errors import ConfigError
-from essmc_core.schema.rules import rule_check
 
 MODES = ("tsn", "tsm", "tada", "inflate")
 

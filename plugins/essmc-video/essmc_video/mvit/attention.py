@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
 from essmc_video.conv_chain import Triple
 from essmc_video.mvit.rules import check_heads
 from essmc_video.mvit.token_pool import PoolingMode, TokenPool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
 from essmc_video.conv_chain import Triple
 from essmc_video.drop_path import DropPath
 from essmc_video.mvit.attention import PooledAttention

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from essmc_core.building.rules import rule_check
 from essmc_core.errors import ConfigError, InputError
-from essmc_core.schema.rules import rule_check
 from essmc_video.mvit.patch_grid import PatchGrid
 from essmc_video.mvit.schedule import BlockPlan, plan_blocks
 from essmc_video.sizes import Triple, check_shared

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import PositiveInt
+from essmc_core.contract.annotations import PositiveInt
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.features import FeatureInfo
-from essmc_core.recording import is_tracing
 from essmc_video.option_names import BatchNormArgument, InitArgument
 from essmc_video.resnets.bottleneck_stage import BottleneckStage
 from essmc_video.resnets.rules import blocks_of, check_entries

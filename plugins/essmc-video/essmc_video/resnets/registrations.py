@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from essmc_core.hooks import Registries
+from essmc_core.discovery.hooks import Registries
 
 
 def register(registries: Registries) -> None:

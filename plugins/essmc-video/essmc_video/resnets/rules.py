@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from essmc_core.building.rules import rule_check
+from essmc_core.contract.heads import check_head
 from essmc_core.errors import ConfigError
-from essmc_core.heads import check_head
-from essmc_core.schema.rules import rule_check
 from essmc_video.sizes import check_four, triple
 
 BLOCKS_PER_STAGE: Mapping[int, tuple[int, int, int, int]] = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.recording import is_tracing
 from essmc_video.conv_chain import triple
 
 

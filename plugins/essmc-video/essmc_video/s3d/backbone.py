@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import PositiveInt
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.annotations import PositiveInt
+from essmc_core.contract.features import FeatureInfo
 from essmc_video.minimum_clip import check_least_size
 from essmc_video.option_names import BatchNormArgument
 from essmc_video.s3d.max_pool import SeparableMaxPool3d

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from essmc_core.annotations import PositiveInt
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.annotations import PositiveInt
+from essmc_core.contract.features import FeatureInfo
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.memory_layout import arrange_like
 from essmc_video.option_names import BatchNormArgument, InitArgument

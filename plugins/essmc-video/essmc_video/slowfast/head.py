@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import FeatureDim
+from essmc_core.contract.heads import check_head_arguments
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.heads import check_head_arguments
-from essmc_core.recording import is_tracing
 from essmc_video.resnets.window_pool import WindowPool3d
 from essmc_video.resnets.window_pool_head import start_small
 from essmc_video.slowfast.rules import check_windows

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import PositiveInt, Probability
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.annotations import PositiveInt, Probability
+from essmc_core.contract.features import FeatureInfo
 from essmc_video.conv3d import Conv3d
 from essmc_video.drop_path import linear_rates
 from essmc_video.minimum_clip import check_least_size

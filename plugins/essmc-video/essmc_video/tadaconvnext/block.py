@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
 from essmc_video.average_pool import SameAvgPool3d
 from essmc_video.drop_path import DropPath
 from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv

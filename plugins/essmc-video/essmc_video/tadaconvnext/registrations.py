@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essmc_core.hooks import Registries
+from essmc_core.discovery.hooks import Registries
 
 
 def register(registries: Registries) -> None:

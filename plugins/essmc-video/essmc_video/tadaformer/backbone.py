@@ -10,10 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from essmc_core.annotations import PositiveInt, Probability
+from essmc_core.contract.annotations import PositiveInt, Probability
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.features import FeatureInfo
-from essmc_core.recording import is_tracing
 from essmc_video.conv3d import Conv3d
 from essmc_video.drop_path import linear_rates
 from essmc_video.staged_backbone import StagedBackbone

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
 from essmc_video.drop_path import DropPath
 from essmc_video.tadaconvnext.quick_gelu import quick_gelu
 from essmc_video.tadaformer.rules import check_heads

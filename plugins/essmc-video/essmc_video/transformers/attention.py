@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essmc_core.annotations import Probability
+from essmc_core.contract.annotations import Probability
+from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
-from essmc_core.recording import is_tracing
 from essmc_video.sizes import check_shared
 from essmc_video.transformers.rules import check_split
 

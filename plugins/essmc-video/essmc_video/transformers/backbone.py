@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core import BRICKS
-from essmc_core.annotations import PositiveInt, Probability
-from essmc_core.features import FeatureInfo
-from essmc_core.inputs.check import check_input, check_number_type
+from essmc_core.contract.annotations import PositiveInt, Probability
+from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_video.clip_sizes import clip_sizes
 from essmc_video.transformers.layers import EPS
 from essmc_video.transformers.positions import resize_positions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, cat, unflatten
 
 from essmc_core import BRICKS
-from essmc_core.annotations import NonNegativeInt
+from essmc_core.contract.annotations import NonNegativeInt
 from essmc_video.drop_path import linear_rates
 from essmc_video.transformers.backbone import VideoTransformer
 from essmc_video.transformers.rules import check_over_space

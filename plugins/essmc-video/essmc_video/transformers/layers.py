@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import PositiveInt, Probability
+from essmc_core.contract.annotations import PositiveInt, Probability
 from essmc_video.drop_path import DropPath
 from essmc_video.transformers.attention import (
     Attention,

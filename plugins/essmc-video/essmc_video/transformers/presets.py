@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from essmc_core.annotations import NonNegativeInt, PositiveInt, Probability
+from essmc_core.contract.annotations import NonNegativeInt, PositiveInt, Probability
 from essmc_video.transformers.factorized import FactorizedTransformer
 from essmc_video.transformers.transformer import Transformer
 

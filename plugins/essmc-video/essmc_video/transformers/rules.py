@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from essmc_core.building.rules import rule_check
 from essmc_core.errors import ConfigError
-from essmc_core.schema.rules import rule_check
 from essmc_video.argument_checks import check_layers as check_layer_arguments
 from essmc_video.sizes import check_shared
 

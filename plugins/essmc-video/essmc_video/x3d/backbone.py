@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from essmc_core.annotations import NonNegativeFloat, PositiveFloat, PositiveInt
-from essmc_core.features import FeatureInfo
+from essmc_core.contract.annotations import NonNegativeFloat, PositiveFloat, PositiveInt
+from essmc_core.contract.features import FeatureInfo
 from essmc_video.option_names import BatchNormArgument
 from essmc_video.sizes import Triple, triple
 from essmc_video.staged_backbone import StagedBackbone

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import FeatureDim
-from essmc_core.annotations import PositiveInt
-from essmc_core.heads import check_head_arguments
+from essmc_core.contract.annotations import PositiveInt
+from essmc_core.contract.heads import check_head_arguments
 from essmc_video.conv3d import Conv3d
 from essmc_video.option_names import BatchNormArgument
 from essmc_video.resnets.window_pool import WindowPool3d

@@ -1,0 +1,1 @@
+"""From a configuration to objects: resolved once against signatures, then constructed."""

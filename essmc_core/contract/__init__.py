@@ -1,0 +1,1 @@
+"""What models, backbones and heads agree on, and the annotations by which packs say so."""

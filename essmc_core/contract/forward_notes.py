@@ -1,0 +1,60 @@
+"""Which component of a model an exception of its forward pass came from, told by a note on the exception."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.foundation.error_text import add_note
+
+if TYPE_CHECKING:
+    from essmc_core.registry.component import Component
+
+_MARK = "_built_from"
+_START = "in the forward pass of "
+
+
+def mark_built(built: Any, component: Component) -> None:
+    """Remembers in a network which component it is; anything else stays as it was built."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(built, torch.nn.Module):
+        vars(built).setdefault(_MARK, (component.qualified, component.pack))
+
+
+def note_forward(error: Exception, model: Any) -> None:
+    """Adds a note with the path of the innermost component, its name and pack; once, however models are nested.
+
+    Costs nothing while no exception is raised: the modules are found in the traceback.
+
+    Args:
+        error: what the forward pass raised.
+        model: the network that was called.
+    """
+    if any(str(note).startswith(_START) for note in getattr(error, "__notes__", ())):
+        return
+    called = _called_modules(error)
+    built = [module for module in called if _MARK in vars(module)]
+    if not built:
+        return
+    from essmc_core.registry.targets import distribution_of
+
+    qualified, pack = vars(built[-1])[_MARK]
+    paths = {id(module): f"model.{name}" if name else "model" for name, module in model.named_modules()}
+    path = paths.get(id(built[-1]), "model")
+    innermost = paths.get(id(called[-1]), path)
+    at = f", at {innermost}" if innermost != path else ""
+    add_note(error, f"{_START}{path} ({qualified} of {distribution_of(pack)}){at}")
+
+
+def _called_modules(error: Exception) -> list[Any]:
+    """Returns the networks whose methods the traceback goes through, from the outside to the inside."""
+    from torch import nn
+
+    found: list[Any] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        owner = traceback.tb_frame.f_locals.get("self")
+        if isinstance(owner, nn.Module) and (not found or found[-1] is not owner):
+            found.append(owner)
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,113 @@
+"""Commands by name: the core's own, and those of packs, kept aside like components until their pack is good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from essmc_core.errors import DuplicateComponent
+from essmc_core.registry.declared import check_line, check_name, check_target
+
+OWN_COMMANDS = {
+    "packs": ("essmc_core.cli.packs:packs", "List installed packs, broken ones included."),
+    "list": ("essmc_core.cli.listing:list_components", "List components by kind and pattern."),
+    "models": ("essmc_core.cli.models:models", "List zoo models."),
+    "show": ("essmc_core.cli.show:show", "Show a component or a zoo model."),
+    "build": ("essmc_core.cli.build:build", "Build a model; show its parts, shapes, parameters and MACs."),
+    "export": ("essmc_core.cli.export:export", "Write a model as TorchScript, .pt2 or ONNX, and check the file."),
+    "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
+    "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
+    "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
+}
+"""The core's commands, each with its target and its one line of help; no pack can take these names away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that is not imported yet.
+
+    Attributes:
+        name: what the user types after ``essmc``.
+        pack: short name of the pack.
+        target: ``"package.module:attribute"`` of a click command.
+        help: one line.
+        bare: whether the name works without its pack in front; false where the core has a command of that name.
+    """
+
+    name: str
+    pack: str
+    target: str
+    help: str
+    bare: bool = True
+    aliases: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+
+    @property
+    def qualified(self) -> str:
+        """``pack/name``, which always works."""
+        return f"{self.pack}/{self.name}"
+
+    def instead_of(self, old_name: str) -> str:
+        """Returns what to use instead of an old name."""
+        return repr(self.qualified)
+
+    def load(self) -> Any:
+        """Imports the command.
+
+        Raises:
+            TargetImportError: it cannot be imported.
+        """
+        from essmc_core.registry.targets import import_target
+
+        return import_target(self.target, f"the command {self.qualified}", self.pack)
+
+
+class StagedCommands:
+    """The command line, as a pack sees it while registering.
+
+    Args:
+        pack: short name of the pack.
+    """
+
+    def __init__(self, pack: str) -> None:
+        self._pack = pack
+        self._staged: dict[str, Command] = {}
+
+    def add_lazy(self, name: str, target: str, *, help: str) -> None:
+        """Adds a command without importing it; see :class:`essmc_core.discovery.hooks.CommandGroup`.
+
+        Raises:
+            DeclarationError: a value cannot be used.
+            DuplicateComponent: the pack registered the name already.
+        """
+        check_name(name, "the name of a command")
+        check_target(target, f"the command {name!r}")
+        check_line(help, f"help of the command {name!r}")
+        if name in self._staged:
+            raise DuplicateComponent(f"{self._pack}/{name} is registered twice under commands")
+        self._staged[name] = Command(name, self._pack, target, help, bare=name not in OWN_COMMANDS)
+
+    def commands(self) -> list[Command]:
+        """Returns what was registered."""
+        return list(self._staged.values())
+
+
+def conflicts(commands: Iterable[Command]) -> dict[str, list[str]]:
+    """Returns, per pack, what to know of commands whose name the core or another pack has too."""
+    by_name: dict[str, list[Command]] = {}
+    for command in commands:
+        by_name.setdefault(command.name, []).append(command)
+    remarks: dict[str, list[str]] = {}
+    for name, offered in by_name.items():
+        offers = sorted(command.qualified for command in offered)
+        for command in offered:
+            if name in OWN_COMMANDS:
+                remark = f"the command {name!r} is the core's own; this pack's is `essmc {command.qualified}`"
+            elif len(offered) > 1:
+                written = " or ".join(f"`essmc {offer}`" for offer in offers)
+                remark = f"{len(offered)} packs offer the command {name!r}: write {written}"
+            else:
+                continue
+            remarks.setdefault(command.pack, []).append(remark)
+    return remarks

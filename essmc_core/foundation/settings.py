@@ -1,0 +1,82 @@
+"""The ``ESSMC_`` variables of the environment: what each understands, and what to say of a value that none does."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from essmc_core.errors import ConfigError
+from essmc_core.foundation.names import nearest
+
+TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+FLAGS = ("ESSMC_STRICT", "ESSMC_OFFLINE", "ESSMC_DEBUG")
+KNOWN = (*FLAGS, "ESSMC_PACKS", "ESSMC_BLOCK", "ESSMC_PINS", "ESSMC_PACK_TIMEOUT", "ESSMC_CACHE_DIR")
+DEFAULT_SECONDS = 30.0
+
+
+class SettingError(ConfigError):
+    """An ``ESSMC_`` variable holds something that it does not understand."""
+
+
+class SettingWarning(UserWarning):
+    """An ``ESSMC_`` variable is not followed, because its value cannot be understood or names nothing."""
+
+
+def flag(name: str) -> bool:
+    """Returns whether a variable says yes; unset means no.
+
+    Raises:
+        SettingError: it says neither yes nor no.
+    """
+    value = os.environ.get(name, "").strip().lower()
+    if value in TRUE or value in FALSE:
+        return value in TRUE
+    raise _refused(name, f"1 ({', '.join(TRUE[1:])}) or 0 ({', '.join(FALSE[2:])})")
+
+
+def lenient_flag(name: str) -> bool:
+    """Returns whether a variable says yes; what cannot be understood, of which :func:`odd_values` tells, means no."""
+    try:
+        return flag(name)
+    except SettingError:
+        return False
+
+
+def pack_timeout() -> float:
+    """Returns ``ESSMC_PACK_TIMEOUT`` in seconds, 30 by default; 0 means that no import is too long.
+
+    Raises:
+        SettingError: it is no number, or negative.
+    """
+    value = os.environ.get("ESSMC_PACK_TIMEOUT", "").strip()
+    if not value:
+        return DEFAULT_SECONDS
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise _refused("ESSMC_PACK_TIMEOUT", "a number of seconds, e.g. 30, or 0 for no limit")
+    return seconds
+
+
+def odd_values() -> list[SettingError]:
+    """Returns what is wrong with variables that are set, one error each."""
+    found = []
+    for name in (*FLAGS, "ESSMC_PACK_TIMEOUT"):
+        try:
+            _ = pack_timeout() if name == "ESSMC_PACK_TIMEOUT" else flag(name)
+        except SettingError as error:
+            found.append(error)
+    return found
+
+
+def misspelled() -> list[str]:
+    """Returns what to say of variables whose names are nearly those that are understood."""
+    unknown = [name for name in os.environ if name.startswith("ESSMC_") and name not in KNOWN]
+    near = {name: nearest(name, KNOWN, count=1) for name in unknown}
+    return [f"{name} is not understood; did you mean {found[0]!r}?" for name, found in near.items() if found]
+
+
+def _refused(name: str, understood: str) -> SettingError:
+    return SettingError(f"{name}={os.environ.get(name)} is not understood", hint=f"set {understood}")

@@ -1,0 +1,1 @@
+"""Models as wholes: built by name, asked, exported, measured."""

@@ -1,0 +1,274 @@
+"""From pictures and clips to class names: a model's own preprocessing, its views averaged, the best classes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
+
+import torch
+from torch import Tensor
+
+from essmc_core.contract.module import TrainModule
+from essmc_core.errors import ConfigError, InputError
+from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
+from essmc_core.inputs.in_memory import describe_in_memory, is_in_memory, load_in_memory
+from essmc_core.inputs.media_files import media_files
+from essmc_core.inputs.spec import MAX_VIEWS
+from essmc_core.inputs.wrong_kind import explain_wrong_input
+from essmc_core.models.exported import is_export
+from essmc_core.models.factory import weights_source
+from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
+from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
+from essmc_core.zoo.recipe import Overrides, Source, read_recipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+Given: TypeAlias = "str | os.PathLike[str] | Image | NDArray[Any] | Tensor"
+OnError = Literal["raise", "keep"]
+
+
+@overload
+def predict(
+    model: Source | TrainModule,
+    inputs: Given,
+    *,
+    topk: int = ...,
+    checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None = ...,
+    random: bool = ...,
+    device: str | None = ...,
+    views: tuple[int, int] | None = ...,
+    segments: float | None = ...,
+    input: InputSpec | Mapping[str, Any] | None = ...,
+    labels: Sequence[str] | None = ...,
+    on_error: OnError = ...,
+    overrides: Overrides = ...,
+    **knobs: Any,
+) -> Prediction: ...
+@overload
+def predict(
+    model: Source | TrainModule,
+    inputs: Iterable[Given],
+    *,
+    topk: int = ...,
+    checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None = ...,
+    random: bool = ...,
+    device: str | None = ...,
+    views: tuple[int, int] | None = ...,
+    segments: float | None = ...,
+    input: InputSpec | Mapping[str, Any] | None = ...,
+    labels: Sequence[str] | None = ...,
+    on_error: OnError = ...,
+    overrides: Overrides = ...,
+    **knobs: Any,
+) -> list[Prediction]: ...
+def predict(
+    model: Source | TrainModule,
+    inputs: Given | Iterable[Given],
+    *,
+    topk: int = 5,
+    checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    random: bool = False,
+    device: str | None = None,
+    views: tuple[int, int] | None = None,
+    segments: float | None = None,
+    input: InputSpec | Mapping[str, Any] | None = None,
+    labels: Sequence[str] | None = None,
+    on_error: OnError = "raise",
+    overrides: Overrides = (),
+    **knobs: Any,
+) -> Prediction | list[Prediction]:
+    """Classifies pictures or videos; the network is built once, whatever their number.
+
+    Args:
+        model: a zoo name, a YAML file or mapping with ``model`` and ``input``, a model that is built, or a file that
+            `essmc export` wrote.
+        inputs: a path (``pkg://distribution/path`` is one of an installed package), a PIL image, or an array of uint8:
+            (H, W, 3) of a picture, (T, H, W, 3) of a clip. Or several: a folder, whose pictures or videos are taken,
+            or a list or other iterable of any of these.
+        topk: how many classes to return; all of them where there are fewer.
+        checkpoint: weights to use instead of the entry's.
+        random: use random weights; for trying shapes and speed.
+        device: where to run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for what the machine has. None is the
+            CPU, or where a built model is.
+        views: (temporal, spatial) views of a video whose probabilities are averaged; by default those of the entry's
+            ``input.views``, and one view for segments and for random weights.
+        segments: seconds; the video is cut into segments of that length, each classified by itself. Within a segment
+            frames are chosen as within a video.
+        input: what a built model takes, where its card does not say so.
+        labels: class names by index of a built model, where its card does not name them.
+        on_error: of several inputs, ``raise`` at the first that cannot be read, or ``keep`` its error in place of its
+            prediction.
+        overrides: changes of the configuration by path.
+        **knobs: changes by the names the entry declares.
+
+    Returns:
+        One prediction, or a list of them in the order of the inputs where several were given.
+
+    Raises:
+        InputError: an input is missing or not what the model takes.
+        WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.
+        WeightsMismatch: the head does not fit the weights, so that its classes would be random.
+        NotAnExport: the file is no model, or `essmc export` did not write it.
+        ConfigError: the configuration does not say what goes in, its labels are not those of the head, or this machine
+            has no such device.
+    """
+    options: dict[str, Any] = {"checkpoint": checkpoint, "random": random, "overrides": overrides, "knobs": knobs}
+    ready = get_ready(model, device=device, input=input, labels=labels, **options)
+    found = predict_each(ready, inputs, topk=topk, views=views, segments=segments, on_error=on_error)
+    return list(found) if _are_several(inputs) else next(found)
+
+
+def get_ready(
+    model: Source | TrainModule,
+    *,
+    checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None,
+    random: bool,
+    device: str | None,
+    input: InputSpec | Mapping[str, Any] | None,
+    labels: Sequence[str] | None,
+    overrides: Overrides,
+    knobs: Mapping[str, Any],
+) -> ReadyModel:
+    """Returns what `predict` runs; arguments as there. A network that has a name is built on first use."""
+    if not isinstance(model, (TrainModule, str, os.PathLike, Mapping)):
+        raise ConfigError(
+            f"something of type {type(model).__name__} is no model",
+            hint="Give a name, a path, a configuration or a TrainModule, such as Classifier with a backbone.",
+        )
+    if isinstance(model, TrainModule) or is_export(model):
+        changed = {"checkpoint": checkpoint, "overrides": overrides, **knobs}
+        useless = [name for name, value in changed.items() if value is not None and value != ()]
+        if useless or random:
+            kind = "a model that is built" if isinstance(model, TrainModule) else f"{model}, an exported file,"
+            raise ConfigError(f"{kind} cannot be changed: {', '.join(useless or ['random'])} has no meaning for it")
+    if isinstance(model, TrainModule):
+        return from_module(model, None if device is None else device_of(device), input, labels)
+    if input is not None or labels is not None:
+        raise ConfigError("input and labels are for models that are built; a configuration has them as sections")
+    place = device_of(device)
+    if is_export(model):
+        return from_export(Path(model), place)  # type: ignore[arg-type]
+    recipe = read_recipe(model, overrides, knobs)
+    source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
+    return from_recipe(recipe, source, place)
+
+
+def predict_each(
+    ready: ReadyModel,
+    inputs: Given | Iterable[Given],
+    *,
+    topk: int = 5,
+    views: tuple[int, int] | None = None,
+    segments: float | None = None,
+    on_error: OnError = "raise",
+) -> Iterator[Prediction]:
+    """Yields a prediction for each input; arguments as for `predict`."""
+    if not isinstance(topk, Integral) or topk < 1:
+        raise ConfigError(f"topk is {topk}; give a whole number of at least 1")
+    if on_error not in ("raise", "keep"):
+        raise ConfigError(f"on_error is {on_error!r}; give 'raise' or 'keep'")
+    how = _views(ready.spec, views, segments, single=ready.weights is None and not ready.is_built)
+    for given in _each(inputs, ready.spec):
+        try:
+            yield _predict_one(ready, given, topk, how, segments)
+        except InputError as error:
+            if on_error == "raise":
+                raise
+            yield Prediction(ready.name, _name_of(given), (), error=str(error))
+
+
+def _predict_one(ready: ReadyModel, given: Given, topk: int, views: Views, segments: float | None) -> Prediction:
+    # The file is read before the network is built: a wrong path is answered at once.
+    parts = _parts(given, ready.spec, views, segments)
+    first = next(parts)
+    found = [(start, end, ready.average(tensor)) for start, end, tensor in itertools.chain([first], parts)]
+    whole = {key: torch.cat([outputs[key] for _, _, outputs in found]).mean(0, keepdim=True) for key in found[0][2]}
+    labels = ready.labels(whole)
+    parted = () if segments is None else found
+    return Prediction(
+        model=ready.name,
+        file=_name_of(given),
+        predictions=rank(whole, labels, topk),
+        input_shape=tuple(first[2].shape),
+        weights=ready.weights,
+        card=ready.card,
+        segments=[Segment(start, end, rank(outputs, labels, topk)) for start, end, outputs in parted],
+    )
+
+
+def _are_several(inputs: Given | Iterable[Given]) -> bool:
+    if isinstance(inputs, (str, os.PathLike)):
+        return Path(inputs).is_dir()
+    return not is_in_memory(inputs)
+
+
+def _each(inputs: Given | Iterable[Given], spec: InputSpec) -> Iterator[Given]:
+    """Yields single inputs; a folder, alone or in a list, stands for what is in it."""
+    alone = isinstance(inputs, (str, os.PathLike)) or is_in_memory(inputs) or not isinstance(inputs, Iterable)
+    for given in cast("Iterable[Any]", [inputs] if alone else inputs):
+        if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():
+            yield from media_files(Path(given), spec.modality)
+        elif isinstance(given, (str, os.PathLike)) or is_in_memory(given):
+            yield given
+        else:
+            raise InputError(f"a {type(given).__name__} is no input", hint="Give paths, PIL images or arrays of uint8.")
+
+
+def _name_of(given: Given) -> str:
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else describe_in_memory(given)
+
+
+def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | None, *, single: bool) -> Views:
+    """Returns how many views to average over.
+
+    Raises:
+        InputError: views or segments of a model that takes images.
+        ConfigError: a number that is not positive.
+    """
+    if spec.modality == "image":
+        if segments is not None or given not in (None, (1, 1)):
+            raise InputError("Only videos have segments and several views.", hint=f"The model takes {spec}.")
+        return Views()
+    if segments is not None and not 0 < segments < float("inf"):
+        raise ConfigError(f"Segments of {segments} seconds are impossible.", hint="Give a number above 0.")
+    if given is not None:
+        if min(given) < 1:
+            raise ConfigError(f"{given[0]}x{given[1]} views are too few.", hint="Give 1x1 or more.")
+        if given[0] * given[1] > MAX_VIEWS:
+            raise ConfigError(f"{given[0]}x{given[1]} views are too many.", hint=f"Give at most {MAX_VIEWS:,}.")
+        return Views(*given)
+    return Views() if segments is not None or single else Views(**(spec.views or {}))
+
+
+def _parts(
+    given: Given, spec: InputSpec, views: Views, segments: float | None
+) -> Iterator[tuple[float, float, Tensor]]:
+    """Yields start, end and views: of the whole file, or of its segments."""
+    if not isinstance(given, (str, os.PathLike)):
+        if segments is not None:
+            raise InputError("Only files have seconds to cut segments by.", hint="Cut the array instead.")
+        yield 0.0, 0.0, load_in_memory(given, spec, views)
+        return
+    path = _local(given)
+    with explain_wrong_input(path, spec):
+        if segments is not None:
+            yield from load_segments(path, spec, segments, views)
+        else:
+            yield 0.0, 0.0, load_image(path, spec) if spec.modality == "image" else load_views(path, spec, views)
+
+
+def _local(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    if isinstance(path, str) and path.startswith("pkg://"):
+        from essmc_core.weights.package_files import find_package_file
+
+        return find_package_file(path)
+    return path
+
+
+__all__ = ["Prediction", "Ranked", "Segment", "TrainModule", "predict", "rank"]

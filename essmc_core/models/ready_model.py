@@ -1,0 +1,224 @@
+"""A model that is ready to name what it sees: network, preprocessing, class names; from a name, a module or a file."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from essmc_core.contract.module import TrainModule
+from essmc_core.errors import ConfigError, NonFiniteOutput
+from essmc_core.inputs import InputSpec
+from essmc_core.models.devices import find_device
+from essmc_core.models.exported import ExportedModel, Network, open_export
+from essmc_core.models.factory import build_trained
+from essmc_core.models.predicted import by_output
+from essmc_core.zoo.labels import checked_labels, configured_counts
+from essmc_core.zoo.recipe import Recipe
+
+# Views that run together; more would need the memory of a large batch.
+_VIEWS_AT_ONCE = 8
+
+
+class ReadyModel:
+    """A network and what is needed to use it; the network is built on first use.
+
+    Args:
+        name: for messages.
+        spec: what it takes.
+        make: returns the network, in test form and on the device.
+        labels: returns the class names, given the number of classes of each output.
+        device: where inputs go.
+        weights: URI of the weights, None for random ones.
+        card: returns what built the network.
+        is_built: whether the network was there before, so that its weights mean something whatever they came from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: InputSpec,
+        make: Callable[[], Network],
+        labels: Callable[[Sequence[int]], Sequence[str]],
+        device: torch.device,
+        weights: str | None,
+        card: Callable[[Network], Mapping[str, object]],
+        is_built: bool = False,
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.device = device
+        self.weights = weights
+        self.is_built = is_built
+        self._make = make
+        self._labels = labels
+        self._card = card
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """From a batch of inputs to probabilities (N, K), or a dict of such by output."""
+        return self._make()
+
+    @property
+    def card(self) -> Mapping[str, object]:
+        """What built the network."""
+        return self._card(self.network)
+
+    def average(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Returns the mean probabilities (1, K) over a batch of views, by output.
+
+        Raises:
+            NonFiniteOutput: they are no probabilities.
+        """
+        with torch.inference_mode():
+            batches = torch.split(inputs.to(self.device), _VIEWS_AT_ONCE)
+            chunks = [_finite(by_output(self.network(batch))) for batch in batches]
+        return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
+
+    def labels(self, outputs: Mapping[str, Tensor]) -> Sequence[str]:
+        """Returns the class names of outputs (N, K) by index, empty where there are none.
+
+        Raises:
+            ConfigError: there are names, and no output has as many classes.
+        """
+        return self._labels([tensor.shape[1] for tensor in outputs.values()])
+
+
+def from_recipe(recipe: Recipe, source: Mapping[str, Any] | None, device: torch.device) -> ReadyModel:
+    """Returns the model of a configuration.
+
+    Args:
+        recipe: what to build.
+        source: weights to load, see :func:`essmc_core.models.factory.weights_source`; None leaves them random.
+        device: where to run.
+
+    Raises:
+        ConfigError: it has no ``input``, or its labels are not those of its head.
+    """
+    spec = recipe.input_spec()
+    checked_labels(recipe.config, configured_counts(recipe.config))
+    return ReadyModel(
+        name=recipe.name,
+        spec=spec,
+        make=lambda: build_trained(recipe, source).eval().to(device),
+        labels=lambda counts: checked_labels(recipe.config, counts),
+        device=device,
+        weights=None if source is None else str(source.get("uri", source.get("path"))),
+        card=_card_of,
+    )
+
+
+def from_module(
+    module: TrainModule,
+    device: torch.device | None,
+    input: InputSpec | Mapping[str, Any] | None,
+    labels: Sequence[str] | None,
+) -> ReadyModel:
+    """Returns a model that is built already; it stays in the mode that it is in.
+
+    Args:
+        module: the model.
+        device: where to move it; None leaves it where it is.
+        input: what it takes, by default what its card says.
+        labels: class names by index, by default those of its card.
+
+    Raises:
+        ConfigError: neither ``input`` nor the card says what it takes, or there are as many labels as no output has
+            classes.
+    """
+    card = module.card or {}
+    config = card.get("config")
+    stated = config if isinstance(config, Mapping) else {}
+    name = str(card.get("model", type(module).__name__))
+    taken = input if input is not None else stated.get("input")
+    if not isinstance(taken, (Mapping, InputSpec)):
+        raise ConfigError(
+            f"what {name} takes is unknown: its card has no `input`",
+            hint="give input={'modality': 'image', 'size': 224, 'mean': […], 'std': […]}, or build it by build_model",
+        )
+    listed = stated.get("labels")
+    names = labels if labels is not None else listed if isinstance(listed, (list, tuple)) else ()
+    weights = card.get("weights")
+    if device is not None:
+        module.to(device)
+    parameter = next(module.parameters(), None)
+    return ReadyModel(
+        name=name,
+        spec=taken if isinstance(taken, InputSpec) else InputSpec.from_mapping(taken),
+        make=lambda: _in_test_form(module),
+        labels=functools.partial(_counted, name, [str(label) for label in names]),
+        device=torch.device("cpu") if parameter is None else parameter.device,
+        weights=str(weights["uri"]) if isinstance(weights, Mapping) and "uri" in weights else None,
+        card=lambda network: card,
+        is_built=True,
+    )
+
+
+def from_export(path: Path, device: torch.device) -> ReadyModel:
+    """Returns the model of a file that `essmc export` wrote.
+
+    Raises:
+        NotAnExport: it wrote no such file.
+        WeightsCorrupt: it is damaged.
+    """
+    exported: ExportedModel = open_export(path, device)
+    weights = exported.card.get("weights")
+    return ReadyModel(
+        name=str(path),
+        spec=InputSpec.from_mapping(exported.input),
+        make=lambda: exported.network,
+        labels=functools.partial(_counted, str(path), exported.labels),
+        device=device,
+        weights=str(weights["uri"]) if isinstance(weights, Mapping) and "uri" in weights else None,
+        card=lambda network: exported.card,
+    )
+
+
+def device_of(name: str | None) -> torch.device:
+    """Returns a device by name; None is the CPU."""
+    return find_device(name or "cpu")
+
+
+def _card_of(network: Network) -> Mapping[str, object]:
+    return (network.card if isinstance(network, TrainModule) else None) or {}
+
+
+def _in_test_form(module: TrainModule) -> Network:
+    def run(inputs: Tensor) -> Tensor | Mapping[str, Tensor]:
+        modes = {part: part.training for part in module.modules()}
+        try:
+            outputs: Tensor | Mapping[str, Tensor] = module.eval()(inputs)
+            return outputs
+        finally:
+            # `train(mode)` of the whole would also wake parts that were put to sleep by themselves.
+            for part, training in modes.items():
+                part.training = training
+
+    return run
+
+
+def _finite(outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Returns outputs as they are.
+
+    Raises:
+        NonFiniteOutput: they are no probabilities, so that no class is the most probable one.
+    """
+    for key, tensor in outputs.items():
+        if not bool(torch.isfinite(tensor).all()):
+            what = f"The model's output {key!r}" if key else "The model's output"
+            raise NonFiniteOutput(
+                f"{what} is NaN or infinite, so it names no class.",
+                hint="Do the weights belong to this model, and is the input what it takes? Half precision overflows.",
+            )
+    return outputs
+
+
+def _counted(name: str, labels: Sequence[str], counts: Sequence[int]) -> Sequence[str]:
+    if labels and len(labels) not in counts:
+        classes = " and ".join(map(str, counts))
+        raise ConfigError(f"there are {len(labels)} labels, and {name} has {classes} classes")
+    return labels

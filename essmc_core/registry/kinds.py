@@ -1,0 +1,142 @@
+"""The kinds of component, and the default registries: the core's only global state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from essmc_core.errors import DuplicateComponent, UnknownComponent
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.registry.component import RESERVED, Component
+from essmc_core.registry.declared import check_kind
+from essmc_core.registry.pins import read_pins
+from essmc_core.registry.registry import Explain, Registry, explain_nothing
+
+BUILT_IN = {
+    "models": "model",
+    "backbones": "backbone",
+    "necks": "neck",
+    "heads": "head",
+    "bricks": "brick",
+    "losses": "loss",
+    "metrics": "metric",
+    "solvers": "solver",
+    "hooks": "hook",
+    "optimizers": "optimizer",
+    "lr_schedulers": "lr_scheduler",
+    "transforms": "transform",
+    "frame_samplers": "frame_sampler",
+    "datasets": "dataset",
+    "key_maps": "key_map",
+}
+SYNONYMS = {"stems": "bricks"}
+
+
+class Registries:
+    """One registry per kind; ``registries.backbones`` and ``registries["backbones"]`` are the same.
+
+    Args:
+        explain: gives the hint of a failed look-up, wherever it happens.
+    """
+
+    def __init__(self, explain: Explain = explain_nothing) -> None:
+        self.explain = explain
+        self._by_kind: dict[str, Registry] = {}
+        for kind, singular in BUILT_IN.items():
+            self.add_kind(kind, singular)
+
+    def add_kind(self, kind: str, singular: str) -> Registry:
+        """Adds a kind, or returns it when it exists with the same singular.
+
+        Args:
+            kind: plural lower-case identifier, e.g. ``detectors``.
+            singular: e.g. ``detector``; nested parameters are annotated with its CamelCase form.
+
+        Raises:
+            DeclarationError: a name is no lower-case identifier.
+            DuplicateComponent: the kind exists with another singular, or one of the names means something else.
+        """
+        # An empty registry is falsy, so presence is asked by `in`.
+        if self.check_kind(kind, singular):
+            return self._by_kind[kind]
+        registry = Registry(kind, singular, self, read_pins, lambda kind, name: self.explain(kind, name))
+        self._by_kind[kind] = registry
+        return registry
+
+    def check_kind(self, kind: str, singular: str) -> bool:
+        """Checks the names of a kind and tells whether it exists.
+
+        Raises:
+            DeclarationError: a name is no lower-case identifier.
+            DuplicateComponent: the kind exists with another singular, or one of the names means something else.
+        """
+        check_kind(kind, singular)
+        if kind in self._by_kind:
+            known = self._by_kind[kind].singular
+            if known != singular:
+                raise DuplicateComponent(f"the kind {kind!r} exists with singular {known!r}")
+            return True
+        taken = {*SYNONYMS, *self._by_kind, *(registry.singular for registry in self), *RESERVED, *dir(Registries)}
+        for name in (kind, singular):
+            if name in taken:
+                raise DuplicateComponent(f"a kind cannot be called {name!r}, which means something else already")
+        return False
+
+    def __getitem__(self, kind: str) -> Registry:
+        folded = kind.casefold().replace("-", "_")
+        folded = SYNONYMS.get(folded, folded)
+        if folded in self._by_kind:
+            return self._by_kind[folded]
+        for registry in self._by_kind.values():
+            if registry.singular == folded:
+                return registry
+        suggestion = did_you_mean(folded, self._by_kind)
+        raise UnknownComponent(
+            f"no kind of component is called {kind!r}" + (f"; {suggestion}" if suggestion else ""),
+            hint=f"kinds: {', '.join(self._by_kind)}",
+        )
+
+    def __getattr__(self, kind: str) -> Registry:
+        if kind.startswith("_"):
+            raise AttributeError(kind)
+        try:
+            return self[kind]
+        except UnknownComponent as error:
+            raise AttributeError(str(error)) from error
+
+    def __iter__(self) -> Iterator[Registry]:
+        return iter(list(self._by_kind.values()))
+
+    def by_annotation(self, alias: str) -> Registry | None:
+        """Returns the registry whose nested parameters carry this annotation, e.g. ``Backbone``."""
+        for registry in self._by_kind.values():
+            if annotation_alias(registry.singular) == alias:
+                return registry
+        return None
+
+    def find_everywhere(self, name: str) -> list[Component]:
+        """Returns what a name means in each kind that knows it."""
+        found = (registry.find(name) for registry in self)
+        return [record for record in found if record is not None]
+
+
+def annotation_alias(singular: str) -> str:
+    """Returns the annotation of a parameter that takes such a component: ``frame_sampler`` → ``FrameSampler``."""
+    return "".join(part.capitalize() for part in singular.split("_"))
+
+
+DEFAULT = Registries()
+
+MODELS = DEFAULT["models"]
+BACKBONES = DEFAULT["backbones"]
+NECKS = DEFAULT["necks"]
+HEADS = DEFAULT["heads"]
+BRICKS = STEMS = DEFAULT["bricks"]
+LOSSES = DEFAULT["losses"]
+METRICS = DEFAULT["metrics"]
+SOLVERS = DEFAULT["solvers"]
+HOOKS = DEFAULT["hooks"]
+OPTIMIZERS = DEFAULT["optimizers"]
+LR_SCHEDULERS = DEFAULT["lr_schedulers"]
+TRANSFORMS = DEFAULT["transforms"]
+FRAME_SAMPLERS = DEFAULT["frame_samplers"]
+DATASETS = DEFAULT["datasets"]

@@ -1,0 +1,1 @@
+"""Models by name, and everything that a configuration of one may say."""

@@ -1,0 +1,81 @@
+"""Whether the knobs that a configuration declares point at places that can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.building.check import Checker
+from essmc_core.errors import ConfigError, Issue
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.inputs.spec import InputSpec
+from essmc_core.zoo.sections import SECTIONS, has_path, is_known
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.registry.component import Component
+    from essmc_core.registry.kinds import Registries
+    from essmc_core.signatures.signature import Signature
+
+
+def knob_issues(config: Config, read: Callable[[Component], Signature], registries: Registries) -> list[Issue]:
+    """Returns a mistake for each knob that points nowhere.
+
+    A path that the file does not write is one that can be set: an argument of a component that is there. Where another
+    component was put into the place that a knob points into, by an override or a file built on this one, the knob has
+    lost its meaning, which is no mistake of whoever did so.
+    """
+    declared = config.get("knobs")
+    if declared is None:
+        return []
+    if not isinstance(declared, Mapping):
+        hint = "knobs: {num_classes: model.head.num_classes}"
+        return [
+            Issue("knobs", f"`knobs` is a mapping from names to paths, got {declared!r}", config.where("knobs"), hint)
+        ]
+    found = []
+    for name, stated in declared.items():
+        for path in stated if isinstance(stated, (list, tuple)) else (stated,):
+            problem = _problem(config, name, path, read, registries)
+            if problem is not None and not _is_replaced(config, name, path):
+                found.append(Issue(f"knobs.{name}", problem[0], config.where("knobs", name), problem[1]))
+    return found
+
+
+def _is_replaced(config: Config, name: str, path: Any) -> bool:
+    """Tells whether the part that a knob points into was written elsewhere than the knob."""
+    parts = path.split(".")[:-1] if isinstance(path, str) else []
+    while len(parts) > 1 and not has_path(config, parts):
+        parts.pop()
+    knob, part = config.where("knobs", name), config.where(*parts, "type") if len(parts) > 1 else None
+    return knob is not None and part is not None and knob.source != part.source
+
+
+def _problem(
+    config: Config, name: str, path: Any, read: Callable[[Component], Signature], registries: Registries
+) -> tuple[str, str] | None:
+    if not isinstance(path, str):
+        hint = f"{name}: model.head.{name}"
+        return f"a knob is a path of the configuration, or a list of them, got {path!r}", hint
+    parts = path.split(".")
+    if not all(parts) or not is_known(parts[0]) or parts[0] == "knobs":
+        return f"{path!r} is no path of the configuration", did_you_mean(parts[0], SECTIONS)
+    if has_path(config, parts):
+        return None
+    try:
+        changed = config.with_overrides({path: None})
+    except ConfigError as error:
+        return f"{path!r} points nowhere: {error.message}", error.hint
+    if parts[0] == "input" and len(parts) == 2:
+        known = [field.name for field in fields(InputSpec)]
+        return None if parts[1] in known else (f"{path!r} points nowhere", did_you_mean(parts[1], known))
+    model: Any = changed["model"]
+    if parts[0] != "model" or not isinstance(model, Mapping):
+        return None
+    checker = Checker(registries, read, prefix="model")
+    checker.component("models", model)
+    for issue in checker.issues:
+        if path.startswith(issue.path) and " no " in issue.message:
+            return f"{path!r} points nowhere: {issue.message}", issue.hint
+    return None

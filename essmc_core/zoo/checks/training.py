@@ -1,0 +1,108 @@
+"""Configurations of training: a model, data and a solver in one file, read and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.models.factory import weights_source
+from essmc_core.registry.kinds import DEFAULT, Registries
+from essmc_core.zoo.checks.configuration import check_recipe
+from essmc_core.zoo.recipe import Overrides, Recipe, Source, open_recipe
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.registry.component import Component
+    from essmc_core.signatures.signature import Signature
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What to train, nothing of it built.
+
+    Attributes:
+        name: file stem or zoo name.
+        config: the file, overrides applied; the zoo entry's where a zoo name was given. A file with ``zoo`` has the
+            entry's sections in it, but not its ``weights`` unless it says ``pretrained: true``.
+        recipe: what builds the model.
+        pretrained: what the file or entry says of loading weights first, None where it says nothing.
+    """
+
+    name: str
+    config: Config
+    recipe: Recipe
+    pretrained: bool | None = None
+
+    @property
+    def of_entry(self) -> bool:
+        """Whether a zoo entry is trained by its own name."""
+        return self.recipe.is_entry
+
+    @property
+    def weights(self) -> dict[str, Any] | None:
+        """What is loaded before training, None for nothing.
+
+        Weights that a file names are loaded unless it says ``pretrained: false``; those of a zoo entry, named by a file
+        with ``zoo`` or trained by its own name, only where ``pretrained: true`` is said.
+
+        Raises:
+            WeightsNotFound: the zoo entry's weights are asked for, and it names none that can be fetched.
+            ConfigError: ``weights`` says nothing that can be loaded.
+        """
+        if self.pretrained is False:
+            return None
+        written = None if self.of_entry else self.config.get("weights")
+        if written is not None:
+            return weights_source(self.recipe, False, written)
+        return weights_source(self.recipe, bool(self.pretrained), None)
+
+    @property
+    def untaken_weights(self) -> str:
+        """The URI of weights that are named and not loaded, empty where there are none."""
+        named = self.config.get("weights") or self.recipe.section("weights")
+        if self.weights is not None or not named:
+            return ""
+        return str(named if isinstance(named, str) else named.get("uri") or named.get("path") or "")
+
+
+def read_training(source: Source, overrides: Overrides = ()) -> TrainingConfig:
+    """Reads a configuration: a zoo name, a YAML file, or a work dir or checkpoint of training.
+
+    A file has a ``model``, or in its place ``zoo: name`` with ``knobs`` and perhaps ``pretrained: true``.
+
+    Raises:
+        UnknownModel: the name is neither in the zoo nor a file.
+        ConfigError: the file cannot be read, or an override does not apply.
+    """
+    recipe = open_recipe(source, overrides)
+    name = recipe.name if recipe.is_entry else Path(recipe.name).stem
+    config, file = recipe.config, recipe.file
+    pretrained = (config if file is None else file.own).get("pretrained")
+    if file is not None and not pretrained and "weights" not in file.own:
+        # The entry's weights are there to be asked for; this file does not start from them.
+        config = config.without("weights", "weights_note")
+    return TrainingConfig(name, config, recipe, pretrained)
+
+
+def check_training(
+    training: TrainingConfig,
+    read: Callable[[Component], Signature],
+    registries: Registries = DEFAULT,
+    *,
+    evaluating: bool = False,
+) -> list[tuple[str, Component]]:
+    """Returns every component that model, data and solver name, with its path, once all of it was found to fit.
+
+    Args:
+        training: what to check.
+        read: `essmc_core.building.construct.live_signature`, or `read_signature` to import nothing.
+        registries: where components are looked up.
+        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    return check_recipe(training.recipe, read, registries, whole=True, evaluating=evaluating)

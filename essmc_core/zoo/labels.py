@@ -1,0 +1,102 @@
+"""Names of classes: read from a configuration or the file it names, and counted against the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError, ConfigFileNotFound
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.location import Location
+
+_HINT = "give one label for each class, or labels=null to have indices"
+
+
+def read_labels(config: Config) -> list[str]:
+    """Returns the class names by index, empty where the configuration has none.
+
+    Args:
+        config: with ``labels``, a list or a file with one label per line. The path of the file is relative to the
+            configuration that names it, and to the working directory where an override does; ``pack::file`` is one
+            that a pack ships beside its zoo entries.
+
+    Raises:
+        ConfigFileNotFound: the file of labels is missing.
+        ConfigError: ``labels`` is neither.
+    """
+    labels, where = config.get("labels"), config.where("labels")
+    if labels is None:
+        return []
+    if isinstance(labels, (list, tuple)) and not any(isinstance(label, (Mapping, list, tuple)) for label in labels):
+        return [str(label) for label in labels]
+    if not isinstance(labels, str):
+        raise ConfigError(f"`labels` is a list or a file, got {labels!r}", where=where)
+    path = _path(labels, where)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise ConfigFileNotFound(f"the file of labels {path} does not exist", where=where)
+    from essmc_core.config.files import read_text
+
+    return read_text(path, where).splitlines()
+
+
+def _path(labels: str, where: Location | None) -> Path:
+    pack, separator, file = labels.partition("::")
+    if separator:
+        from essmc_core.models.defaults import ZOO
+
+        try:
+            return ZOO.resolve_pack(pack, file)
+        except ConfigFileNotFound as error:
+            error.where = error.where or where
+            raise
+    written_in = Path(where.source) if where is not None and where.line else Path()
+    return written_in.parent / _expanded(labels)
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~ of nobody
+        return Path(path)
+
+
+def checked_labels(config: Config, counts: Sequence[int]) -> list[str]:
+    """Returns the class names, once there are as many as classes.
+
+    Args:
+        config: with ``labels``, see :func:`read_labels`.
+        counts: classes of each output; labels belong to the outputs of as many classes. Empty: unknown.
+
+    Raises:
+        ConfigError: the labels cannot be read, or no output has as many classes.
+    """
+    labels = read_labels(config)
+    if labels and counts and len(labels) not in counts:
+        classes = " and ".join(map(str, counts))
+        message = f"there are {len(labels)} labels, and the head has {classes} classes"
+        raise ConfigError(message, where=config.where("labels"), hint=_HINT)
+    return labels
+
+
+def configured_counts(config: Config) -> tuple[int, ...]:
+    """Returns the classes of each output as the configuration states them, empty where it does not.
+
+    They are where the knob ``num_classes`` points, or else at ``model.head.num_classes``.
+    """
+    knobs = config.get("knobs")
+    stated = knobs.get("num_classes") if isinstance(knobs, Mapping) else None
+    path = stated if isinstance(stated, str) else (stated or ("model.head.num_classes",))[0]
+    value: Any = config
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return ()
+        value = value[part]
+    counts = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(counts) if all(isinstance(count, int) for count in counts) else ()

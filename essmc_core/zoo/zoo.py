@@ -1,0 +1,283 @@
+"""The zoo: models by name, each one YAML file that holds the recipe and the facts."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownDataset, UnknownModel
+from essmc_core.foundation.names import Patterns, as_patterns, did_you_mean, natural_key
+from essmc_core.registry.nametable import NameTable
+from essmc_core.registry.pins import read_pins
+from essmc_core.registry.registry import Explain, explain_nothing
+from essmc_core.zoo.datasets import is_dataset, spellings
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+
+SECTIONS = (
+    "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
+    "notes", "data", "solver", "pretrained",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One model of the zoo; its file is read on first use.
+
+    Attributes:
+        name: the file's stem, e.g. ``tada2d_r50_k400``.
+        pack: short name of the pack that ships it; ``core`` for those of essmc-core.
+        path: the YAML file.
+    """
+
+    name: str
+    pack: str
+    path: Path
+    bare: bool = True
+    aliases: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+    resolve_pack: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def qualified(self) -> str:
+        """``pack/name``, which always resolves."""
+        return f"{self.pack}/{self.name}"
+
+    def instead_of(self, old_name: str) -> str:
+        """Returns what to use instead of an old name."""
+        return repr(self.qualified)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The whole file.
+
+        Raises:
+            ConfigError: the file is missing, is not YAML, or has a section that zoo entries do not have.
+        """
+        from essmc_core.config import load_config
+        from essmc_core.zoo.entry_sections import check_sections
+
+        config = load_config(self.path, resolve_pack=self.resolve_pack)
+        for key in config:
+            if key not in SECTIONS and not key.startswith("x-"):
+                suggestion = did_you_mean(key, SECTIONS)
+                raise ConfigError(f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion)
+        if not isinstance(config.get("model"), Mapping):
+            raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
+        check_sections(config)
+        return config
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Returns a section that is a mapping, empty where the file has none."""
+        value = self.config.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def summary(self) -> str:
+        """One line for listings."""
+        return str(self.config.get("summary", ""))
+
+    @property
+    def modality(self) -> str:
+        """``image`` or ``video``; empty where the entry does not say."""
+        return str(self.section("input").get("modality", ""))
+
+    @property
+    def results(self) -> Sequence[Mapping[str, Any]]:
+        """Published or measured results, each with dataset, metric, value, protocol and source."""
+        return tuple(self.config.get("results") or ())
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets the results are on, in the order of the file."""
+        return list(dict.fromkeys(str(result["dataset"]) for result in self.results if "dataset" in result))
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights can be fetched."""
+        return bool(self.section("weights").get("uri"))
+
+    @property
+    def params(self) -> int | None:
+        """Number of parameters, None until `essmc verify --write` filled it in."""
+        value = self.section("cost").get("params")
+        return None if value is None else int(value)
+
+    @property
+    def macs(self) -> float | None:
+        """Multiply-accumulates of one view, None until `essmc verify --write` filled them in."""
+        value = self.section("cost").get("gmacs")
+        return None if value is None else float(value) * 1e9
+
+    @property
+    def listed_aliases(self) -> tuple[str, ...]:
+        """Other names of this entry, from its file."""
+        return tuple(self.config.get("aliases") or ())
+
+    def labels(self) -> list[str]:
+        """Returns the class names by index, empty where the entry names none.
+
+        Raises:
+            ConfigFileNotFound: the file of labels is missing.
+        """
+        from essmc_core.zoo.labels import read_labels
+
+        return read_labels(self.config)
+
+
+def warn_of_broken(entry: ZooEntry, error: ConfigError) -> None:
+    """Warns that an entry is left out of a listing."""
+    warnings.warn(f"zoo entry {entry.qualified} is left out: {error}", stacklevel=4)
+
+
+class Zoo:
+    """All zoo entries by name.
+
+    Args:
+        explain: gives the hint of a failed look-up.
+    """
+
+    def __init__(self, explain: Explain = explain_nothing) -> None:
+        self.table: NameTable[ZooEntry] = NameTable("zoo", read_pins)
+        self.explain = explain
+
+    def add(self, entry: ZooEntry) -> None:
+        """Adds an entry; the same name from two packs stays reachable as ``pack/name``."""
+        object.__setattr__(entry, "resolve_pack", self.resolve_pack)
+        self.table.add(entry)
+
+    def replace_where(self, condition: Callable[[ZooEntry], bool], entries: Sequence[ZooEntry]) -> None:
+        """Puts entries in the place of those that meet the condition, at once."""
+        for entry in entries:
+            object.__setattr__(entry, "resolve_pack", self.resolve_pack)
+        self.table.replace_where(condition, entries)
+
+    def resolve_pack(self, pack: str, file: str) -> Path:
+        """Returns the file that ``_base_: pack::file`` names, looked for beside the pack's entries.
+
+        Raises:
+            ConfigFileNotFound: no pack of that name ships such a file.
+        """
+        folders = list(dict.fromkeys(entry.path.parent for entry in self.table if entry.pack == pack))
+        for folder in folders:
+            if (folder / file).is_file():
+                return folder / file
+        packs = sorted({entry.pack for entry in self.table})
+        found = f"the pack {pack!r} has no zoo file {file!r}" if folders else f"no pack with a zoo is called {pack!r}"
+        raise ConfigFileNotFound(found, hint=did_you_mean(pack, packs))
+
+    def entry(self, name: str) -> ZooEntry:
+        """Returns the entry of a name, alias or ``pack/name``.
+
+        Raises:
+            UnknownModel: no entry has the name; the message suggests names and packs.
+            AmbiguousComponent: several packs offer it.
+            BrokenPack: a quarantined pack would have brought it.
+        """
+        found = self.table.find(name) or self._by_alias(name)
+        if found is None:
+            suggestion = did_you_mean(name, self.table.all_names())
+            raise UnknownModel(
+                f"no zoo model is called {name!r}" + (f"; {suggestion}" if suggestion else ""),
+                hint=self.explain("zoo", name) or "`essmc models` shows what is there",
+            )
+        return found
+
+    def _by_alias(self, name: str) -> ZooEntry | None:
+        pack, _, alias = name.rpartition("/")
+        found = []
+        for entry in self.table:
+            try:
+                if alias in entry.listed_aliases and pack in ("", entry.pack):
+                    found.append(entry)
+            except ConfigError:
+                continue
+        return self.table.choose(name, found) if len(found) > 1 else next(iter(found), None)
+
+    def entries(
+        self,
+        pattern: Patterns = "*",
+        *,
+        exclude: Patterns = (),
+        modality: str | None = None,
+        dataset: str | None = None,
+        pretrained: bool | None = None,
+        max_params: float | None = None,
+        max_macs: float | None = None,
+        pack: str | None = None,
+        on_broken: Callable[[ZooEntry, ConfigError], None] = warn_of_broken,
+    ) -> list[ZooEntry]:
+        """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
+
+        An entry whose file has to be read and is broken is given to ``on_broken``, so that it does not hide the others.
+
+        Args:
+            pattern: see :func:`essmc_core.list_models`, as for the other conditions.
+            exclude: patterns to leave out.
+            modality: ``image`` or ``video``.
+            dataset: a data set that results are given for, however it is spelt.
+            pretrained: whether weights can be fetched.
+            max_params: largest number of parameters.
+            max_macs: largest number of multiply-accumulates for one view.
+            pack: short name of the pack that brings the entry.
+            on_broken: takes each entry that cannot be read, with its error.
+
+        Raises:
+            UnknownDataset: no entry of the zoo has results on such a data set.
+        """
+
+        def meets(entry: ZooEntry) -> bool:
+            return (
+                (modality is None or entry.modality == modality)
+                and (dataset is None or any(is_dataset(name, dataset) for name in entry.datasets))
+                and (pretrained is None or entry.pretrained == pretrained)
+                and (max_params is None or _at_most(entry.params, max_params))
+                and (max_macs is None or _at_most(entry.macs, max_macs))
+            )
+
+        wanted = []
+        for entry in self.table.records(pattern, exclude):
+            if pack is not None and entry.pack != pack:
+                continue
+            try:
+                if meets(entry):
+                    wanted.append(entry)
+            except ConfigError as error:
+                on_broken(entry, error)
+        if dataset is not None and not wanted:
+            self._check_dataset(dataset)
+        return wanted
+
+    def _check_dataset(self, pattern: str) -> None:
+        names: dict[str, None] = {}
+        for entry in self.table:
+            with contextlib.suppress(ConfigError):
+                names |= dict.fromkeys(entry.datasets)
+        if any(is_dataset(name, pattern) for name in names):
+            return
+        suggestion = did_you_mean(pattern, spellings(names))
+        raise UnknownDataset(
+            f"no zoo model has results on a data set called {pattern!r}" + (f"; {suggestion}" if suggestion else ""),
+            hint=f"there are results on {', '.join(sorted(names, key=natural_key))}",
+        )
+
+    def names(self, pattern: Patterns = "*", exclude: Patterns = ()) -> list[str]:
+        """Returns visible names in natural order."""
+        return [self.table.display_name(entry) for entry in self.table.records(pattern, as_patterns(exclude))]
+
+
+def _at_most(value: float | None, limit: float) -> bool:
+    return value is not None and value <= limit
+
+
+def core_zoo_directory() -> Path:
+    """Returns the folder of essmc-core's own entries: in the wheel, or beside the package in an editable install."""
+    package = Path(__file__).parent.parent
+    inside = package / "zoo_configs"
+    return inside if inside.is_dir() else package.parent / "zoo_configs"
