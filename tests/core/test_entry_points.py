@@ -73,7 +73,7 @@ def command(*arguments: str) -> None:
 
 
 def _job(path: str, changes: list[str]) -> None:
-    pytest.importorskip("essmc_solvers.job").read_job(path, changes)
+    pytest.importorskip("essmc_solvers.commands.job").read_job(path, changes)
 
 
 ENTRY_POINTS: dict[str, Callable[[str, list[str]], object]] = {

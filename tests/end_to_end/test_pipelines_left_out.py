@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 import essmc_core
-from essmc_solvers.job import read_job
+from essmc_solvers.commands.job import read_job
 from tests.conftest import Python
 
 INPUT: dict[str, Any] = {

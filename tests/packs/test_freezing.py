@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from essmc_core.errors import ConfigError
-from essmc_solvers.freezing import Frozen
+from essmc_solvers.model.freezing import Frozen
 from tests.packs.solver_samples import Net, data, solver
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from essmc_solvers.reporting.progress import RichProgress
-from essmc_solvers.reporting.text import leading_parts
+from essmc_solvers.text import leading_parts
 
 FIGURES = ["loss 0.5123", "acc@1 0.8300", "ETA 1:02:03", "lr 0.0100", "128 items/s", "data 3%", "1.2 GB"]
 

@@ -15,7 +15,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from essmc_core import SOLVERS, TrainModule
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.combining import DatasetRepeater
-from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes
+from essmc_solvers.data.class_names import ClassMap, KnownClasses, class_names, map_classes
 from essmc_solvers.errors import DataError, LabelError
 from tests.conftest import Python
 

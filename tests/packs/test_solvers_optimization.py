@@ -13,8 +13,8 @@ from essmc_core import HOOKS, LR_SCHEDULERS, MODELS, OPTIMIZERS, SOLVERS
 from essmc_core.errors import ConfigError, SchemaError
 from essmc_core.registry.kinds import DEFAULT
 from essmc_solvers.hooks.base import Hook
-from essmc_solvers.optimization import build_optimizers, build_schedulers
-from essmc_solvers.parameter_groups import GroupRules
+from essmc_solvers.optimizers.building import build_optimizers, build_schedulers
+from essmc_solvers.optimizers.parameter_groups import GroupRules
 from tests.conftest import Python
 from tests.packs.solver_samples import Net, Points, data, loader, solver
 

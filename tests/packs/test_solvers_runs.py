@@ -247,7 +247,7 @@ def test_gradients_are_clipped() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_order_of_data_depends_on_seed_and_epoch_alone(workers: int) -> None:
-    from essmc_solvers.epoch_loader import EpochLoader
+    from essmc_solvers.data.epoch_loader import EpochLoader
 
     def order(epoch: int, start: int = 0, seed: int = 5) -> list[int]:
         made = EpochLoader(loader(Points(20), 4, num_workers=workers), seed=seed)
@@ -395,7 +395,7 @@ def test_a_stream_without_a_batch_is_refused() -> None:
 
 
 def test_the_last_batches_of_a_stream_are_shared_by_stand_ins() -> None:
-    from essmc_solvers.epoch_loader import EpochLoader
+    from essmc_solvers.data.epoch_loader import EpochLoader
 
     class Stream(torch.utils.data.IterableDataset[dict[str, Any]]):
         def __iter__(self) -> Any:

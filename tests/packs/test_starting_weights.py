@@ -11,8 +11,8 @@ import essmc_core
 from essmc_core.errors import EssmcError
 from essmc_core.signatures.signature import read_signature
 from essmc_core.zoo.checks.training import check_training, read_training
+from essmc_solvers.commands.job import read_job
 from essmc_solvers.commands.train import _build
-from essmc_solvers.job import read_job
 from tests.conftest import Python, Site
 from tests.packs.solver_samples import Net, data, solver
 from tests.packs.test_solvers_commands import CONFIG, PARTS

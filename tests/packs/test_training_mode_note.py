@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from essmc_solvers.run_summary import _unshuffled
+from essmc_solvers.starting.run_summary import _unshuffled
 
 
 def data(mode: str | None) -> SimpleNamespace:

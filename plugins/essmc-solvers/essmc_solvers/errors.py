@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core.errors import ConfigError, EssmcError, InputError
-from essmc_solvers.reporting.text import counted
+from essmc_solvers.text import counted
 
 
 class CheckpointNotFound(EssmcError, FileNotFoundError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from essmc_core import hookimpl
 from essmc_core.discovery.hooks import CommandGroup, Registries
-from essmc_solvers.library_names import timm_optimizers, timm_schedulers, torch_optimizers, torch_schedulers
+from essmc_solvers.optimizers.library_names import timm_optimizers, timm_schedulers, torch_optimizers, torch_schedulers
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def register_components(registries: Registries) -> None:
     for name in timm_optimizers():
         registries.optimizers.register(
             f"timm_{name}",
-            "essmc_solvers.timm_parts.optimizers:timm_optimizer",
+            "essmc_solvers.optimizers.timm_optimizers:timm_optimizer",
             summary=f"{name} of timm.optim",
             bound={"opt": name},
             check=_check("optimizer"),
@@ -52,19 +52,19 @@ def _register_solvers_and_hooks(registries: Registries) -> None:
     add = registries.solvers.register
     add(
         "TrainValSolver",
-        "essmc_solvers.training:TrainValSolver",
+        "essmc_solvers.solvers.training:TrainValSolver",
         summary="Epochs of training, evaluation in between",
         check=_check("training"),
     )
     add(
         "MoSISolver",
-        "essmc_solvers.mosi:MoSISolver",
+        "essmc_solvers.solvers.mosi:MoSISolver",
         summary="TrainValSolver with MoSI's parameter groups",
         check=_check("training"),
     )
     add(
         "EvaluationSolver",
-        "essmc_solvers.evaluation:EvaluationSolver",
+        "essmc_solvers.solvers.evaluation:EvaluationSolver",
         summary="One pass over evaluation data",
         check=_check("evaluation"),
     )

@@ -13,7 +13,7 @@ from essmc_solvers.checkpoint.settings import flat, run_settings
 from essmc_solvers.errors import CheckpointMismatch
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _SPEED_ALONE = ("num_workers", "pin_memory", "prefetch_factor", "persistent_workers", "multiprocessing_context",
                 "timeout")  # fmt: skip

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from essmc_core.foundation.atomic import write_text
 from essmc_core.zoo.trained import SIDECAR, sidecar
-from essmc_solvers.class_names import class_names as names_of
+from essmc_solvers.data.class_names import class_names as names_of
+from essmc_solvers.data.labels import class_counts, learns_gt_label
 from essmc_solvers.errors import CheckpointNotWritten
-from essmc_solvers.labels import class_counts, learns_gt_label
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 
 def describe_model(solver: TrainValSolver) -> dict[str, Any]:

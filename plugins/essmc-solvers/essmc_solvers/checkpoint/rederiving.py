@@ -11,7 +11,7 @@ from essmc_solvers.checkpoint.comparison import Change
 from essmc_solvers.hooks.lr import LrHook
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _COUNTERS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 

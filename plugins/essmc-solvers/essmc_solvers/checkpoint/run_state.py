@@ -16,16 +16,16 @@ from essmc_solvers.checkpoint.comparison import changes, refuse
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.description import describe_model
 from essmc_solvers.checkpoint.folder import Position, newest_intact
-from essmc_solvers.checkpoint.randomness import random_state, restore_random_state
 from essmc_solvers.checkpoint.rederiving import apply_hyperparameters, derive_schedules, hyperparameters
 from essmc_solvers.checkpoint.settings import run_settings
 from essmc_solvers.engine import gather_objects
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointMismatch
 from essmc_solvers.hooks.ema import EmaHook
-from essmc_solvers.reporting.text import counted
+from essmc_solvers.randomness import random_state, restore_random_state
+from essmc_solvers.text import counted
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 
 def capture(solver: TrainValSolver, position: Position) -> dict[str, Any]:

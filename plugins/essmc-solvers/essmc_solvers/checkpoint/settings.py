@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from essmc_solvers.data.labels import class_counts
 from essmc_solvers.hooks.ema import EmaHook
 from essmc_solvers.hooks.lr import LrHook
-from essmc_solvers.labels import class_counts
-from essmc_solvers.run_summary import groups_of
+from essmc_solvers.starting.run_summary import groups_of
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 SOLVER = (
     "max_epochs", "num_folds", "accumulate_steps", "clip_grad_norm", "clip_grad_value", "split_batches",

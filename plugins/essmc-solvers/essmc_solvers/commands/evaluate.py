@@ -16,8 +16,8 @@ from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
     from essmc_core import TrainModule
-    from essmc_solvers.class_names import KnownClasses
-    from essmc_solvers.job import Job
+    from essmc_solvers.commands.job import Job
+    from essmc_solvers.data.class_names import KnownClasses
 
 _SHARED = (
     "do_final_eval", "save_eval_data", "eval_metric_cfg", "extra_keys", "seed", "device", "mixed_precision",
@@ -48,8 +48,8 @@ def evaluate(
     A work dir, or a checkpoint in one, brings its configuration and its weights; --checkpoint gives others.
     """
     from essmc_core.building.construct import build_config
-    from essmc_solvers.job import read_job
-    from essmc_solvers.reporting.text import in_words
+    from essmc_solvers.commands.job import read_job
+    from essmc_solvers.text import in_words
 
     job = read_job(config, overrides, evaluating=True)
     shared = {key: job.solver[key] for key in _SHARED if key in job.solver}
@@ -92,7 +92,7 @@ def _load(
     from essmc_core.zoo.trained import trained_weights
     from essmc_solvers.checkpoint.folder import best_or_newest
     from essmc_solvers.checkpoint.run_state import load_for_evaluation
-    from essmc_solvers.class_names import KnownClasses
+    from essmc_solvers.data.class_names import KnownClasses
 
     published = _published_classes(job)
     if checkpoint is None and job.recipe.trained is not None:
@@ -117,7 +117,7 @@ def _trained_classes(source: Mapping[str, Any] | None) -> KnownClasses | None:
     """Returns the names of classes in weights that are a checkpoint of a run, None where they are something else."""
     from essmc_core.errors import EssmcError
     from essmc_solvers.checkpoint.contents import load
-    from essmc_solvers.class_names import KnownClasses
+    from essmc_solvers.data.class_names import KnownClasses
 
     path = Path(str((source or {}).get("uri", (source or {}).get("path", ""))))
     if path.suffix != ".pth" or not path.is_file():
@@ -132,7 +132,7 @@ def _trained_classes(source: Mapping[str, Any] | None) -> KnownClasses | None:
 def _published_classes(job: Job) -> KnownClasses | None:
     """Returns what the configuration calls the model's classes, None where it has no `labels`."""
     from essmc_core.zoo.labels import checked_labels, configured_counts
-    from essmc_solvers.class_names import KnownClasses
+    from essmc_solvers.data.class_names import KnownClasses
 
     labels = checked_labels(job.recipe.config, configured_counts(job.recipe.config))
     return KnownClasses(tuple(labels), f"{job.name} (its `labels`)", from_training=False) if labels else None

@@ -13,7 +13,7 @@ from essmc_core.cli.examples import examples
 from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
-    from essmc_solvers.job import Job
+    from essmc_solvers.commands.job import Job
 
 
 @click.command(
@@ -45,9 +45,9 @@ def train(
 
     PATH=VALUE changes the configuration: `solver.max_epochs=20`, `data.train.batch_size=16`.
     """
+    from essmc_solvers.commands.job import read_job
     from essmc_solvers.commands.stopping import stopping_on_signals
     from essmc_solvers.errors import TrainingInterrupted
-    from essmc_solvers.job import read_job
 
     job = read_job(config, overrides)
     _refuse_run(job, config)
@@ -107,7 +107,7 @@ def _claim(folder: Path, overwrite: bool) -> None:
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
     from essmc_core.building.construct import build_config
     from essmc_core.models.factory import build_recipe
-    from essmc_solvers.checkpoint.randomness import seed_everything
+    from essmc_solvers.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
     if changed:
@@ -125,8 +125,8 @@ def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) ->
 def _conclude(folder: Path, results: dict[str, dict[str, float]]) -> None:
     from essmc_solvers.hooks.log import FILE
     from essmc_solvers.reporting.curve import draw_curve
-    from essmc_solvers.reporting.text import in_words
-    from essmc_solvers.run_summary import next_steps
+    from essmc_solvers.starting.run_summary import next_steps
+    from essmc_solvers.text import in_words
 
     for mode, means in results.items():
         click.echo(f"{mode:<5}  {in_words(means)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 EVENTS = (
     "before_solve", "after_solve", "before_epoch", "after_epoch", "before_all_iter", "after_all_iter", "before_iter",

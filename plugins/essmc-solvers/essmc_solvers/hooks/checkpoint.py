@@ -12,7 +12,7 @@ from essmc_solvers.hooks.base import Hook
 from essmc_solvers.hooks.log import LogHook
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 AUTO = "auto"
 

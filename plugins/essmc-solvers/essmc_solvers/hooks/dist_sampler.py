@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from essmc_solvers.hooks.base import Hook
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 
 class DistSamplerHook(Hook):

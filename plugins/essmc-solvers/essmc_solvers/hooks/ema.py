@@ -12,7 +12,7 @@ from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 
 class EmaHook(Hook):

@@ -12,10 +12,10 @@ from essmc_solvers.reporting.memory import memory_bytes
 from essmc_solvers.reporting.metrics_file import MetricsFile
 from essmc_solvers.reporting.progress import Progress, make_progress
 from essmc_solvers.reporting.rates import learning_rates
-from essmc_solvers.reporting.text import duration, each_in_words, in_words
+from essmc_solvers.text import duration, each_in_words, in_words
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 FILE = "metrics.jsonl"
 

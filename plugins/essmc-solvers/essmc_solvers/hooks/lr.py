@@ -18,10 +18,10 @@ from torch.optim.lr_scheduler import (
 from essmc_core.contract.annotations import NonNegativeFloat
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_solvers.hooks.base import Hook
-from essmc_solvers.schedule_doubts import doubts
+from essmc_solvers.optimizers.schedule_doubts import doubts
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _USUAL_START = 1e-4
 

@@ -12,7 +12,7 @@ from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.rates import learning_rates
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 
 class TensorboardLogHook(Hook):

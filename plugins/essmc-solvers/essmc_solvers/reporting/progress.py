@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from essmc_solvers.reporting.text import leading_parts
+from essmc_solvers.text import leading_parts
 
 _REFRESH = 0.1
 _BAR = 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 REST = "rest"
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from essmc_solvers.checkpoint.randomness import random_state, restore_random_state
 from essmc_solvers.engine import autocast
-from essmc_solvers.running_means import RunningMeans
+from essmc_solvers.randomness import random_state, restore_random_state
+from essmc_solvers.step.running_means import RunningMeans
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 
 @contextmanager

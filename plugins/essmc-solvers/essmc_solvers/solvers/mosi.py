@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from essmc_solvers.parameter_groups import GroupRules, matches_any
-from essmc_solvers.training import TrainValSolver
+from essmc_solvers.optimizers.parameter_groups import GroupRules, matches_any
+from essmc_solvers.solvers.training import TrainValSolver
 
 EMBEDDINGS = ("*embd*", "*cls_token*")
 """Names of learned positions and class tokens, which do not decay."""

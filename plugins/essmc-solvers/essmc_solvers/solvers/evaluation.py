@@ -11,13 +11,13 @@ from typing import Any, Literal
 from essmc_core import Hook, Model
 from essmc_core.contract.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_solvers.checkpoint.folder import named_checkpoint
-from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_state import load_for_evaluation
-from essmc_solvers.class_names import KnownClasses, remembered_classes
-from essmc_solvers.evaluation_pass import EvaluationPass
+from essmc_solvers.data.class_names import KnownClasses, remembered_classes
+from essmc_solvers.evaluation.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.log import LogHook
-from essmc_solvers.solver import BaseSolver
+from essmc_solvers.randomness import mixed_seed, seed_everything
+from essmc_solvers.solvers.base import BaseSolver
 
 
 class EvaluationSolver(BaseSolver):

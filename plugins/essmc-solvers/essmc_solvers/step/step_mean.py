@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from essmc_core.contract.normalizers import Normalizer
 from essmc_core.errors import ConfigError
 from essmc_solvers.engine import is_fsdp, sum_gradients, sum_over_processes
-from essmc_solvers.gradients import gradients_of, scale_gradients
+from essmc_solvers.step.gradients import gradients_of, scale_gradients
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

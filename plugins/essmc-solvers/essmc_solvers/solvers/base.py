@@ -19,15 +19,15 @@ from torch import nn
 
 from essmc_core import HOOKS, MODELS
 from essmc_core.errors import ConfigError, ContractError
-from essmc_solvers.batch import Batch
-from essmc_solvers.class_names import ClassMap, KnownClasses, class_names, map_classes, remember_classes
+from essmc_solvers.data.batch import Batch
+from essmc_solvers.data.class_names import ClassMap, KnownClasses, class_names, map_classes, remember_classes
+from essmc_solvers.data.epoch_loader import EpochLoader, check_not_empty
+from essmc_solvers.data.labels import LabelCheck
 from essmc_solvers.engine import Precision, gather_objects, is_fsdp, make_accelerator
-from essmc_solvers.epoch_loader import EpochLoader, check_not_empty
 from essmc_solvers.errors import DataError, WorkDirError
 from essmc_solvers.hooks.base import EVENTS, Hook
-from essmc_solvers.labels import LabelCheck
-from essmc_solvers.model_call import check_model
-from essmc_solvers.running_means import RunningMeans, combine
+from essmc_solvers.model.calling import check_model
+from essmc_solvers.step.running_means import RunningMeans, combine
 
 _LOOK_ALIKES = ("val", "valid", "validation", "test", "evaluation")
 

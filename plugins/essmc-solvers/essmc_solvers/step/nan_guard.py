@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import ConfigError
-from essmc_solvers.batch import Batch
+from essmc_solvers.data.batch import Batch
 from essmc_solvers.engine import any_process
 from essmc_solvers.errors import TrainingDiverged
-from essmc_solvers.gradients import are_finite
+from essmc_solvers.step.gradients import are_finite
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _CURES = "Often a lower learning rate, warm-up or clip_grad_norm helps."
 

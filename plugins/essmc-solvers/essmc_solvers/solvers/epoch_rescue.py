@@ -12,7 +12,7 @@ from essmc_solvers.hooks.ema import EmaHook
 from essmc_solvers.hooks.lr import LrHook
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from essmc_solvers.engine import gather_objects
 from essmc_solvers.errors import DataError
-from essmc_solvers.model_call import call_model
-from essmc_solvers.trial import trial
+from essmc_solvers.model.calling import call_model
+from essmc_solvers.starting.trial import trial
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 TORCHS_WORDS = "Expected more than 1 value per channel"
 CURE = (

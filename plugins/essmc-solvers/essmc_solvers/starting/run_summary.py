@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _SHOWN = 6
 

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 if TYPE_CHECKING:
     from essmc_solvers.hooks.lr import LrHook
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 _LARGER_IS_BETTER = ("acc", "map", "auc", "f1")
 

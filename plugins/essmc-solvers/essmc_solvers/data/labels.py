@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from essmc_solvers.class_names import class_names
+from essmc_solvers.data.class_names import class_names
 from essmc_solvers.errors import DataError, LabelError
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import ConfigError
-from essmc_solvers.model_call import call_model
-from essmc_solvers.trial import names_of, trial
+from essmc_solvers.model.calling import call_model
+from essmc_solvers.starting.trial import names_of, trial
 
 if TYPE_CHECKING:
-    from essmc_solvers.training import TrainValSolver
+    from essmc_solvers.solvers.training import TrainValSolver
 
 
 def check_watched_metrics(solver: TrainValSolver) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
 
-from essmc_solvers.batch import Batch, Share, batch_size_of, cut, read_batch
-from essmc_solvers.checkpoint.randomness import mixed_seed, seeded
+from essmc_solvers.data.batch import Batch, Share, batch_size_of, cut, read_batch
+from essmc_solvers.data.worker_errors import telling_errors
 from essmc_solvers.errors import DataError
-from essmc_solvers.worker_errors import telling_errors
+from essmc_solvers.randomness import mixed_seed, seeded
 
 
 class _Planned:

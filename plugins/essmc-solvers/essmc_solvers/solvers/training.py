@@ -22,39 +22,39 @@ from essmc_core.contract.annotations import (
 )
 from essmc_core.contract.module import check_gradient, check_train_output
 from essmc_core.errors import ConfigError
-from essmc_solvers import batch_of_one
-from essmc_solvers.batch import Batch
-from essmc_solvers.batch_of_one import check_batches_of_one
-from essmc_solvers.bfloat16 import exact_short_convolutions, uses_bfloat16
 from essmc_solvers.checkpoint.claim import claim
-from essmc_solvers.checkpoint.randomness import mixed_seed, seed_everything
 from essmc_solvers.checkpoint.run_lock import run_lock
 from essmc_solvers.checkpoint.settings import optimizer_settings, schedule_settings
+from essmc_solvers.data.batch import Batch
 from essmc_solvers.engine import (
     any_process,
     autocast,
     steps_plainly,
     synchronize_batch_norms,
 )
-from essmc_solvers.epoch_rescue import epoch_rescued
 from essmc_solvers.errors import DataError, TrainingInterrupted
-from essmc_solvers.evaluation_pass import EvaluationPass
-from essmc_solvers.freezing import Frozen
+from essmc_solvers.evaluation.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.backward import BackwardHook
 from essmc_solvers.hooks.base import Hook as BaseHook
 from essmc_solvers.hooks.checkpoint import CheckpointHook
 from essmc_solvers.hooks.dist_sampler import DistSamplerHook
 from essmc_solvers.hooks.log import LogHook
 from essmc_solvers.hooks.lr import LrHook
-from essmc_solvers.loss_watch import LossWatch
-from essmc_solvers.model_call import call_model, check_truth
-from essmc_solvers.nan_guard import NanGuard
-from essmc_solvers.optimization import build_optimizers, build_schedulers
-from essmc_solvers.parameter_groups import GroupRules
-from essmc_solvers.run_summary import starting_lines
-from essmc_solvers.solver import BaseSolver
-from essmc_solvers.step_mean import StepMean
-from essmc_solvers.watched_metrics import check_watched_metrics
+from essmc_solvers.model.bfloat16 import exact_short_convolutions, uses_bfloat16
+from essmc_solvers.model.calling import call_model, check_truth
+from essmc_solvers.model.freezing import Frozen
+from essmc_solvers.optimizers.building import build_optimizers, build_schedulers
+from essmc_solvers.optimizers.parameter_groups import GroupRules
+from essmc_solvers.randomness import mixed_seed, seed_everything
+from essmc_solvers.solvers.base import BaseSolver
+from essmc_solvers.solvers.epoch_rescue import epoch_rescued
+from essmc_solvers.starting import batch_of_one
+from essmc_solvers.starting.batch_of_one import check_batches_of_one
+from essmc_solvers.starting.run_summary import starting_lines
+from essmc_solvers.starting.watched_metrics import check_watched_metrics
+from essmc_solvers.step.loss_watch import LossWatch
+from essmc_solvers.step.nan_guard import NanGuard
+from essmc_solvers.step.step_mean import StepMean
 
 
 class TrainValSolver(BaseSolver):

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from essmc_core import METRICS
 from essmc_core.contract.annotations import MetricOnKeys
 from essmc_core.errors import ConfigError, ContractError
-from essmc_solvers.batch import Batch
 from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
+from essmc_solvers.data.batch import Batch
 from essmc_solvers.engine import autocast, gather_objects
-from essmc_solvers.model_call import call_model
-from essmc_solvers.trial import names_of
+from essmc_solvers.model.calling import call_model
+from essmc_solvers.starting.trial import names_of
 
 if TYPE_CHECKING:
-    from essmc_solvers.solver import BaseSolver
+    from essmc_solvers.solvers.base import BaseSolver
 
 
 class EvaluationPass:

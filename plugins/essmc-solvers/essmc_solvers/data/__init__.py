@@ -1,0 +1,1 @@
+"""What a run reads: batches in their order, labels and names of classes."""

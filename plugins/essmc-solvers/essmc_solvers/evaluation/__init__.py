@@ -1,0 +1,1 @@
+"""Evaluation: one pass over data, and metrics over all of it."""

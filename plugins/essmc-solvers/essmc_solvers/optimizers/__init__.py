@@ -1,0 +1,1 @@
+"""Optimizers, schedules and the groups of parameters that they are built with."""

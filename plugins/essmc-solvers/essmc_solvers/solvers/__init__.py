@@ -1,0 +1,1 @@
+"""The solvers: training, evaluation, and what they have in common."""

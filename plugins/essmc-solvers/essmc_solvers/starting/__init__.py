@@ -1,0 +1,1 @@
+"""Before the first step: trial batches, and what a run says of itself."""

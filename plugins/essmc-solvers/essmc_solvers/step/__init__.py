@@ -1,0 +1,1 @@
+"""One optimizer step: losses weighed, gradients added up, looked at, averaged and clipped."""
