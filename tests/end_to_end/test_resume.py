@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from essmc_solvers.hooks.base import Hook
-from tests.packs.solver_samples import Net, data, solver
+from tests.samples.solving import Net, data, solver
 
 
 class Spy(Hook):

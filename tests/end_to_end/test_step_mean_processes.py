@@ -18,7 +18,7 @@ JOB = """
 import json, sys
 import torch
 torch.set_num_threads(1)
-from tests.packs.test_solvers_step_mean import (
+from tests.packs.solvers.test_step_mean import (
     LOSSES, Custom, Focal, accumulated, classifier, inputs, labels, mosi, soft_labels, two_tasks
 )
 

@@ -16,7 +16,7 @@ from essmc_solvers.hooks.base import Hook
 from essmc_solvers.optimizers.building import build_optimizers, build_schedulers
 from essmc_solvers.optimizers.parameter_groups import GroupRules
 from tests.conftest import Python
-from tests.packs.solver_samples import Net, Points, data, loader, solver
+from tests.samples.solving import Net, Points, data, loader, solver
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "StepLR": {"step_size": 2}, "MultiStepLR": {"milestones": [1, 3]}, "ExponentialLR": {"gamma": 0.5},

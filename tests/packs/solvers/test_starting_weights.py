@@ -14,8 +14,8 @@ from essmc_core.zoo.checks.training import check_training, read_training
 from essmc_solvers.commands.job import read_job
 from essmc_solvers.commands.train import _build
 from tests.conftest import Python, Site
-from tests.packs.solver_samples import Net, data, solver
-from tests.packs.test_solvers_commands import CONFIG, PARTS
+from tests.packs.solvers.test_commands import CONFIG, PARTS
+from tests.samples.solving import Net, data, solver
 
 MOTION = "pkg://essmc-motion/essmc_motion/motion_digits.safetensors"
 SMALL = ("data.train.dataset.clips=16", "data.eval=null", "data.train.batch_size=8", "solver.max_epochs=1",

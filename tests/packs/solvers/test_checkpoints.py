@@ -26,7 +26,7 @@ from essmc_solvers.errors import (
     CheckpointNotWritten,
     WorkDirError,
 )
-from tests.packs.solver_samples import Net, data, solver
+from tests.samples.solving import Net, data, solver
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ solver:
 
 
 def test_mosi_is_trained_on_videos_of_more_classes_than_it_has_motions(python: Python) -> None:
-    from tests.packs.test_data_datasets import write_video
+    from tests.packs.data.test_datasets import write_video
 
     for number in range(6):
         write_video(python.cwd / "videos" / f"class{number}" / "v.mp4")

@@ -16,7 +16,7 @@ from essmc_core import SOLVERS
 from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.errors import CheckpointNotFound, DataError, LabelError, TrainingDiverged, WorkDirError
 from essmc_solvers.hooks.base import Hook
-from tests.packs.solver_samples import Net, Points, data, loader, solver
+from tests.samples.solving import Net, Points, data, loader, solver
 
 
 class Watch(Hook):
@@ -295,7 +295,7 @@ def test_scalars_reach_tensorboard(tmp_path: Path) -> None:
 
 def test_batches_that_could_not_be_read_are_left_out_but_counted() -> None:
     def skipping(items: list[dict[str, Any]]) -> dict[str, Any] | None:
-        from tests.packs.solver_samples import collate
+        from tests.samples.solving import collate
 
         kept = [item for item in items if item["meta"]["index"] >= 12]
         return collate(kept) if kept else None

@@ -15,7 +15,7 @@ import torch
 from essmc_core.errors import ConfigError, InputError
 from essmc_timm.backbone import timm_backbone
 
-GOLDEN = sorted((Path(__file__).parent / "data").glob("timm_*.json"))
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("timm_*.json"))
 
 
 def golden_tensor(key: str, shape: torch.Size) -> torch.Tensor:

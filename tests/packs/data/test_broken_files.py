@@ -20,7 +20,7 @@ from essmc_data.loading import build_loader
 from essmc_solvers.errors import DataError
 from essmc_solvers.hooks.base import Hook
 from tests.conftest import Python
-from tests.packs.test_data_datasets import LOAD, write_picture, write_shard, write_video
+from tests.packs.data.test_datasets import LOAD, write_picture, write_shard, write_video
 
 GOOD = 8
 

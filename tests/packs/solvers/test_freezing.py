@@ -11,7 +11,7 @@ from torch import nn
 
 from essmc_core.errors import ConfigError
 from essmc_solvers.model.freezing import Frozen
-from tests.packs.solver_samples import Net, data, solver
+from tests.samples.solving import Net, data, solver
 
 
 class Deep(Net):

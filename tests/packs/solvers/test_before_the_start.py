@@ -15,7 +15,7 @@ from essmc_core import MODELS, SOLVERS
 from essmc_core.errors import ConfigError
 from essmc_solvers.errors import DataError
 from essmc_solvers.hooks.base import Hook
-from tests.packs.solver_samples import Net, Points, data, loader, solver
+from tests.samples.solving import Net, Points, data, loader, solver
 
 PLATEAU = {"type": "ReduceLROnPlateau", "patience": 0, "factor": 0.1}
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from essmc_solvers.errors import CheckpointMismatch
-from tests.packs.solver_samples import Net, Points, data, loader, solver
+from tests.samples.solving import Net, Points, data, loader, solver
 
 SGD = {"type": "SGD", "lr": 0.1, "weight_decay": 1e-3, "momentum": 0.9}
 COSINE = {"type": "CosineAnnealingLR", "T_max": 4}

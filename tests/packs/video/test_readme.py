@@ -7,7 +7,7 @@ from pathlib import Path
 
 from essmc_core import REGISTRIES
 
-README = Path(__file__).parents[2] / "plugins" / "essmc-video" / "README.md"
+README = Path(__file__).parents[3] / "plugins" / "essmc-video" / "README.md"
 
 
 def test_readme_names_every_backbone_and_head() -> None:

@@ -13,7 +13,7 @@ import torch
 from essmc_core.errors import ConfigError
 from essmc_solvers.errors import WorkDirError
 from essmc_solvers.hooks.base import Hook
-from tests.packs.solver_samples import Net, Points, data, loader, solver
+from tests.samples.solving import Net, Points, data, loader, solver
 
 
 class Norms(Hook):

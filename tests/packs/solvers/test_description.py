@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from essmc_solvers.checkpoint import contents
 from essmc_solvers.checkpoint.description import class_names
-from tests.packs.solver_samples import Net, data, solver
+from tests.samples.solving import Net, data, solver
 
 INPUT = {"modality": "image", "size": [4, 4], "mean": [0.5, 0.5, 0.5], "std": [1.0, 1.0, 1.0]}
 
