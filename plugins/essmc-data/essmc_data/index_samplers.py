@@ -48,6 +48,15 @@ class MultiFoldDistributedSampler(Sampler[int]):
         self.epoch = 0
         self.start = 0
 
+    def set_seed(self, seed: int) -> None:
+        """Sets the seed of the order."""
+        self.seed = seed
+
+    def set_process(self, rank: int, world: int) -> None:
+        """Takes the part of one of several processes; raises as the constructor does."""
+        _check_process(rank, world)
+        self.rank, self.num_replicas = rank, world
+
     def set_epoch(self, epoch: int, start: int = 0) -> None:
         """Sets the epoch, and how many items this process has taken of it already, to resume in its middle."""
         self.epoch = epoch
@@ -89,7 +98,13 @@ class EvalDistributedSampler(Sampler[int]):
 
     def __init__(self, dataset: Sized, num_replicas: int = 1, rank: int = 0) -> None:
         _check(dataset, rank, num_replicas)
-        self.indices = range(rank, len(dataset), num_replicas)
+        self.size = len(dataset)
+        self.indices = range(rank, self.size, num_replicas)
+
+    def set_process(self, rank: int, world: int) -> None:
+        """Takes the part of one of several processes; raises as the constructor does."""
+        _check_process(rank, world)
+        self.indices = range(rank, self.size, world)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -101,5 +116,9 @@ class EvalDistributedSampler(Sampler[int]):
 def _check(dataset: Sized, rank: int, num_replicas: int) -> None:
     if not len(dataset):
         raise ConfigError("The dataset is empty.")
+    _check_process(rank, num_replicas)
+
+
+def _check_process(rank: int, num_replicas: int) -> None:
     if not 0 <= rank < num_replicas:
         raise ConfigError(f"rank={rank} is not one of {num_replicas} processes.")

@@ -1,19 +1,16 @@
-"""Building a data loader from its part of a configuration."""
+"""Batches of a data set's items: the loader, and building one from its part of a configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from essmc_core import Config, Dataset
-from essmc_core.building.construct import check_config, live_signature
+from essmc_core import REGISTRIES, Config, Dataset
 from essmc_core.contract.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
-from essmc_core.foundation.plain_data import plain_data
 from essmc_data.argument_rules import check_shuffled_stream
 from essmc_data.collate import collate, has_inputs
 from essmc_data.completing import complete_pipelines, leaves
@@ -23,9 +20,11 @@ from essmc_data.errors import UnreadableInput
 from essmc_data.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderOptions:
-    """What a loader's configuration may say.
+class Loader(DataLoader[Any]):
+    """A data loader that leaves out batches of which no item could be read.
+
+    It loads for one process, without a seed and without the model's input, until `set_seed`, `set_process` and
+    `complete_pipelines` say otherwise; all three are to be called before it is iterated.
 
     Args:
         dataset: a dataset; several, as a list or by names of your choice, are taken one after another.
@@ -40,40 +39,82 @@ class LoaderOptions:
         multiprocessing_context: ``fork``, ``spawn`` or ``forkserver``.
         num_folds: how often an epoch of training goes through the dataset.
         timeout: seconds to wait for a batch; 0 waits forever.
+
+    Raises:
+        ConfigError: the options exclude each other, or a number is impossible.
     """
 
-    dataset: Dataset | list[Dataset] | dict[str, Dataset]
-    batch_size: PositiveInt = 1
-    num_workers: NonNegativeInt = 0
-    shuffle: bool | None = None
-    drop_last: bool = False
-    pin_memory: bool = False
-    prefetch_factor: PositiveInt | None = None
-    persistent_workers: bool | None = None
-    multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
-    num_folds: PositiveInt = 1
-    timeout: NonNegativeFloat = 0.0
+    def __init__(
+        self,
+        dataset: Dataset | list[Dataset] | dict[str, Dataset],
+        batch_size: PositiveInt = 1,
+        num_workers: NonNegativeInt = 0,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
+        pin_memory: bool = False,
+        prefetch_factor: PositiveInt | None = None,
+        persistent_workers: bool | None = None,
+        multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None,
+        num_folds: PositiveInt = 1,
+        timeout: NonNegativeFloat = 0.0,
+    ) -> None:
+        _check_least(1, batch_size=batch_size, num_folds=num_folds)
+        _check_least(0, num_workers=num_workers, timeout=timeout)
+        built = build_dataset(dataset)
+        if num_workers and hasattr(built, "share"):
+            built.share()
+        of_workers: dict[str, Any] = {}
+        if num_workers:
+            of_workers["prefetch_factor"] = prefetch_factor
+            of_workers["persistent_workers"] = persistent_workers is not False
+            of_workers["multiprocessing_context"] = multiprocessing_context
+        super().__init__(
+            built,
+            batch_size=batch_size,
+            sampler=_sampler(built, shuffle, num_folds),
+            num_workers=num_workers,
+            collate_fn=collate,
+            drop_last=drop_last,
+            pin_memory=pin_memory,
+            timeout=timeout,
+            # Torch's loaders draw a number for their workers, by default from the generator of the training loop.
+            generator=torch.Generator().manual_seed(0),
+            **of_workers,
+        )
 
-    @classmethod
-    def from_mapping(cls, given: Mapping[str, Any]) -> LoaderOptions:
-        """Checks names and values, the dataset's included.
+    def set_seed(self, seed: int) -> None:
+        """Sets the seed of order and augmentation."""
+        for part in (self.dataset, self.sampler):
+            if hasattr(part, "set_seed"):
+                part.set_seed(seed)
+        self.generator.manual_seed(seed)
+
+    def set_process(self, rank: int, world: int) -> None:
+        """Gives this process its part of the data; ``batch_size`` becomes that of each process.
+
+        Args:
+            rank: number of this process.
+            world: number of processes.
 
         Raises:
-            SchemaError: names or types do not fit.
-            ConfigError: a number is impossible.
+            ConfigError: inputs that cannot be read are skipped in training, or there is no such process.
         """
-        config = given if isinstance(given, Config) else Config.from_mapping(given)
-        check_config("loaders", config.with_overrides({"type": "DataLoader"}), live_signature)
-        options = cls(**{name: plain_data(config[name]) for name in config if name != "type"})
-        for name, least in (("batch_size", 1), ("num_workers", 0), ("num_folds", 1), ("timeout", 0)):
-            value = getattr(options, name)
-            if value < least:
-                raise ConfigError(f"{name} must be at least {least}, got {value!r}.", where=config.where(name))
-        return options
+        if world > 1 and isinstance(self.sampler, MultiFoldDistributedSampler):
+            _check_skipping(self.dataset)
+        for part in (self.dataset, self.sampler):
+            if hasattr(part, "set_process"):
+                part.set_process(rank, world)
 
+    def complete_pipelines(self, model_input: Mapping[str, Any]) -> None:
+        """Makes the pipelines that were left out from a configuration's ``input``; see `FromInput`.
 
-class Loader(DataLoader[Any]):
-    """A data loader that leaves out batches of which no item could be read, and sets the epoch of all that has one."""
+        Args:
+            model_input: what the model takes.
+
+        Raises:
+            ConfigError: it is empty or cannot be used, and a pipeline was left out.
+        """
+        complete_pipelines(self.dataset, model_input)
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
         """Sets the epoch of dataset and sampler; to be called before iterating.
@@ -117,7 +158,7 @@ def build_loader(
     process.
 
     Args:
-        cfg: what `LoaderOptions` lists.
+        cfg: the arguments of `Loader`.
         seed: of order and augmentation.
         epoch: to begin with.
         rank: number of this process.
@@ -129,59 +170,42 @@ def build_loader(
         ConfigError: the configuration cannot be used, or ``model_input`` is needed and empty.
         SchemaError: the dataset's does not fit its signature.
     """
-    options = LoaderOptions.from_mapping(cfg)
-    dataset = build_dataset(cfg["dataset"])
+    config = cfg if isinstance(cfg, Config) else Config.from_mapping(cfg)
+    loader: Loader = REGISTRIES["loaders"].build(config.with_overrides({"type": "DataLoader", **_share(cfg, world)}))
     if model_input is not None:
-        complete_pipelines(dataset, model_input)
-    if hasattr(dataset, "set_seed"):
-        dataset.set_seed(seed)
-    if options.num_workers and hasattr(dataset, "share"):
-        dataset.share()
-    loader = Loader(dataset, **_arguments(dataset, options, seed, rank, world))
+        loader.complete_pipelines(model_input)
+    loader.set_seed(seed)
+    loader.set_process(rank, world)
     loader.set_epoch(epoch)
     return loader
 
 
-def _arguments(dataset: Any, options: LoaderOptions, seed: int, rank: int, world: int) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "batch_size": _share(options.batch_size, world),
-        "num_workers": options.num_workers,
-        "drop_last": options.drop_last,
-        "pin_memory": options.pin_memory,
-        "timeout": options.timeout,
-        "collate_fn": collate,
-        # Torch's loaders draw a number for their workers, by default from the generator of the training loop.
-        "generator": torch.Generator().manual_seed(seed),
-    }
-    if options.num_workers:
-        arguments["prefetch_factor"] = options.prefetch_factor
-        arguments["persistent_workers"] = options.persistent_workers is not False
-        arguments["multiprocessing_context"] = options.multiprocessing_context
-    if isinstance(dataset, IterableDataset):
-        check_shuffled_stream(options.shuffle, options.num_folds)
-        if hasattr(dataset, "set_process"):
-            dataset.set_process(rank, world)
-        return arguments
-    training = _is_training(dataset)
-    shuffle = training if options.shuffle is None else options.shuffle
-    if training or shuffle:
-        if world > 1:
-            _check_skipping(dataset)
-        arguments["sampler"] = MultiFoldDistributedSampler(dataset, options.num_folds, world, rank, shuffle, seed)
-    else:
-        arguments["sampler"] = EvalDistributedSampler(dataset, world, rank)
-    return arguments
-
-
-def _share(batch_size: int, world: int) -> int:
+def _share(cfg: Mapping[str, Any], world: int) -> dict[str, int]:
+    """Returns the batch size of one of several processes."""
+    batch_size = cfg.get("batch_size", 1)
+    if world == 1 or type(batch_size) is not int:
+        return {}
     if batch_size % world:
         message = f"batch_size={batch_size} cannot be divided evenly among {world} processes."
         raise ConfigError(message, hint="It counts the items of all processes together.")
-    return batch_size // world
+    return {"batch_size": batch_size // world}
 
 
-def _is_training(dataset: Any) -> bool:
-    return any(getattr(leaf, "mode", None) == "train" for leaf in leaves(dataset))
+def _check_least(least: int, **numbers: float) -> None:
+    for name, number in numbers.items():
+        if number < least:
+            raise ConfigError(f"{name} must be at least {least}, got {number!r}.")
+
+
+def _sampler(dataset: Any, shuffle: bool | None, num_folds: int) -> Any:
+    """Returns what orders the items, None for a stream."""
+    if isinstance(dataset, IterableDataset):
+        check_shuffled_stream(shuffle, num_folds)
+        return None
+    training = any(getattr(leaf, "mode", None) == "train" for leaf in leaves(dataset))
+    if training or shuffle:
+        return MultiFoldDistributedSampler(dataset, num_folds, shuffle=training if shuffle is None else shuffle)
+    return EvalDistributedSampler(dataset)
 
 
 def _check_skipping(dataset: Any) -> None:

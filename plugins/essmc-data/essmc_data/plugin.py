@@ -100,7 +100,7 @@ def register_components(registries: Registries) -> None:
     loaders = registries.add_kind("loaders", "loader")
     loaders.register(
         "DataLoader",
-        "essmc_data.loading:LoaderOptions",
+        "essmc_data.loading:Loader",
         summary="Batches of a dataset's items",
         check="essmc_data.argument_rules:loader",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,7 @@ class Job:
                     hint=f"data: {{{name}: {{dataset: {{type: …}}, batch_size: 32}}}}",
                 )
             return None
-        loader: Iterable[Any] = _loader_builder()(section, seed=self.seed, model_input=self.model_input)
-        return loader
+        return _build_loader(section, self.seed, self.model_input)
 
 
 def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = False) -> Job:
@@ -144,13 +143,18 @@ def _note(read: TrainingConfig) -> str:
     return f"{random} (pretrained: true would load {left})" if left else random
 
 
-def _loader_builder() -> Callable[..., Iterable[Any]]:
-    try:
-        from essmc_data.loading import build_loader
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith("essmc_data"):
-            raise
+def _build_loader(section: Any, seed: int, model_input: Mapping[str, Any]) -> Iterable[Any]:
+    """Builds what a section describes by its registry; seed and input are told to loaders that ask for them."""
+    from essmc_core import REGISTRIES
+    from essmc_core.zoo.checks.configuration import DEFAULT_LOADER, LOADERS
+
+    if LOADERS not in (registry.kind for registry in REGISTRIES):
         message = "the section `data` needs the pack essmc-data"
-        raise MissingDependency(message, hint="pip install essmc-data") from error
-    built: Callable[..., Iterable[Any]] = build_loader
-    return built
+        raise MissingDependency(message, hint="pip install essmc-data")
+    # Sections are configurations that know their lines.
+    named = section if "type" in section else section.with_overrides({"type": DEFAULT_LOADER})
+    loader: Iterable[Any] = REGISTRIES[LOADERS].build(named)
+    for method, told in (("complete_pipelines", model_input), ("set_seed", seed)):
+        if hasattr(loader, method):
+            getattr(loader, method)(told)
+    return loader
