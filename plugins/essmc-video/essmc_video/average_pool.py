@@ -8,18 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.processors import table
 from essmc_core.contract.recording import is_recorded
 from essmc_core.errors import ConfigError
 from essmc_video.conv_chain import triple
-from essmc_video.memory_layout import is_channels_last
 
 
 class SameAvgPool3d(nn.Module):
     """Mean over a window around each position; beyond its edges a clip counts as zero.
 
     Equals `torch.nn.AvgPool3d` at stride 1 with half the window as padding, and takes clips shorter than the window.
-    Time is summed by shifted slices, which on CPUs takes a tenth of the pooling kernel's time; channels last, PyTorch's
-    kernel over a picture of time by space is the faster one.
+    The table `essmc_core.contract.processors.table` says why time and space are averaged one after the other.
 
     Args:
         kernel_size: (time, height, width), odd.
@@ -37,11 +36,11 @@ class SameAvgPool3d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to the same shape."""
         time, height, width = self.kernel_size
-        if time > 1 and not is_recorded() and is_channels_last(x):
+        if not is_recorded() and table.AVERAGE_AS_PICTURE.applies(self.kernel_size, x):
             picture = functional.avg_pool2d(x.flatten(3), (time, 1), stride=1, padding=(time // 2, 0))
-            # Of a clip that is alone the kernel may take the order for torch's own.
+            # A clip that is alone may look contiguous to the kernel, whose output then is.
             x = picture.unflatten(3, x.shape[3:]).contiguous(memory_format=torch.channels_last_3d)
-        elif time > 1:
+        elif table.AVERAGE_BY_SLICES.applies(self.kernel_size):
             frames = x.shape[2]
             padded = functional.pad(x, [0, 0, 0, 0, time // 2, time // 2])
             x = padded[:, :, :frames]

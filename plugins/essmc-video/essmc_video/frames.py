@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from essmc_core.contract.processors import table
+
 
 def to_images(clips: Tensor) -> Tensor:
     """Maps clips (N, C, T, H, W) to the batch of their frames (N * T, C, H, W); channels last, that takes no copy."""
@@ -21,18 +23,18 @@ def to_clips(images: Tensor, length: int) -> Tensor:
     return torch.unflatten(images, 0, (-1, length)).transpose(1, 2)
 
 
+@table.MEANS_FRAME_BY_FRAME.taken_by
 def spatial_means(clips: Tensor) -> Tensor:
     """Maps clips (N, C, T, H, W) to the means of each frame, (N, C, T, 1, 1)."""
-    # Channels last, PyTorch's reduction takes ten times as long where time lies between channels and space.
     frames = clips.transpose(1, 2)
-    if clips.dtype == torch.float16:
-        means = frames.mean(dim=(3, 4), keepdim=True)  # a sum could leave the range of numbers
-    else:
-        # The gradient of a mean is written out, in another order than the clips; that of a sum is a view.
+    if table.MEANS_FROM_SUMS.applies(clips):
         means = frames.sum(dim=(3, 4), keepdim=True) / (clips.shape[3] * clips.shape[4])
+    else:
+        means = frames.mean(dim=(3, 4), keepdim=True)
     return means.transpose(1, 2)
 
 
+@table.SCALES_FRAME_BY_FRAME.taken_by
 def scale_frames(clips: Tensor, scales: Tensor) -> Tensor:
     """Multiplies the channels of each frame.
 
@@ -41,9 +43,7 @@ def scale_frames(clips: Tensor, scales: Tensor) -> Tensor:
         scales: five dimensions that broadcast to ``clips``, say (N, C, T, 1, 1).
 
     Returns:
-        ``clips * scales``, in the order in memory of ``clips``.
+        ``clips * scales``, in the memory format of ``clips``.
     """
-    # Scales with time side by side, as convolutions over time return them, make the product of clips that are channels
-    # last take ten times as long, and the sum that is the gradient of the scales three times.
     frame_by_frame = scales.transpose(1, 2).contiguous()
     return (clips.transpose(1, 2) * frame_by_frame).transpose(1, 2)

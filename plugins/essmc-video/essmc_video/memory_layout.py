@@ -1,41 +1,30 @@
-"""The order in memory in which CPUs train convolutions fastest; shapes and numbers stay as they are."""
+"""The memory format in which CPUs train convolutions fastest; shapes and numbers stay as they are."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from essmc_core.contract.processors import table
+from essmc_core.contract.processors.memory_format import is_channels_last
 from essmc_core.contract.recording import is_recorded
-
-FEW_PIXELS = 64
-"""Maps smaller than this are convolved faster with the positions of a channel side by side."""
-
-
-def is_channels_last(features: Tensor) -> bool:
-    """Tells whether the channels of each position of (N, C, T, H, W) lie side by side, and no other order fits."""
-    return features.is_contiguous(memory_format=torch.channels_last_3d) and not features.is_contiguous()
 
 
 def arrange_for_training(features: Tensor) -> Tensor:
-    """Returns a clip's features as the convolutions of a training step on a CPU want them.
-
-    That is channels last, (N, T, H, W, C) in memory, for maps of at least `FEW_PIXELS`. On two cores, training steps
-    became up to 1.5 times as fast (depthwise networks most); passes without gradients gain nothing.
+    """Returns a clip's features in the memory format in which a CPU runs the convolutions of a training step fastest.
 
     Args:
         features: (N, C, T, H, W); returned unchanged if it has another rank, or is not computed by oneDNN on a CPU.
     """
-    if features.dim() != 5 or features.device.type != "cpu" or is_recorded():
+    if is_recorded():
         return features
-    if not torch.backends.mkldnn.is_available():
-        return features
-    if features.shape[3] * features.shape[4] < FEW_PIXELS:
-        return features.contiguous()
-    return features.contiguous(memory_format=torch.channels_last_3d)
+    if table.LARGE_MAPS_CHANNELS_LAST.applies(features):
+        return features.contiguous(memory_format=torch.channels_last_3d)
+    return features.contiguous() if table.SMALL_MAPS_CONTIGUOUS.applies(features) else features
 
 
 def arrange_like(features: Tensor, clip: Tensor) -> Tensor:
-    """Returns features in the order of the clip they were computed from, so that no caller meets an order of ours."""
+    """Returns features in the memory format of the clip they come from, so that no caller meets another one."""
     if is_recorded() or is_channels_last(clip) or not is_channels_last(features):
         return features
     return features.contiguous()

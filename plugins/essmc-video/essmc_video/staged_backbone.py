@@ -86,7 +86,7 @@ class StagedBackbone(nn.Module):
         check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
 
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
-        """Runs a stage; in training in the fastest order in memory, and checkpointed where that was asked for."""
+        """Runs a stage; in training in the fastest memory format, and checkpointed where that was asked for."""
         if self.training and torch.is_grad_enabled():
             if self.trains_channels_last:
                 inputs = tuple(arrange_for_training(features) for features in inputs)

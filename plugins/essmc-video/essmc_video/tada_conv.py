@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.processors import table
 from essmc_core.contract.recording import is_recorded
 from essmc_core.errors import ConfigError
-from essmc_video.conv3d import Conv3d, is_fast_as_clip
+from essmc_video.conv3d import Conv3d
 from essmc_video.conv_chain import Triple
 from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images
-from essmc_video.memory_layout import is_channels_last
 
 
 class TAdaConv2d(nn.Module):
@@ -80,7 +80,7 @@ class TAdaConv2d(nn.Module):
         """
         scaled = scale_frames(x, alpha)
         weight = self.weight.flatten(0, 2)  # a view, where the gradient of an index would be a tensor of zeros
-        if self._is_faster_as_clip(x):
+        if not is_recorded() and table.ADAPTIVE_FRAMES_AS_CLIP.applies(x, self.kernel_size, self.groups):
             clips: Tensor = functional.conv3d(
                 scaled, weight.unsqueeze(2), self.bias, self.stride, self.padding, self.dilation, self.groups
             )
@@ -95,12 +95,6 @@ class TAdaConv2d(nn.Module):
             groups=self.groups,
         )
         return to_clips(images, x.shape[2])
-
-    def _is_faster_as_clip(self, x: Tensor) -> bool:
-        # Channels last, frames are images as they lie; in torch's own order they have to be copied.
-        if is_recorded() or x.device.type != "cpu" or is_channels_last(x):
-            return False
-        return is_fast_as_clip(x, self.kernel_size, self.groups)
 
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from essmc_core.contract.processors import table
 from essmc_video.branches.base import ResidualBranch
 from essmc_video.conv_chain import factorised_width
 
 
+@table.ODD_WIDTHS_AS_GIVEN.taken_by
 class R2Plus1DBranch(ResidualBranch):
     """R(2+1)D: each main convolution is a spatial one, batch norm, ReLU and a temporal one.
 
@@ -19,7 +21,6 @@ class R2Plus1DBranch(ResidualBranch):
         kernel_size: (time, height, width) of the convolution that is split.
     """
 
-    # The odd widths between the halves do not fill the registers that channels last are read into.
     trains_channels_last: ClassVar[bool] = False
 
     def construct_simple_block(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.contract.processors import table
 from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
 from essmc_video.conv_chain import triple
@@ -47,8 +48,7 @@ class WindowPool3d(nn.Module):
                 f"{tuple(features.shape[2:])}",
                 hint="give longer or larger clips, or build the head with pool_kernel_size that fits or null",
             )
-        # Windows as large as the features are the common case, and a plain mean is the faster kernel.
-        if not tracing and tuple(features.shape[2:]) == self.kernel_size:
+        if not tracing and table.ONE_WINDOW_AS_MEAN.applies(self.kernel_size, features):
             return features.mean(dim=(2, 3, 4), keepdim=True)
         return functional.avg_pool3d(features, self.kernel_size, stride=1)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.contract.features import FeatureInfo
+from essmc_core.contract.processors import table
 from essmc_video.minimum_clip import check_least_size
 from essmc_video.option_names import BatchNormArgument
 from essmc_video.s3d.max_pool import SeparableMaxPool3d
@@ -29,6 +30,7 @@ MIXED_4 = (
 MIXED_5 = ((832, (256, 160, 320, 32, 128, 128)), (832, (384, 192, 384, 48, 128, 128)))
 
 
+@table.MANY_POOLS_AS_GIVEN.taken_by
 class S3D(StagedBackbone):
     """Separable Inception: (N, in_chans, T, H, W) → (N, 1024, T / 8, H / 32, W / 32).
 
@@ -47,7 +49,6 @@ class S3D(StagedBackbone):
     """
 
     num_features = 1024
-    # Its many pools and narrow branches take a tenth longer channels last.
     trains_channels_last = False
 
     def __init__(
