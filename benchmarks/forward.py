@@ -9,48 +9,32 @@ TAda in their name, with peak memory. Outputs and gradients are compared in floa
 from __future__ import annotations
 
 import argparse
-import copy
 import multiprocessing
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from forward_pairs import FAMILIES, HOW_TO_INSTALL, Family, Pair, missing_peer
 from torch import Tensor, nn
 
-TOLERANCE = 1e-9
-"""Largest difference allowed in float64, where rounding cannot hide another formula."""
+# What is timed here is what the tests compare.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "parity"))
+from peer_pairs import (
+    FAMILIES,
+    HOW_TO_INSTALL,
+    TOLERANCE,
+    Family,
+    Pair,
+    disagreement,
+    forward,
+    gradients,
+    missing_peer,
+    train_step,
+)
+
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-
-
-def forward(model: nn.Module, clip: Tensor) -> Tensor:
-    """Runs in eval mode."""
-    with torch.no_grad():
-        return model.eval()(clip)  # type: ignore[no-any-return]
-
-
-def train_step(model: nn.Module, clip: Tensor) -> None:
-    """Runs forward, backward and a step that is too small to change anything; keeps the gradients."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    optimizer.zero_grad(set_to_none=True)
-    model.train()(clip).square().mean().backward()
-    optimizer.step()
-
-
-def gradients(model: nn.Module, clip: Tensor) -> Tensor:
-    """Returns the norms of the gradients of a training step, sorted, since parameters need not be in the same order."""
-    train_step(model, clip)
-    norms = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None])
-    return norms.sort().values
-
-
-def disagreement(pair: Pair, run: Callable[[nn.Module, Tensor], Tensor]) -> float:
-    """Returns the norm of the difference of what is run, relative to theirs, computed in float64."""
-    ours, theirs = (run(copy.deepcopy(model).double(), pair.clip.double()) for model in (pair.ours, pair.theirs))
-    difference: float = ((ours - theirs).norm() / theirs.norm()).item()
-    return difference
 
 
 def interleaved_ms(

@@ -68,9 +68,13 @@ def test_labels_that_are_no_ordinary_file(tmp_path: Path, make: Callable[[Path],
     assert "a.yaml:1:9" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "x" * 5000, "a\0b"])
-def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("~nobody-of-that-name/x", "there is no file"), ("x" * 5000, "cannot read"), ("a\0b", "is not a file name")],
+    ids=["home", "long", "null"],
+)
+def test_names_that_no_file_can_have(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load_config(tmp_path / name)
     with pytest.raises(ConfigError, match="does not exist"):
         read_labels(Config({"labels": name}))

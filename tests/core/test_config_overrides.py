@@ -130,9 +130,18 @@ def test_one_override_may_be_a_string(config: Config) -> None:
     assert config.with_overrides("model.type=X")["model"]["type"] == "X"
 
 
-@pytest.mark.parametrize("overrides", ["model.type", [("model", 1)], {3: 4}, {"a": {1: 2}}, {"a..b": 1}])
-def test_overrides_of_another_form_are_refused(config: Config, overrides: object) -> None:
-    with pytest.raises(OverrideError):
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("model.type", "there is no '='"),
+        ([("model", 1)], "overrides are a list of strings, or a mapping from path to value"),
+        ({3: 4}, "the path 3 is a int, not a string"),
+        ({"a": {1: 2}}, "the key 1 is a int; keys are strings"),
+        ({"a..b": 1}, r"'a\.\.b' is not a dotted path"),
+    ],
+)
+def test_overrides_of_another_form_are_refused(config: Config, overrides: object, message: str) -> None:
+    with pytest.raises(OverrideError, match=message):
         config.with_overrides(overrides)  # type: ignore[arg-type]
 
 

@@ -199,7 +199,7 @@ def test_what_is_not_plain_data_is_refused_at_its_place(
 def test_python_tags_run_nothing(write: Write, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     path = write(f"a: !!python/object/apply:os.mkdir ['{marker}']\n")
-    with pytest.raises(ConfigSyntaxError):
+    with pytest.raises(ConfigSyntaxError, match="python/object/apply"):
         load_config(path)
     assert not marker.exists()
 

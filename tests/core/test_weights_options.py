@@ -61,7 +61,7 @@ def test_misspelt_keys_are_suggested_and_all_mistakes_are_listed() -> None:
 
 @pytest.mark.parametrize("source", [5, None, ["a.pth"], b"a.pth"])
 def test_a_source_that_is_neither_path_nor_mapping_is_refused(source: Any) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="not a path, a URI or a mapping with one"):
         WeightsSource.parse(source)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from forward_pairs import essmc2_backbones
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES
 from essmc_core.errors import ConfigError
+from tests.parity.peer_pairs import essmc2_backbones
 
 STAGES = 5
 BRANCHES = {"R2D3DBranch": 1, "R2Plus1DBranch": 1, "CSNBranch": 50, "TAdaConvBlockAvgPool": 50}

@@ -190,14 +190,14 @@ def test_the_user_says_which_columns_and_marks(tmp_path: Path) -> None:
         read(tmp_path, "path,label\nc0.mp4,1\n", columns=["path", "label"])
     with pytest.raises(ListError, match="'foo' is no path of a file"):
         read(tmp_path, "foo,wind,act\na.mp4,1,run\n", columns=["path", "wind", "label"])
-    for wrong in (
-        {"delimiter": "bar"},
-        {"columns": ["label"]},
-        {"columns": {"label": "x"}},
-        {"columns": "path"},
-        {"fix_len": 0},
+    for wrong, message in (
+        ({"delimiter": "bar"}, "delimiter='bar' is unknown"),
+        ({"columns": ["label"]}, r"columns=\['label'\] must have `path` once"),
+        ({"columns": {"label": "x"}}, "columns={'label': 'x'} names path, and label and total_frames, or not"),
+        ({"columns": "path"}, "columns='path' must have `path` once"),
+        ({"fix_len": 0}, "fix_len=0 must be at least 1"),
     ):
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError, match=message):
             read(tmp_path, "a.mp4,1\n", **wrong)
 
 
@@ -308,10 +308,20 @@ def test_json_labels_that_make_no_sense_are_refused(tmp_path: Path, labels: list
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "[1]", "[{}]", '[{"img_path": 3}]', '[{"img_path": ""}]', "[" * 100000, "no"]
+    ("text", "message"),
+    [
+        ("{}", "must be a list of {img_path, gt_label}"),
+        ("[]", "and not empty"),
+        ("[1]", "entry 0 has no img_path"),
+        ("[{}]", "entry 0 has no img_path"),
+        ('[{"img_path": 3}]', "entry 0 has no img_path"),
+        ('[{"img_path": ""}]', "entry 0 has no img_path"),
+        pytest.param("[" * 100000, "is not JSON that can be read", id="deep"),
+        ("no", r"list\.json:1: this is not JSON"),
+    ],
 )
-def test_files_that_are_no_json_list_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(DatasetNotFound):
+def test_files_that_are_no_json_list_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DatasetNotFound, match=message):
         image_list(tmp_path, text)
 
 

@@ -127,9 +127,17 @@ def test_a_small_3d_network_learns_it_and_one_without_time_does_not() -> None:
     assert accuracy(1) < 0.25
 
 
-@pytest.mark.parametrize("arguments", [{"num_frames": 1}, {"speeds": [0]}, {"channels": 2}, {"test_share": 1.0}])
-def test_impossible_arguments_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_frames": 1}, "num_frames: Motion needs at least 2 frames"),
+        ({"speeds": [0]}, "speeds: .*distinct speeds of at least 1 pixel"),
+        ({"channels": 2}, "channels: channels is 1 or 3"),
+        ({"test_share": 1.0}, r"test_share: .*test_share lies in \(0, 1\)"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         build(**arguments)
 
 

@@ -73,9 +73,12 @@ def test_nothing_is_trained_from_scratch_when_all_checkpoints_are_damaged(run: P
         solver(work_dir=run, resume_from=run).solve(data())
 
 
-@pytest.mark.parametrize("where", ["nowhere.pth", "nowhere", "."])
-def test_resuming_from_nothing_is_an_error(tmp_path: Path, where: str) -> None:
-    with pytest.raises(CheckpointNotFound):
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [("nowhere.pth", r"checkpoint .*nowhere\.pth"), ("nowhere", "checkpoint .*nowhere"), (".", "checkpoint in ")],
+)
+def test_resuming_from_nothing_is_an_error(tmp_path: Path, where: str, told: str) -> None:
+    with pytest.raises(CheckpointNotFound, match=f"There is no {told}"):
         solver(work_dir=tmp_path, resume_from=tmp_path / where).solve(data())
 
 

@@ -118,9 +118,14 @@ def test_evaluation_takes_a_model_that_returns_a_tensor() -> None:
         def forward_test(self, img: Tensor, gt_label: Tensor | None = None) -> Any:
             return self.scores(img).softmax(1)
 
+    torch.manual_seed(0)
+    model = Plain()
     metric = {"metric": "accuracy", "keys": ["logits", "gt_label"]}
-    made = SOLVERS.build({"type": "EvaluationSolver", "model": Plain(), "device": "cpu", "eval_metric_cfg": metric})
-    assert 0 <= made.solve(loader(Points(10)))["eval"]["acc@1"] <= 1
+    made = SOLVERS.build({"type": "EvaluationSolver", "model": model, "device": "cpu", "eval_metric_cfg": metric})
+    found = made.solve(loader(Points(10)))["eval"]["acc@1"]
+    items = [Points(10)[index] for index in range(10)]
+    right = sum(int(model.eval().scores(item["img"][None]).argmax()) == int(item["gt_label"]) for item in items)
+    assert 0 < right < 10 and found == pytest.approx(right / 10)
 
 
 def test_hooks_run_in_order_and_from_configurations() -> None:
@@ -186,16 +191,26 @@ def test_a_work_dir_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        {"max_epochs": 0}, {"accumulate_steps": 0}, {"on_nan": "ignore"}, {"device": "tpu"}, {"optimizer": None},
-        {"mixed_precision": "fp16"}, {"save_eval_data": True}, {"do_final_eval": True},
-        {"hooks": [{"type": "CheckpointHook", "save_best_by": "acc@1"}]}, {"max_epoch": 3},
-        {"eval_metric_cfg": {"metric": "accuracy"}},
+        ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
+        ({"accumulate_steps": 0}, "accumulate_steps must be at least 1, got 0"),
+        ({"on_nan": "ignore"}, r"on_nan: expected Literal\['stop', 'skip'\], got 'ignore'"),
+        ({"device": "tpu"}, "device is 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
+        ({"optimizer": None}, "training needs an optimizer"),
+        ({"mixed_precision": "fp16"}, "fp16 needs an accelerator"),
+        ({"save_eval_data": True}, "save_eval_data needs extra_keys or eval_metric_cfg"),
+        ({"do_final_eval": True}, "do_final_eval needs eval_metric_cfg"),
+        (
+            {"hooks": [{"type": "CheckpointHook", "save_best_by": "acc@1"}]},
+            r"hooks\.0\.save_best_by: save_best_by is '\+acc@1' or '-err', with the sign",
+        ),
+        ({"max_epoch": 3}, r"no argument 'max_epoch' \(did you mean 'max_epochs'"),
+        ({"eval_metric_cfg": {"metric": "accuracy"}}, "eval_metric_cfg: 'keys' is missing"),
     ],
-)  # fmt: skip
-def test_impossible_arguments_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
+)
+def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         solver(**arguments)
 
 

@@ -120,5 +120,5 @@ def test_the_smallest_clip_has_features_and_smaller_ones_are_refused() -> None:
             backbone(torch.zeros(shape))
     with pytest.raises(InputError, match="float64"):
         backbone(torch.zeros(1, 3, 8, 32, 32, dtype=torch.float64))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="in_chans equal to the number of input channels"):
         backbone(torch.zeros(1, 4, 8, 32, 32))

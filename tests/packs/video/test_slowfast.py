@@ -46,10 +46,12 @@ def test_slow_frames_begin_at_the_first_frame_and_never_leave_the_clip(count: in
     assert take_frames(video, strided).flatten().tolist() == strided
 
 
-@pytest.mark.parametrize("frames", [0, 3, 30])
-def test_clips_without_a_whole_number_of_slow_frames_are_refused(frames: int) -> None:
+@pytest.mark.parametrize(
+    ("frames", "hint"), [(0, "T, H, W must be at least 1"), (3, "give 4 frames"), (30, "give 28 frames")]
+)
+def test_clips_without_a_whole_number_of_slow_frames_are_refused(frames: int, hint: str) -> None:
     network = BACKBONES.build(THIN).eval()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=hint):
         network(torch.randn(1, 3, frames, 32, 32))
 
 

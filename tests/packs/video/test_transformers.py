@@ -146,12 +146,18 @@ def test_frames_that_are_no_whole_tubelets_are_refused() -> None:
 
 @every_preset
 @pytest.mark.parametrize(
-    "video",
-    [clips()[0], clips()[:, :2], (clips() * 255).to(torch.uint8), clips()[:, :, :0], clips().double()],
+    ("video", "hint"),
+    [
+        (clips()[0], "add the batch"),
+        (clips()[:, :2], "in_chans equal to the number of input channels"),
+        ((clips() * 255).to(torch.uint8), "scale pixels to floats first"),
+        (clips()[:, :, :0], "T, H, W must be at least 1"),
+        (clips().double(), r"x\.to\(torch\.float32\)"),
+    ],
     ids=["rank", "channels", "integers", "no frames", "float64"],
 )
-def test_what_is_no_clip_is_refused(name: str, video: Tensor) -> None:
-    with pytest.raises(InputError):
+def test_what_is_no_clip_is_refused(name: str, video: Tensor, hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
         build(name)(video)
 
 

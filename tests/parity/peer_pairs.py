@@ -1,7 +1,8 @@
-"""The networks that ``forward.py`` compares: each of ours beside a peer's, built with equal weights."""
+"""The networks that a peer has too, each beside the peer's with equal weights, and how far the two differ."""
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 import types
@@ -25,6 +26,9 @@ from essmc_video.key_maps import (
 )
 
 KeyMap = tuple[tuple[str, str], ...]
+
+TOLERANCE = 1e-9
+"""Largest difference allowed in float64, where rounding cannot hide another formula."""
 
 HOW_TO_INSTALL = {
     "essmc2": "pip install --no-deps essmc2==0.1.4 && pip install addict yapf docstring-parser einops",
@@ -74,6 +78,34 @@ class Pair:
         ours = family.ours(frames, size)
         ours.load_state_dict(map_keys(theirs.state_dict(), family.key_map))
         return cls(ours, theirs, clip)
+
+
+def forward(model: nn.Module, clip: Tensor) -> Tensor:
+    """Runs in eval mode."""
+    with torch.no_grad():
+        return model.eval()(clip)  # type: ignore[no-any-return]
+
+
+def train_step(model: nn.Module, clip: Tensor) -> None:
+    """Runs forward, backward and a step that is too small to change anything; keeps the gradients."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    optimizer.zero_grad(set_to_none=True)
+    model.train()(clip).square().mean().backward()
+    optimizer.step()
+
+
+def gradients(model: nn.Module, clip: Tensor) -> Tensor:
+    """Returns the norms of the gradients of a training step, sorted, since parameters need not be in the same order."""
+    train_step(model, clip)
+    norms = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None])
+    return norms.sort().values
+
+
+def disagreement(pair: Pair, run: Callable[[nn.Module, Tensor], Tensor]) -> float:
+    """Returns the norm of the difference of what is run, relative to theirs, computed in float64."""
+    ours, theirs = (run(copy.deepcopy(model).double(), pair.clip.double()) for model in (pair.ours, pair.theirs))
+    difference: float = ((ours - theirs).norm() / theirs.norm()).item()
+    return difference
 
 
 def missing_peer(family: Family) -> str | None:
