@@ -22,15 +22,15 @@ from torch.nn import functional
 from essmc_core import BACKBONES
 from essmc_core.contract.processors.route import Route
 from essmc_core.contract.processors.table import ROUTES
-from essmc_video.average_pool import SameAvgPool3d
-from essmc_video.branches.r2plus1d import R2Plus1DBranch
-from essmc_video.conv3d import Conv3d
-from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images
-from essmc_video.memory_layout import arrange_for_training
-from essmc_video.resnets.window_pool import WindowPool3d
-from essmc_video.s3d.backbone import S3D
-from essmc_video.s3d.max_pool import SeparableMaxPool3d
-from essmc_video.tada_conv import TAdaConv2d
+from essmc_video.layers.average_pool import SameAvgPool3d
+from essmc_video.layers.conv3d import Conv3d
+from essmc_video.layers.frames import scale_frames, spatial_means, to_clips, to_images
+from essmc_video.layers.max_pool import SeparableMaxPool3d
+from essmc_video.layers.memory_format import arrange_for_training
+from essmc_video.layers.tada_conv import TAdaConv2d
+from essmc_video.layers.window_pool import WindowPool3d
+from essmc_video.networks.resnet3d.branches.r2plus1d import R2Plus1DBranch
+from essmc_video.networks.s3d.backbone import S3D
 
 TOLERANCE = 1e-5
 """Largest difference of outputs and gradients, relative to their norm; modules are compared in float64."""

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from essmc_core import BACKBONES, HEADS
 from essmc_core.weights.state_dict import map_keys
-from essmc_video.frames import to_images
 from essmc_video.key_maps import (
     pytorchvideo_mvit,
     pytorchvideo_resnet,
@@ -24,6 +23,7 @@ from essmc_video.key_maps import (
     pytorchvideo_x3d,
     torchvision_s3d,
 )
+from essmc_video.layers.frames import to_images
 
 KeyMap = tuple[tuple[str, str], ...]
 

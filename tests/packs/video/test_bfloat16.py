@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BRICKS
-from essmc_video.conv3d import Conv3d
+from essmc_video.layers.conv3d import Conv3d
 
 
 def weight_gradient(conv: nn.Module, x: Tensor, autocast: bool = False) -> Tensor:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from essmc_video.conv3d import Conv3d
-from essmc_video.tada_conv import TAdaConv2d
+from essmc_video.layers.conv3d import Conv3d
+from essmc_video.layers.tada_conv import TAdaConv2d
 
 small = st.integers(1, 3)
 triples = st.tuples(small, small, small)

@@ -16,7 +16,7 @@ from essmc_core import BACKBONES, BRICKS
 from essmc_core.contract.processors import table
 from essmc_core.contract.processors.route import Route, always
 from essmc_solvers.model.bfloat16 import exact_short_convolutions
-from essmc_video.conv3d import Conv3d
+from essmc_video.layers.conv3d import Conv3d
 
 REPOSITORY = Path(cpu_routes.__file__).parents[1]
 NAMES = {row.name: constant for constant, row in vars(table).items() if isinstance(row, Route)}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from essmc_video.frames import scale_frames, spatial_means, to_clips, to_images
+from essmc_video.layers.frames import scale_frames, spatial_means, to_clips, to_images
 
 ORDERS = (torch.contiguous_format, torch.channels_last_3d)
 

@@ -15,10 +15,10 @@ from essmc_core import BACKBONES, build_model
 from essmc_core.contract.features import BackboneInterface, FeatureInfo
 from essmc_core.errors import ConfigError, InputError, WeightsMismatch
 from essmc_core.weights import load_pretrained
+from essmc_video.layers.temporal_shift import temporal_shift
 from essmc_video.lift.backbone import Lift2D
 from essmc_video.lift.layers_found import block_entries
 from essmc_video.lift.shifting import ShiftInput
-from essmc_video.shift.temporal_shift import temporal_shift
 
 CONVNETS = [
     "torchvision/resnet18",

@@ -92,6 +92,6 @@ def test_the_order_changes_no_number(name: str, monkeypatch: pytest.MonkeyPatch)
         return [feature.detach(), *(parameter.grad.clone() for parameter in model.parameters())]
 
     chosen = step()
-    monkeypatch.setattr("essmc_video.staged_backbone.arrange_for_training", lambda features: features)
+    monkeypatch.setattr("essmc_video.networks.staged_backbone.arrange_for_training", lambda features: features)
     for ours, plain in zip(chosen, step(), strict=True):
         torch.testing.assert_close(ours, plain)

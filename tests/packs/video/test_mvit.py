@@ -17,12 +17,12 @@ from essmc_core import BACKBONES
 from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights import load_pretrained
-from essmc_video.mvit.attention import PooledAttention
-from essmc_video.mvit.backbone import MViT
-from essmc_video.mvit.block import MultiscaleBlock
-from essmc_video.mvit.schedule import BlockPlan, plan_blocks
-from essmc_video.mvit.token_pool import TokenPool
-from essmc_video.mvit.window import Window
+from essmc_video.networks.mvit.attention import PooledAttention
+from essmc_video.networks.mvit.backbone import MViT
+from essmc_video.networks.mvit.block import MultiscaleBlock
+from essmc_video.networks.mvit.schedule import BlockPlan, plan_blocks
+from essmc_video.networks.mvit.token_pool import TokenPool
+from essmc_video.networks.mvit.window import Window
 
 MVIT_B: dict[str, Any] = {
     "embed_dim_mul": [[1, 2.0], [3, 2.0], [14, 2.0]],

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from essmc_core import BACKBONES, BRICKS
 from essmc_core.errors import ConfigError, InputError, SchemaError, UnknownComponent
-from essmc_video.branches.base import ResidualBranch
-from essmc_video.residual_stage import Base3DBlock, Base3DResStage
-from essmc_video.resnet3d import ResNet3D
+from essmc_video.networks.resnet3d.backbone import ResNet3D
+from essmc_video.networks.resnet3d.branches.base import ResidualBranch
+from essmc_video.networks.resnet3d.stage import Base3DBlock, Base3DResStage
 
 NARROW: dict[str, Any] = {"num_filters": (8, 16, 16, 16, 24)}
 # Every preset, small enough to run in a moment.

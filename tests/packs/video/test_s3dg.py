@@ -16,9 +16,9 @@ from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import InputError
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import torchvision_s3d
-from essmc_video.s3d.backbone import S3D, S3DG
-from essmc_video.s3d.max_pool import SeparableMaxPool3d
-from essmc_video.s3d.mixed import FeatureGate
+from essmc_video.layers.max_pool import SeparableMaxPool3d
+from essmc_video.networks.s3d.backbone import S3D, S3DG
+from essmc_video.networks.s3d.mixed import FeatureGate
 
 
 def clips(frames: int = 16, size: int = 64) -> Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 from essmc_core import BACKBONES, HEADS, MODELS
 from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_video.slowfast.frame_index import slow_frames, take_frames
+from essmc_video.networks.slowfast.frame_index import slow_frames, take_frames
 
 THIN: dict[str, Any] = {"type": "SlowFast", "stem_width": 16, "stage_widths": (32, 32, 64, 64)}
 

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
-from essmc_video.average_pool import SameAvgPool3d
-from essmc_video.tada_conv import RouteFuncMLP, TAdaConv2d
+from essmc_video.layers.average_pool import SameAvgPool3d
+from essmc_video.layers.tada_conv import RouteFuncMLP, TAdaConv2d
 
 
 def by_definition(conv: TAdaConv2d, x: Tensor, alpha: Tensor) -> Tensor:

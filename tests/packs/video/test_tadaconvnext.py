@@ -16,9 +16,9 @@ from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import timm_convnext
-from essmc_video.tadaconvnext.backbone import TAdaConvNeXtV2
-from essmc_video.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
-from essmc_video.tadaconvnext.route_function import RouteFunction
+from essmc_video.networks.tadaconvnext.backbone import TAdaConvNeXtV2
+from essmc_video.networks.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
+from essmc_video.networks.tadaconvnext.route_function import RouteFunction
 
 SMALL = {"depths": [1, 1, 2, 1], "widths": [16, 32, 48, 64], "head_dim": 8}
 VARIANTS = {

@@ -14,8 +14,8 @@ from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import clip_tadaformer
-from essmc_video.tadaformer.backbone import TAdaFormer
-from essmc_video.tadaformer.tada_block import TAdaBlock
+from essmc_video.networks.tadaformer.backbone import TAdaFormer
+from essmc_video.networks.tadaformer.tada_block import TAdaBlock
 
 SMALL = {"width": 64, "depth": 2, "heads": 4, "input_size": 32, "head_dim": 16}
 ENHANCED = {"temporally_enhanced": True, "double_tada": True}

@@ -16,10 +16,10 @@ from essmc_core import BACKBONES, BRICKS
 from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError, SchemaError, WeightsMismatch
 from essmc_core.weights import load_pretrained
-from essmc_video.drop_path import DropPath
-from essmc_video.transformers.attention import Attention, AxialAttention, DividedAttention, SplitHeadAttention
-from essmc_video.transformers.feed_forward import GEGLU
-from essmc_video.transformers.positions import resize_positions
+from essmc_video.layers.drop_path import DropPath
+from essmc_video.layers.positions import resize_positions
+from essmc_video.networks.transformers.attention import Attention, AxialAttention, DividedAttention, SplitHeadAttention
+from essmc_video.networks.transformers.feed_forward import GEGLU
 
 NARROW: dict[str, Any] = {
     "image_size": 32, "num_frames": 4, "num_features": 24, "depth": 3, "branch_cfg": {"num_heads": 4},

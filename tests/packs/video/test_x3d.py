@@ -13,7 +13,7 @@ from torch import nn
 from essmc_core import BACKBONES, HEADS
 from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
-from essmc_video.x3d.widths import round_depth, round_width
+from essmc_video.arguments.widths import round_depth, round_width
 
 
 @pytest.fixture

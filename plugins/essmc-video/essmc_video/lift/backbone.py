@@ -15,7 +15,7 @@ from essmc_core.contract.input_tensors import check_input, check_number_type
 from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.lifted import ImageNetwork
-from essmc_video.frames import to_clips, to_images
+from essmc_video.layers.frames import to_clips, to_images
 from essmc_video.lift.calibrating import ROUTE, add_calibrations
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.inflating import inflate_convolutions

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError
-from essmc_video.frames import to_clips, to_images
+from essmc_video.layers.frames import to_clips, to_images
+from essmc_video.layers.tada_conv import RouteFuncMLP
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.layers_found import spatial_convolutions
-from essmc_video.tada_conv import RouteFuncMLP
 
 ROUTE = "calibration"
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.errors import ConfigError
-from essmc_video.frames import to_clips, to_images
+from essmc_video.layers.frames import to_clips, to_images
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.image_convolutions import kind_of, pad_same, standardised
 from essmc_video.lift.layers_found import spatial_convolutions

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError
+from essmc_video.layers.temporal_shift import temporal_shift
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.layers_found import BlockEntry, block_entries
-from essmc_video.shift.temporal_shift import temporal_shift
 
 # Networks with so long a stage shift only every other block: Lin et al., ICCV 2019, as in the authors' code.
 LONG_STAGE = 23

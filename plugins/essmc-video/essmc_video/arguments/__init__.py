@@ -1,0 +1,1 @@
+"""What arguments of networks must be; nothing heavy is imported, so that configurations are checked without torch."""

@@ -1,0 +1,1 @@
+"""The networks, a folder for each family."""

@@ -1,0 +1,15 @@
+"""Registers TAdaConvNeXtV2."""
+
+from __future__ import annotations
+
+from essmc_core.discovery.hooks import Registries
+
+
+def register(registries: Registries) -> None:
+    """Registers the backbone."""
+    registries.backbones.register(
+        "TAdaConvNeXtV2",
+        "essmc_video.networks.tadaconvnext.backbone:TAdaConvNeXtV2",
+        summary="ConvNeXt with temporally adaptive depthwise convolutions",
+        check="essmc_video.networks.tadaconvnext.rules:check_tadaconvnext",
+    )

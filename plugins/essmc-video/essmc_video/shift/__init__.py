@@ -1,1 +1,0 @@
-"""Temporal shift: channels that look one frame ahead or back."""
