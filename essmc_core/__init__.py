@@ -12,7 +12,6 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from essmc_core._version import __version__
 from essmc_core.contract.annotations import (
     Backbone,
     Brick,
@@ -34,12 +33,12 @@ from essmc_core.contract.annotations import (
 from essmc_core.discovery import Pack
 from essmc_core.discovery.hooks import hookimpl
 from essmc_core.errors import EssmcError
-from essmc_core.models.defaults import DISCOVERY, ZOO
-from essmc_core.models.factory import build_model, list_models
-from essmc_core.registry.kinds import (
+from essmc_core.foundation.version import __version__
+from essmc_core.models.defaults import (
     BACKBONES,
     BRICKS,
     DATASETS,
+    DISCOVERY,
     FRAME_SAMPLERS,
     HEADS,
     HOOKS,
@@ -52,8 +51,10 @@ from essmc_core.registry.kinds import (
     SOLVERS,
     STEMS,
     TRANSFORMS,
+    ZOO,
 )
-from essmc_core.registry.kinds import DEFAULT as REGISTRIES
+from essmc_core.models.defaults import REGISTRIES as REGISTRIES
+from essmc_core.models.factory import build_model, list_models
 
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config

@@ -12,7 +12,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.foundation.plain_data import plain_data
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 Rule = Callable[..., object]

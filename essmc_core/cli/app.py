@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import click
 
-from essmc_core._version import __version__
 from essmc_core.cli.examples import examples
 from essmc_core.discovery.commands import OWN_COMMANDS, Command
 from essmc_core.discovery.missing import explain_missing
@@ -16,6 +15,7 @@ from essmc_core.errors import EssmcError
 from essmc_core.foundation.error_text import text_of
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.foundation.settings import SettingError, lenient_flag, misspelled
+from essmc_core.foundation.version import __version__
 from essmc_core.models.defaults import DISCOVERY
 from essmc_core.registry.component import CORE
 

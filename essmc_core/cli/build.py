@@ -41,9 +41,10 @@ def build(
 
     PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
     """
-    from essmc_core.models.factory import build_recipe, resolved_parts, weights_source
+    from essmc_core.models.factory import build_recipe
+    from essmc_core.models.recipes import read_recipe, resolved_parts
     from essmc_core.models.verification import measure_recipe
-    from essmc_core.zoo.recipe import read_recipe
+    from essmc_core.zoo.weights_asked import weights_source
 
     recipe = read_recipe(model, overrides)
     parts = resolved_parts(recipe)

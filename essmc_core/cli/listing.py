@@ -10,9 +10,8 @@ from essmc_core.cli.table import Column, write_table
 from essmc_core.discovery.missing import explain_no_match
 from essmc_core.discovery.named_pack import named_pack
 from essmc_core.foundation.names import suggest_pattern
-from essmc_core.models.defaults import DISCOVERY
+from essmc_core.models.defaults import DISCOVERY, REGISTRIES
 from essmc_core.registry.component import Component
-from essmc_core.registry.kinds import DEFAULT
 from essmc_core.registry.registry import Registry
 
 
@@ -34,7 +33,7 @@ def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pa
     if kind is None:
         _write_kinds(wanted, as_json)
         return
-    registry = DEFAULT[kind]
+    registry = REGISTRIES[kind]
     matching = registry.table.records(pattern, exclude)
     records = [record for record in matching if wanted is None or record.pack == wanted]
     if not records:
@@ -60,7 +59,7 @@ def _nothing_found(registry: Registry, pattern: str, matching: int, pack: str | 
 
 def _write_kinds(pack: str | None, as_json: bool) -> None:
     counts = {
-        registry.kind: sum(pack is None or record.pack == pack for record in registry.table) for registry in DEFAULT
+        registry.kind: sum(pack is None or record.pack == pack for record in registry.table) for registry in REGISTRIES
     }
     if as_json:
         write_json(counts)

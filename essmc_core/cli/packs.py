@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from essmc_core._version import __version__
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.discovery import Pack
+from essmc_core.foundation.version import __version__
 from essmc_core.models.defaults import DISCOVERY, ZOO
 from essmc_core.registry.component import CORE
 

@@ -77,7 +77,7 @@ def predict(
         raise click.UsageError("name a file to look at: essmc predict MODEL FILE")
     several = len(inputs) > 1 or os.path.isdir(inputs[0])
     from essmc_core.models.prediction import get_ready, predict_each
-    from essmc_core.zoo.trained import find_run
+    from essmc_core.models.recipes import find_run
 
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,

@@ -14,9 +14,8 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.show_file import names_file, show_file
 from essmc_core.errors import UnknownComponent, UnknownModel
 from essmc_core.foundation.names import did_you_mean
-from essmc_core.models.defaults import DISCOVERY, ZOO
+from essmc_core.models.defaults import DISCOVERY, REGISTRIES, ZOO
 from essmc_core.registry.component import LOCAL, Component
-from essmc_core.registry.kinds import DEFAULT
 from essmc_core.zoo.zoo import ZooEntry
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def show(name: str, kind: str | None, only_yaml: bool, as_json: bool) -> None:
     if kind is None and names_file(name):
         show_file(name, only_yaml, as_json)
         return
-    components = [DEFAULT[kind].component(name)] if kind else DEFAULT.find_everywhere(name)
+    components = [REGISTRIES[kind].component(name)] if kind else REGISTRIES.find_everywhere(name)
     if not components:
         _show_entry(_entry(name), only_yaml, as_json)
         return
@@ -52,7 +51,7 @@ def show(name: str, kind: str | None, only_yaml: bool, as_json: bool) -> None:
         write_json([_component_dict(component) for component in components])
         return
     for component in components:
-        stub = DEFAULT[component.kind].stub(component.qualified).rstrip()
+        stub = REGISTRIES[component.kind].stub(component.qualified).rstrip()
         click.echo(stub if only_yaml else _component_text(component))
 
 
@@ -60,8 +59,8 @@ def _entry(name: str) -> ZooEntry:
     try:
         return ZOO.entry(name)
     except UnknownModel as error:
-        known = [known for registry in DEFAULT for known in registry.table.all_names()] + ZOO.table.all_names()
-        hints = [hint for registry in DEFAULT if (hint := DEFAULT.explain(registry.kind, name))]
+        known = [known for registry in REGISTRIES for known in registry.table.all_names()] + ZOO.table.all_names()
+        hints = [hint for registry in REGISTRIES if (hint := REGISTRIES.explain(registry.kind, name))]
         suggestion = did_you_mean(name, known)
         raise UnknownComponent(
             f"no component and no zoo model is called {name!r}" + (f"; {suggestion}" if suggestion else ""),
@@ -79,7 +78,7 @@ def _provenance(pack_name: str) -> str:
 
 
 def _component_text(component: Component) -> str:
-    registry = DEFAULT[component.kind]
+    registry = REGISTRIES[component.kind]
     signature = registry.describe(component.qualified)
     bound = ", ".join(f"{key}={value!r}" for key, value in component.bound.items())
     rows = [
@@ -115,7 +114,7 @@ def _wrapped(signature: str) -> str:
 
 
 def _component_dict(component: Component) -> dict[str, object]:
-    registry = DEFAULT[component.kind]
+    registry = REGISTRIES[component.kind]
     signature = registry.describe(component.qualified)
     return {
         "kind": component.kind,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from essmc_core.cli.output import write_json
-from essmc_core.zoo.recipe import Recipe, read_recipe
-from essmc_core.zoo.trained import find_run
+from essmc_core.models.recipes import find_run, read_recipe
+from essmc_core.zoo.recipe import Recipe
 
 
 def names_file(name: str) -> bool:

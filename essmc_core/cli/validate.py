@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,7 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.errors import SchemaError
 
 if TYPE_CHECKING:
-    from essmc_core.registry.component import Component
-    from essmc_core.zoo.recipe import Recipe
+    from essmc_core.building.part import Part
 
 
 @click.command(
@@ -28,45 +27,38 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
     The sections data and solver of a training configuration are checked too.
     """
-    from essmc_core.building.construct import raise_issues
+    from essmc_core.building.mistakes import raise_issues
     from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
-    from essmc_core.signatures.signature import read_signature
+    from essmc_core.models.recipes import read_training, resolve_recipe
+    from essmc_core.registry.reading import read_signature
     from essmc_core.zoo.checks.data_paths import missing_data
     from essmc_core.zoo.checks.pipelines import pipeline_issues
-    from essmc_core.zoo.checks.training import check_training, read_training
 
     training = read_training(model, overrides)
     given = stated_input(training.recipe.config, training.config)
     try:
-        parts = check_training(training, read_signature)
+        parts = list(resolve_recipe(training.recipe, read_signature, whole=True).parts())
         if training.recipe.prefix:
-            raise_issues(list(pipeline_issues(training.config, parts, given)), None)
+            raise_issues(list(pipeline_issues(parts, given)), None)
     except SchemaError as error:
         if not as_json:
             raise
         write_json({"valid": False, "issues": [_issue(issue) for issue in error.issues]})
         return 2
     data = training.config.get("data")
-    notes = _notes(training.recipe, parts) + pipeline_notes(data, given) + missing_data(data)
+    notes = _notes(parts) + pipeline_notes(data, given) + missing_data(data)
     if as_json:
-        listed = [{"path": path, "component": component.qualified} for path, component in parts]
+        listed = [{"path": part.dotted, "component": part.component.qualified} for part in parts]
         write_json({"valid": True, "parts": listed, "notes": notes})
     else:
         click.echo("\n".join([f"{model} is valid: {len(parts)} components", *(f"note: {note}" for note in notes)]))
     return 0
 
 
-def _notes(recipe: Recipe, parts: Sequence[tuple[str, Component]]) -> list[str]:
-    """Returns what the model's configuration states in vain."""
-    notes = []
-    for path, component in parts:
-        stated: Any = recipe.config
-        for part in path.split(".") if path else ():
-            stated = stated.get(part) if isinstance(stated, Mapping) else None
-        if isinstance(stated, Mapping):
-            names = [name for name in component.retired if name in stated]
-            notes += [f"{path}.{name}".lstrip(".") + ": has no effect; leave it out" for name in names]
-    return notes
+def _notes(parts: Sequence[Part]) -> list[str]:
+    """Returns what a configuration states in vain."""
+    named = [".".join(map(str, (*part.path, name))) for part in parts for name in part.retired]
+    return [f"{name}: has no effect; leave it out" for name in named]
 
 
 def _issue(issue: object) -> dict[str, object]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.foundation.error_text import add_note
-
-if TYPE_CHECKING:
-    from essmc_core.registry.component import Component
 
 _MARK = "_built_from"
 _START = "in the forward pass of "
 
 
-def mark_built(built: Any, component: Component) -> None:
+def mark_built(built: Any, qualified: str, distribution: str) -> None:
     """Remembers in a network which component it is; anything else stays as it was built."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(built, torch.nn.Module):
-        vars(built).setdefault(_MARK, (component.qualified, component.pack))
+        vars(built).setdefault(_MARK, (qualified, distribution))
 
 
 def note_forward(error: Exception, model: Any) -> None:
@@ -36,14 +33,12 @@ def note_forward(error: Exception, model: Any) -> None:
     built = [module for module in called if _MARK in vars(module)]
     if not built:
         return
-    from essmc_core.registry.targets import distribution_of
-
-    qualified, pack = vars(built[-1])[_MARK]
+    qualified, distribution = vars(built[-1])[_MARK]
     paths = {id(module): f"model.{name}" if name else "model" for name, module in model.named_modules()}
     path = paths.get(id(built[-1]), "model")
     innermost = paths.get(id(called[-1]), path)
     at = f", at {innermost}" if innermost != path else ""
-    add_note(error, f"{_START}{path} ({qualified} of {distribution_of(pack)}){at}")
+    add_note(error, f"{_START}{path} ({qualified} of {distribution}){at}")
 
 
 def _called_modules(error: Exception) -> list[Any]:

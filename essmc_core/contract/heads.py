@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
-    from essmc_core.registry.component import Component
+    from essmc_core.contract.checking import CheckedComponent, Checker, Path
 
 
-def check_head(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
+def check_head(checker: Checker, path: Path, arguments: Mapping[str, Any], component: CheckedComponent) -> None:
     """Checks what a head is configured with, before it is built; packs register it as the ``check`` of their heads."""
     written = arguments.get("num_classes", 1)
     counts = [written] if isinstance(written, int) else list(written) if isinstance(written, (list, tuple)) else []

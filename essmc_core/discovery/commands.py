@@ -33,6 +33,7 @@ class Command:
         target: ``"package.module:attribute"`` of a click command.
         help: one line.
         bare: whether the name works without its pack in front; false where the core has a command of that name.
+        distribution: what pip calls the pack, for messages.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Command:
     bare: bool = True
     aliases: tuple[str, ...] = ()
     deprecated: tuple[str, ...] = ()
+    distribution: str = ""
 
     @property
     def qualified(self) -> str:
@@ -60,7 +62,7 @@ class Command:
         """
         from essmc_core.registry.targets import import_target
 
-        return import_target(self.target, f"the command {self.qualified}", self.pack)
+        return import_target(self.target, f"the command {self.qualified}", self.distribution or self.pack)
 
 
 class StagedCommands:
@@ -68,10 +70,12 @@ class StagedCommands:
 
     Args:
         pack: short name of the pack.
+        distribution: what pip calls it.
     """
 
-    def __init__(self, pack: str) -> None:
+    def __init__(self, pack: str, distribution: str = "") -> None:
         self._pack = pack
+        self._distribution = distribution
         self._staged: dict[str, Command] = {}
 
     def add_lazy(self, name: str, target: str, *, help: str) -> None:
@@ -86,7 +90,9 @@ class StagedCommands:
         check_line(help, f"help of the command {name!r}")
         if name in self._staged:
             raise DuplicateComponent(f"{self._pack}/{name} is registered twice under commands")
-        self._staged[name] = Command(name, self._pack, target, help, bare=name not in OWN_COMMANDS)
+        self._staged[name] = Command(
+            name, self._pack, target, help, bare=name not in OWN_COMMANDS, distribution=self._distribution
+        )
 
     def commands(self) -> list[Command]:
         """Returns what was registered."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import pluggy
 
-from essmc_core._version import __version__
 from essmc_core.discovery.commands import Command, StagedCommands, conflicts
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
@@ -24,10 +23,10 @@ from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 from essmc_core.errors import DuplicateComponent, EssmcError
 from essmc_core.foundation.names import pack_name
 from essmc_core.foundation.settings import lenient_flag
+from essmc_core.foundation.version import __version__
 from essmc_core.registry.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.registry.kinds import Registries
-from essmc_core.registry.nametable import NameTable
-from essmc_core.registry.pins import read_pins
+from essmc_core.registry.nametable import NameTable, Pins, no_pins
 from essmc_core.zoo.zoo import Zoo, ZooEntry, core_zoo_directory
 
 HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
@@ -56,6 +55,7 @@ class Discovery:
     Args:
         registries: receives the components.
         zoo: receives the zoo entries.
+        pins: returns the user's choice among packs that offer the same command.
 
     Attributes:
         packs: every pack by the name of its distribution.
@@ -63,15 +63,14 @@ class Discovery:
         complaints: what is wrong with ``ESSMC_`` variables; the command line refuses to run with them.
     """
 
-    def __init__(self, registries: Registries, zoo: Zoo) -> None:
+    def __init__(self, registries: Registries, zoo: Zoo, pins: Pins = no_pins) -> None:
         self.registries = registries
         self.zoo = zoo
         self.packs: dict[str, Pack] = {}
-        self.commands: NameTable[Command] = NameTable("commands", read_pins)
+        self.commands: NameTable[Command] = NameTable("commands", pins)
         self.complaints: list[EssmcError] = []
         self.manager = pluggy.PluginManager(GROUP)
         self._running = threading.RLock()
-        registries.explain = zoo.explain = self._explain
 
     def run(self) -> list[Pack]:
         """Discovers everything anew; what user code registered itself stays.
@@ -134,8 +133,8 @@ class Discovery:
             pack.heavy = tuple(name for name in _heavy_modules() if name not in heavy_before)
 
     def _register(self, pack: Pack, installed: Installed, harvest: _Harvest) -> None:
-        components, zoo = StagedRegistries(self.registries, pack.name), StagedZoo(self.zoo, pack.name)
-        commands = StagedCommands(pack.name)
+        components = StagedRegistries(self.registries, pack.name, pack.distribution)
+        zoo, commands = StagedZoo(self.zoo, pack.name), StagedCommands(pack.name, pack.distribution)
         remarks: list[str] = []
         plugin: Any = None
         for number, point in enumerate(installed.entry_points):
@@ -168,7 +167,8 @@ class Discovery:
                 function(*[argument][: len(implementation.argnames)])
                 return
 
-    def _explain(self, kind: str, name: str) -> str:
+    def explain(self, kind: str, name: str) -> str:
+        """Says why a name is missing; see `essmc_core.registry.registry.Explain`."""
         other = explain_other_kind(kind, name, self.registries, self.zoo)
         return other or explain_missing(kind, name, self.packs.values())
 

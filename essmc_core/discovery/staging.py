@@ -23,9 +23,10 @@ from essmc_core.zoo.zoo import Zoo, ZooEntry
 class StagedRegistry:
     """One kind, as a pack sees it while registering."""
 
-    def __init__(self, kind: str, pack: str, staged: dict[tuple[str, str], Component]) -> None:
+    def __init__(self, kind: str, pack: str, staged: dict[tuple[str, str], Component], distribution: str = "") -> None:
         self.kind = kind
         self._pack = pack
+        self._distribution = distribution
         self._staged = staged
 
     def register(
@@ -90,6 +91,7 @@ class StagedRegistry:
             {**_arguments_by_name(aliases), **_arguments_by_name(deprecated)},
             {} if retired is None else retired,
             check,
+            self._distribution,
         )
 
 
@@ -103,11 +105,13 @@ class StagedRegistries:
     Args:
         registries: where :meth:`commit` puts what was staged.
         pack: short name of the pack.
+        distribution: what pip calls it.
     """
 
-    def __init__(self, registries: Registries, pack: str) -> None:
+    def __init__(self, registries: Registries, pack: str, distribution: str = "") -> None:
         self._registries = registries
         self._pack = pack
+        self._distribution = distribution
         self._staged: dict[tuple[str, str], Component] = {}
         self._kinds: dict[str, str] = {}
         self._views: dict[str, StagedRegistry] = {}
@@ -131,7 +135,7 @@ class StagedRegistries:
 
     def _view(self, kind: str) -> StagedRegistry:
         if kind not in self._views:
-            self._views[kind] = StagedRegistry(kind, self._pack, self._staged)
+            self._views[kind] = StagedRegistry(kind, self._pack, self._staged, self._distribution)
         return self._views[kind]
 
     def components(self) -> dict[str, list[Component]]:

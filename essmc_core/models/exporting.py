@@ -21,9 +21,11 @@ from essmc_core.foundation.json_values import to_json
 from essmc_core.foundation.plain_data import plain_data
 from essmc_core.inputs import InputSpec
 from essmc_core.models.exported import CARD
-from essmc_core.models.factory import build_trained, weights_source
-from essmc_core.zoo.labels import checked_labels, configured_counts, read_labels
-from essmc_core.zoo.recipe import Overrides, Recipe, Source, read_recipe
+from essmc_core.models.factory import build_trained
+from essmc_core.models.recipes import read_recipe
+from essmc_core.zoo.labels import configured_counts
+from essmc_core.zoo.recipe import Overrides, Recipe, Source
+from essmc_core.zoo.weights_asked import weights_source
 
 Format = Literal["pt2", "torchscript", "onnx"]
 Runner = Callable[[Tensor], Any]
@@ -103,7 +105,7 @@ def export_model(
     if kind == "onnx":
         _check_onnx()
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
-    checked_labels(recipe.config, configured_counts(recipe.config))
+    recipe.checked_labels(configured_counts(recipe.config))
     built = build_trained(recipe, source).eval()
     weights = None if source is None else str(source.get("uri", source.get("path")))
     try:
@@ -142,7 +144,7 @@ def _target(path: Path) -> Path:
 
 def _card(recipe: Recipe, built: TrainModule) -> str:
     """Returns what a reader of the file needs to know, as JSON."""
-    labels = read_labels(recipe.config)
+    labels = recipe.labels()
     spec = InputSpec.from_mapping(recipe.section("input"))
     with torch.no_grad():
         outputs = built(_inputs(spec, 1, seed=0))

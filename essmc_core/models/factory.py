@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from essmc_core._version import __version__
-from essmc_core.errors import ConfigError, WeightsNotFound
+from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import Patterns
-from essmc_core.foundation.plain_data import plain_data
-from essmc_core.zoo.recipe import Overrides, Recipe, Source, read_recipe
-from essmc_core.zoo.trained import trained_weights
+from essmc_core.foundation.version import __version__
+from essmc_core.models.recipes import read_recipe, resolve_recipe
+from essmc_core.zoo.recipe import Overrides, Recipe, Source
+from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
-    from essmc_core.config import Config
+    from essmc_core.building.part import Part
     from essmc_core.contract.module import TrainModule
-    from essmc_core.registry.component import Component
     from essmc_core.weights import LoadReport
     from essmc_core.weights.judgement import Purpose
+    from essmc_core.zoo.resolving import Resolved
 
 
 def list_models(
@@ -99,59 +98,12 @@ def build_model(
     return build_recipe(recipe, weights_source(recipe, pretrained, weights))
 
 
-def weights_source(
-    recipe: Recipe, pretrained: bool, weights: str | os.PathLike[str] | Mapping[str, Any] | None
-) -> dict[str, Any] | None:
-    """Returns what to load into a recipe's model, None for nothing.
-
-    Args:
-        recipe: what is built. That of a work dir or checkpoint brings its weights.
-        pretrained: load the weights that the recipe names.
-        weights: load these instead of either; a work dir stands for its best checkpoint, else its newest.
-
-    Raises:
-        WeightsNotFound: the entry's own weights were asked for and it names none that can be fetched.
-    """
-    if weights is None and recipe.trained is not None:
-        recipe.trained.require_packs()
-        return {"uri": str(trained_weights(recipe.trained.path))}
-    if isinstance(weights, (str, os.PathLike)) and os.path.isdir(weights):
-        weights = trained_weights(Path(weights))
-    if weights is not None:
-        given = dict(plain_data(weights)) if isinstance(weights, Mapping) else {"uri": os.fspath(weights)}
-        return _with_entry_layout(recipe, given)
-    if not pretrained:
-        return None
-    written = recipe.config.get("weights") if recipe.prefix else None
-    if isinstance(written, str):
-        return {"uri": written}
-    section = recipe.section("weights")
-    if not section.get("uri"):
-        note = str(recipe.config.get("weights_note", "")).strip()
-        raise WeightsNotFound(
-            f"{recipe.name} names no weights that can be fetched" + (f": {note}" if note else ""),
-            where=recipe.config.where(),
-            hint="weights=PATH (--checkpoint PATH at the command line) loads a file of yours",
-        )
-    return dict(plain_data(section))
-
-
-def _with_entry_layout(recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
-    """Lets a file of the user's be read as the entry's own, should it be a copy of that, unless its key map is told."""
-    from essmc_core.weights.options import LAYOUT
-
-    section = recipe.section("weights")
-    layout = {key: plain_data(section[key]) for key in LAYOUT if section.get(key) is not None}
-    if not layout or given.get("key_map") is not None or "fallback" in given:
-        return given
-    return {**given, "fallback": layout}
-
-
 def build_recipe(
     recipe: Recipe,
     source: Mapping[str, Any] | None = None,
     *,
     purpose: Purpose = "start",
+    resolved: Resolved | None = None,
 ) -> TrainModule:
     """Builds a recipe's model, loads weights into it and stamps its card.
 
@@ -159,14 +111,14 @@ def build_recipe(
         recipe: what to build.
         source: what to load, as :func:`weights_source` returns it.
         purpose: what for: a start of training, or use as it is; see `essmc_core.weights.judgement`.
+        resolved: the recipe with live signatures, where that was done already.
     """
-    from essmc_core.building.construct import construct, live_signature
-    from essmc_core.zoo.checks.configuration import check_recipe
+    from essmc_core.building.construct import construct
 
-    parts = check_recipe(recipe, live_signature)
+    part = (resolved or resolve_recipe(recipe)).model
 
     def build() -> TrainModule:
-        model: TrainModule = construct("models", recipe.model, prefix=recipe.prefix)
+        model: TrainModule = construct(part)
         return model
 
     if source is None:
@@ -175,48 +127,37 @@ def build_recipe(
         from essmc_core.weights import build_with_weights
 
         model, report = build_with_weights(build, source, purpose=purpose)
-    model.card = make_card(recipe, parts, source, report)
+    model.card = make_card(recipe, part, source, report)
     return model
 
 
-def build_trained(recipe: Recipe, source: Mapping[str, Any] | None) -> TrainModule:
+def build_trained(recipe: Recipe, source: Mapping[str, Any] | None, resolved: Resolved | None = None) -> TrainModule:
     """Builds a recipe's model for use rather than for training: weights must fill all of it.
 
     Args:
         recipe: what to build.
         source: what to load; None leaves all of it random.
+        resolved: the recipe with live signatures, where that was done already.
 
     Raises:
         WeightsMismatch: the head is not that of the weights, or a parameter or a statistic is not in them.
     """
-    return build_recipe(recipe, source, purpose="use")
-
-
-def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
-    """Returns every component a recipe names, with its path in the configuration, importing none of them.
-
-    Raises:
-        SchemaError: the configuration does not fit.
-    """
-    from essmc_core.signatures.signature import read_signature
-    from essmc_core.zoo.checks.configuration import check_recipe
-
-    return check_recipe(recipe, read_signature)
+    return build_recipe(recipe, source, purpose="use", resolved=resolved)
 
 
 def make_card(
     recipe: Recipe,
-    parts: Sequence[tuple[str, Component]],
+    part: Part,
     source: Mapping[str, Any] | None,
     report: LoadReport | None,
 ) -> dict[str, object]:
     """Returns what built a model: configuration, packs with versions, and where its weights came from."""
     from essmc_core.models.defaults import DISCOVERY
 
-    used = {component.pack for _, component in parts}
+    used = {inner.component.pack for inner in part.walk()}
     card: dict[str, object] = {
         "model": recipe.name,
-        "config": _whole_config(recipe.config),
+        "config": _whole_config(recipe),
         "essmc-core": __version__,
         "packs": {pack.distribution: pack.version for pack in DISCOVERY.packs.values() if pack.name in used},
         "weights": None,
@@ -228,13 +169,11 @@ def make_card(
     return card
 
 
-def _whole_config(config: Config) -> dict[str, Any]:
+def _whole_config(recipe: Recipe) -> dict[str, Any]:
     """Returns a configuration that means the same without the files beside it: names of classes in place of a file."""
-    plain = config.to_dict()
+    plain = recipe.config.to_dict()
     if isinstance(plain.get("labels"), str):
-        from essmc_core.zoo.labels import read_labels
-
         # Whoever asks for the names is told that their file is missing; building needs none.
         with contextlib.suppress(ConfigError):
-            plain["labels"] = read_labels(config)
+            plain["labels"] = recipe.labels()
     return plain

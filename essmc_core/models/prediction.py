@@ -20,10 +20,11 @@ from essmc_core.inputs.media_files import media_files
 from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.inputs.wrong_kind import explain_wrong_input
 from essmc_core.models.exported import is_export
-from essmc_core.models.factory import weights_source
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
 from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
-from essmc_core.zoo.recipe import Overrides, Source, read_recipe
+from essmc_core.models.recipes import read_recipe
+from essmc_core.zoo.recipe import Overrides, Source
+from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from essmc_core.models.devices import find_device
 from essmc_core.models.exported import ExportedModel, Network, open_export
 from essmc_core.models.factory import build_trained
 from essmc_core.models.predicted import by_output
-from essmc_core.zoo.labels import checked_labels, configured_counts
+from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
 
 # Views that run together; more would need the memory of a large batch.
@@ -93,19 +93,19 @@ def from_recipe(recipe: Recipe, source: Mapping[str, Any] | None, device: torch.
 
     Args:
         recipe: what to build.
-        source: weights to load, see :func:`essmc_core.models.factory.weights_source`; None leaves them random.
+        source: weights to load, see :func:`essmc_core.zoo.weights_asked.weights_source`; None leaves them random.
         device: where to run.
 
     Raises:
         ConfigError: it has no ``input``, or its labels are not those of its head.
     """
     spec = recipe.input_spec()
-    checked_labels(recipe.config, configured_counts(recipe.config))
+    recipe.checked_labels(configured_counts(recipe.config))
     return ReadyModel(
         name=recipe.name,
         spec=spec,
         make=lambda: build_trained(recipe, source).eval().to(device),
-        labels=lambda counts: checked_labels(recipe.config, counts),
+        labels=recipe.checked_labels,
         device=device,
         weights=None if source is None else str(source.get("uri", source.get("path"))),
         card=_card_of,

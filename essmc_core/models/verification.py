@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.zoo.recipe import Recipe, read_recipe
+from essmc_core.models.recipes import read_recipe, resolve_recipe
+from essmc_core.zoo.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +57,7 @@ def measure(recipe: Recipe, model: nn.Module | None = None, at: Sequence[int] | 
         model: the built model, where there is one; else it is built without memory for its values.
         at: shape of the input without the batch, where it is not that of one view.
     """
-    from essmc_core.building.construct import build_config
+    from essmc_core.building.construct import construct
     from essmc_core.models.cost import measure_cost
 
     if not recipe.section("input"):
@@ -64,7 +65,8 @@ def measure(recipe: Recipe, model: nn.Module | None = None, at: Sequence[int] | 
     shape = tuple(at) if at else recipe.input_spec().shape
     if model is not None:
         return measure_cost(model, shape)
-    return measure_cost(lambda: build_config("models", recipe.model, prefix=recipe.prefix), shape)
+    part = resolve_recipe(recipe).model
+    return measure_cost(lambda: construct(part), shape)
 
 
 def measure_recipe(recipe: Recipe, model: nn.Module) -> dict[str, object]:

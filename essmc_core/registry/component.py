@@ -34,6 +34,7 @@ class Component:
         bound: keyword arguments that the registration fixes.
         bound_by_alias: those that an alias or old name fixes instead of, or besides, ``bound``.
         check: ``"package.module:function"`` that checks arguments together, see `StagedRegistry.register`.
+        distribution: what pip calls the pack, for messages; empty where no distribution brings it.
         retired: former arguments, each with the one value that configurations may still state, which is not passed on,
             and with what to do in place of others.
     """
@@ -50,11 +51,17 @@ class Component:
     bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING_BOUND)
     retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: _NOTHING_BOUND)
     check: str = ""
+    distribution: str = ""
 
     @property
     def qualified(self) -> str:
         """``pack/name``, which always resolves."""
         return f"{self.pack}/{self.name}"
+
+    @property
+    def brought_by(self) -> str:
+        """What pip calls the pack; the pack's own name where no distribution brings it."""
+        return self.distribution or self.pack
 
     def instead_of(self, old_name: str) -> str:
         """Returns what to use instead of an old name, with what the old one fixes."""
@@ -80,5 +87,5 @@ class Component:
             return self.target
         from essmc_core.registry.targets import import_target
 
-        target: Callable[..., Any] = import_target(self.target, f"{self.qualified} ({self.kind})", self.pack)
+        target: Callable[..., Any] = import_target(self.target, f"{self.qualified} ({self.kind})", self.brought_by)
         return target

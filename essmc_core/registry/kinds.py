@@ -1,15 +1,16 @@
-"""The kinds of component, and the default registries: the core's only global state."""
+"""The kinds of component, and the registries of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 
 from essmc_core.errors import DuplicateComponent, UnknownComponent
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.registry.component import RESERVED, Component
 from essmc_core.registry.declared import check_kind
-from essmc_core.registry.pins import read_pins
-from essmc_core.registry.registry import Explain, Registry, explain_nothing
+from essmc_core.registry.nametable import Pins, no_pins
+from essmc_core.registry.registry import Build, Explain, Registry, build_nothing, explain_nothing
 
 BUILT_IN = {
     "models": "model",
@@ -35,11 +36,24 @@ class Registries:
     """One registry per kind; ``registries.backbones`` and ``registries["backbones"]`` are the same.
 
     Args:
+        build: builds components of any kind; the default refuses to.
+        pins: returns the user's choice among packs that offer the same bare name.
         explain: gives the hint of a failed look-up, wherever it happens.
+        restore: an importable function that returns these registries' registry of a kind, by which they can be
+            pickled.
     """
 
-    def __init__(self, explain: Explain = explain_nothing) -> None:
+    def __init__(
+        self,
+        build: Build = build_nothing,
+        pins: Pins = no_pins,
+        explain: Explain = explain_nothing,
+        restore: Callable[[str], Registry] | None = None,
+    ) -> None:
+        self.build = build
         self.explain = explain
+        self._pins = pins
+        self._restore = restore
         self._by_kind: dict[str, Registry] = {}
         for kind, singular in BUILT_IN.items():
             self.add_kind(kind, singular)
@@ -58,7 +72,7 @@ class Registries:
         # An empty registry is falsy, so presence is asked by `in`.
         if self.check_kind(kind, singular):
             return self._by_kind[kind]
-        registry = Registry(kind, singular, self, read_pins, lambda kind, name: self.explain(kind, name))
+        registry = Registry(kind, singular, self, self._pins, lambda kind, name: self.explain(kind, name))
         self._by_kind[kind] = registry
         return registry
 
@@ -106,6 +120,19 @@ class Registries:
     def __iter__(self) -> Iterator[Registry]:
         return iter(list(self._by_kind.values()))
 
+    def restorer(self) -> Callable[[str], Registry]:
+        """Returns the function that gives the registry of a kind in another process.
+
+        Raises:
+            PicklingError: these registries are private: another process has no way to know what is in them.
+        """
+        if self._restore is None:
+            raise pickle.PicklingError(
+                "these registries are private to this process: pass names or configurations instead, or use "
+                "essmc_core.REGISTRIES, which every process has"
+            )
+        return self._restore
+
     def by_annotation(self, alias: str) -> Registry | None:
         """Returns the registry whose nested parameters carry this annotation, e.g. ``Backbone``."""
         for registry in self._by_kind.values():
@@ -122,21 +149,3 @@ class Registries:
 def annotation_alias(singular: str) -> str:
     """Returns the annotation of a parameter that takes such a component: ``frame_sampler`` → ``FrameSampler``."""
     return "".join(part.capitalize() for part in singular.split("_"))
-
-
-DEFAULT = Registries()
-
-MODELS = DEFAULT["models"]
-BACKBONES = DEFAULT["backbones"]
-NECKS = DEFAULT["necks"]
-HEADS = DEFAULT["heads"]
-BRICKS = STEMS = DEFAULT["bricks"]
-LOSSES = DEFAULT["losses"]
-METRICS = DEFAULT["metrics"]
-SOLVERS = DEFAULT["solvers"]
-HOOKS = DEFAULT["hooks"]
-OPTIMIZERS = DEFAULT["optimizers"]
-LR_SCHEDULERS = DEFAULT["lr_schedulers"]
-TRANSFORMS = DEFAULT["transforms"]
-FRAME_SAMPLERS = DEFAULT["frame_samplers"]
-DATASETS = DEFAULT["datasets"]

@@ -11,7 +11,6 @@ from essmc_core.registry.component import LOCAL, Component
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
 
 if TYPE_CHECKING:
-    from essmc_core.registry.kinds import Registries
     from essmc_core.signatures.signature import Signature
 
 Target = TypeVar("Target", bound=Callable[..., Any])
@@ -28,6 +27,36 @@ class Explain(Protocol):
 def explain_nothing(kind: str, name: str) -> str:
     """Returns no hint."""
     return ""
+
+
+class Build(Protocol):
+    """Builds a configured component and everything nested in it."""
+
+    def __call__(self, registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
+        """Does what `Registry.build` describes."""
+        ...
+
+
+def build_nothing(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
+    """Refuses to build: these registries only know names."""
+    raise TypeError(f"these {registry.kind} were made without a `build`, and can be looked up alone")
+
+
+class Family(Protocol):
+    """The registries of all kinds."""
+
+    def __getitem__(self, kind: str) -> Registry:
+        """Returns the registry of a kind."""
+
+    def by_annotation(self, alias: str) -> Registry | None:
+        """Returns the registry whose nested parameters carry an annotation."""
+
+    @property
+    def build(self) -> Build:
+        """What builds the components of all kinds."""
+
+    def restorer(self) -> Callable[[str], Registry]:
+        """Returns a function that gives the registry of a kind in another process."""
 
 
 class Registry(Mapping[str, Callable[..., Any]]):
@@ -47,7 +76,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
         self,
         kind: str,
         singular: str,
-        family: Registries,
+        family: Family,
         pins: Pins = no_pins,
         explain: Explain = explain_nothing,
     ) -> None:
@@ -170,7 +199,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
     # Registries are rebuilt from metadata in every process; a copy would only drift from it.
     def __reduce__(self) -> tuple[object, ...]:
-        return (_default_registry, (self.kind,))
+        return (self.family.restorer(), (self.kind,))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Registry:
         return self
@@ -186,15 +215,17 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
     def describe(self, name: str) -> Signature:
         """Returns signature, docs and source of a component, read from its source where possible."""
-        from essmc_core.signatures.signature import read_signature
+        from essmc_core.registry.reading import read_signature
 
         return read_signature(self.component(name))
 
     def stub(self, name: str) -> str:
         """Returns an editable YAML stub with every parameter, its default and its doc line."""
+        from essmc_core.registry.reading import read_signature
         from essmc_core.signatures.stub import yaml_stub
 
-        return yaml_stub(self.component(name))
+        component = self.component(name)
+        return yaml_stub(component.name if component.bare else component.qualified, read_signature(component))
 
     def build(self, cfg: object, **overrides: Any) -> Any:
         """Builds a component and everything nested in it.
@@ -209,16 +240,8 @@ class Registry(Mapping[str, Callable[..., Any]]):
             LookupFailure: a name cannot be resolved.
             Exception: whatever a constructor raises, its type kept, with a note of where it happened.
         """
-        from essmc_core.building.construct import build
-
-        return build(self, cfg, overrides)
+        return self.family.build(self, cfg, overrides)
 
 
 def _first_line(doc: str | None) -> str:
     return (doc or "").strip().partition("\n")[0]
-
-
-def _default_registry(kind: str) -> Registry:
-    from essmc_core.registry.kinds import DEFAULT
-
-    return DEFAULT[kind]

@@ -13,13 +13,13 @@ from essmc_core.location import Location
 from essmc_core.registry.import_lock import is_imported, one_import_at_a_time
 
 
-def import_target(target: str, subject: str, pack: str) -> Any:
+def import_target(target: str, subject: str, distribution: str) -> Any:
     """Imports ``package.module:attribute`` and returns the attribute.
 
     Args:
         target: what to import.
         subject: what it belongs to, for messages, e.g. ``video/ResNet3D (backbones)``.
-        pack: short name of the pack that registered it.
+        distribution: what pip calls the pack that registered it.
 
     Raises:
         TargetModuleMissing: the module, or one that it imports, is not there.
@@ -33,23 +33,21 @@ def import_target(target: str, subject: str, pack: str) -> Any:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except EssmcError as error:
-        add_note(error, f"while importing {subject} of {distribution_of(pack)}, target {target}")
+        add_note(error, f"while importing {subject} of {distribution}, target {target}")
         raise
     # SystemExit and the like from somebody's module must not end the user's program.
     except BaseException as error:
-        raise _explained(error, target, subject, pack) from error
+        raise _explained(error, target, subject, distribution) from error
     try:
         for part in attribute.split("."):
             found = getattr(found, part)
     except AttributeError as error:
-        raise _without_attribute(found, part, target, subject, pack) from error
+        raise _without_attribute(found, part, target, subject, distribution) from error
     # A module may import what it offers only when it is asked for it.
     except Exception as error:
-        raise _explained(error, target, subject, pack) from error
+        raise _explained(error, target, subject, distribution) from error
     if not callable(found):
-        message = (
-            f"{subject} of {distribution_of(pack)} cannot be used: its target {target} is {type(found).__name__!r}"
-        )
+        message = f"{subject} of {distribution} cannot be used: its target {target} is {type(found).__name__!r}"
         raise TargetImportError(message, hint="a target is a class or a function")
     return found
 
@@ -61,10 +59,10 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
 
 
-def _explained(error: BaseException, target: str, subject: str, pack: str) -> TargetImportError:
+def _explained(error: BaseException, target: str, subject: str, distribution: str) -> TargetImportError:
     from essmc_core.registry.missing_modules import first_missing, nearest_module, remedy_of_missing
 
-    module, distribution = target.partition(":")[0], distribution_of(pack)
+    module = target.partition(":")[0]
     start = f"{subject} of {distribution} cannot be imported: "
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         hint = f"its target is {target}; ESSMC_DEBUG=1 shows the whole traceback"
@@ -81,10 +79,10 @@ def _explained(error: BaseException, target: str, subject: str, pack: str) -> Ta
     return TargetModuleMissing(message, where=_place(error), hint=hint, module=missing)
 
 
-def _without_attribute(owner: Any, part: str, target: str, subject: str, pack: str) -> TargetAttributeMissing:
+def _without_attribute(owner: Any, part: str, target: str, subject: str, distribution: str) -> TargetAttributeMissing:
     holder = getattr(owner, "__name__", type(owner).__name__)
     suggestion = did_you_mean(part, (name for name in dir(owner) if not name.startswith("__")))
-    message = f"{subject} of {distribution_of(pack)} cannot be imported: its target {target} names {part!r}, "
+    message = f"{subject} of {distribution} cannot be imported: its target {target} names {part!r}, "
     message += f"which {holder} does not have" + (f"; {suggestion}" if suggestion else "")
     file = getattr(owner, "__file__", None)
     return TargetAttributeMissing(message, where=Location(file) if isinstance(file, str) else None)
@@ -98,10 +96,3 @@ def _place(error: BaseException) -> Location | None:
         if not frame.filename.startswith("<frozen importlib") and frame.filename not in (__file__, importlib.__file__):
             return Location(frame.filename, frame.lineno or 0)
     return None
-
-
-def distribution_of(pack: str) -> str:
-    """Returns what pip calls a pack; the pack's own name where no distribution brings it."""
-    from essmc_core.models.defaults import DISCOVERY
-
-    return next((found.distribution for found in DISCOVERY.packs.values() if found.name == pack), pack)

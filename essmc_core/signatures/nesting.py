@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args, get_origin
 
-from essmc_core.signatures.types import has_nested, nested_kind, options
+from essmc_core.signatures.types import configured, fields, has_configured, has_nested, nested_kind, options
 
 
 def component_kind(annotated: Any) -> str | None:
@@ -12,10 +12,14 @@ def component_kind(annotated: Any) -> str | None:
     return next((kind for kind in map(nested_kind, options(annotated)) if kind is not None), None)
 
 
-def component_item(annotated: Any) -> Any:
-    """Returns what a type's sequence or mapping of components holds, None where it has none."""
-    containers = (member for member in options(annotated) if nested_kind(member) is None and has_nested(member))
-    container = next(containers, None)
+def item_type(container: Any) -> Any:
+    """Returns what a sequence or mapping of components, or of configurations of such, holds."""
     if get_origin(container) is Annotated:
-        container = get_args(container)[0]
-    return next((argument for argument in get_args(container) if has_nested(argument)), None)
+        return item_type(get_args(container)[0])
+    return next(argument for argument in get_args(container) if has_nested(argument) or has_configured(argument))
+
+
+def holds_components(member: Any) -> bool:
+    """Tells a sequence or mapping of components from a component."""
+    is_one = nested_kind(member) is not None or configured(member) is not None or bool(fields(member))
+    return not is_one and (has_nested(member) or has_configured(member))

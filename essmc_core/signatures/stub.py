@@ -5,19 +5,21 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from essmc_core.registry.component import Component
-from essmc_core.signatures.signature import Parameter, read_signature
+from essmc_core.signatures.signature import Parameter, Signature
 
 _WIDTH = 100
 
 
-def yaml_stub(component: Component) -> str:
-    """Returns YAML text that builds the component once the required values are filled in.
+def yaml_stub(name: str, signature: Signature) -> str:
+    """Returns YAML text that builds a component once the required values are filled in.
 
     A default that is not a YAML value, such as a function, is left out and named in its comment.
+
+    Args:
+        name: what a configuration calls it.
+        signature: what it accepts.
     """
-    signature = read_signature(component)
-    lines = [f"type: {component.name if component.bare else component.qualified}"]
+    lines = [f"type: {name}"]
     for parameter in signature.parameters:
         comment = _comment(parameter)
         lines.extend(textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="#   ") if comment else [])

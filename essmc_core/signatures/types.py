@@ -8,7 +8,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from essmc_core.contract.annotations import (
     Bounds,
@@ -27,7 +27,21 @@ from essmc_core.contract.annotations import (
     Probability,
     ShareBelowOne,
 )
-from essmc_core.registry.kinds import Registries
+
+
+class Kind(Protocol):
+    """A kind of component."""
+
+    kind: str
+    """Its plural name."""
+
+
+class Kinds(Protocol):
+    """The kinds of component that there are."""
+
+    def by_annotation(self, alias: str) -> Kind | None:
+        """Returns the kind whose nested parameters carry this annotation, e.g. ``Backbone``; None where none does."""
+
 
 BOUNDED: dict[str, Any] = {
     "PositiveInt": PositiveInt,
@@ -60,7 +74,7 @@ _SEQUENCES = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collec
 _MAPPINGS = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict")
 
 
-def evaluate(annotation: Any, registries: Registries) -> Any:
+def evaluate(annotation: Any, kinds: Kinds) -> Any:
     """Returns the type an annotation stands for; ``Any`` wherever it cannot be told.
 
     Sequences of every spelling accept lists and tuples alike. A nested component becomes
@@ -68,14 +82,14 @@ def evaluate(annotation: Any, registries: Registries) -> Any:
 
     Args:
         annotation: source text, or the annotation object of a live signature.
-        registries: whose kinds name the aliases of nested components.
+        kinds: name the aliases of nested components.
     """
     if annotation == "":
         return Any
     if not isinstance(annotation, str):
-        return _from_object(annotation, registries)
+        return _from_object(annotation, kinds)
     try:
-        return _from_node(ast.parse(annotation, mode="eval").body, registries)
+        return _from_node(ast.parse(annotation, mode="eval").body, kinds)
     except SyntaxError:
         return Any
 
@@ -175,17 +189,17 @@ def _union(members: Iterable[Any]) -> Any:
     return Any if any(member is Any for member in members) else Union[members]  # noqa: UP007 - built from a tuple
 
 
-def _from_node(node: ast.expr, registries: Registries) -> Any:
+def _from_node(node: ast.expr, kinds: Kinds) -> Any:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
-            return evaluate(node.value, registries)
+            return evaluate(node.value, kinds)
         return None if node.value is None else Any
     if isinstance(node, (ast.Name, ast.Attribute)):
-        return _from_name(_last_name(node), registries)
+        return _from_name(_last_name(node), kinds)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _union(_from_node(side, registries) for side in _flatten(node))
+        return _union(_from_node(side, kinds) for side in _flatten(node))
     if isinstance(node, ast.Subscript):
-        return _from_subscript(node, registries)
+        return _from_subscript(node, kinds)
     return Any
 
 
@@ -203,7 +217,7 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _from_name(name: str, registries: Registries) -> Any:
+def _from_name(name: str, kinds: Kinds) -> Any:
     if name in _PLAIN:
         return _PLAIN[name]
     if name in BOUNDED:
@@ -214,20 +228,20 @@ def _from_name(name: str, registries: Registries) -> Any:
         return _mapping()
     if name in _OBJECTS:
         return _object()
-    registry = registries.by_annotation(name)
+    registry = kinds.by_annotation(name)
     return Any if registry is None else Annotated[Any, Nested(registry.kind)]
 
 
-def _from_subscript(node: ast.Subscript, registries: Registries) -> Any:
+def _from_subscript(node: ast.Subscript, kinds: Kinds) -> Any:
     name = _last_name(node.value)
     items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if name == "Literal":
         values = tuple(ast.literal_eval(item) for item in items)
         return Literal[values]
     if name == "Annotated":
-        return _from_node(items[0], registries)
+        return _from_node(items[0], kinds)
     ellipsis = len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis
-    inner = [_from_node(item, registries) for item in (items[:1] if ellipsis else items)]
+    inner = [_from_node(item, kinds) for item in (items[:1] if ellipsis else items)]
     if name == "Optional":
         return _union([*inner, None])
     if name == "Union":
@@ -239,7 +253,7 @@ def _from_subscript(node: ast.Subscript, registries: Registries) -> Any:
     return _mapping(*inner) if name in _MAPPINGS else Any
 
 
-def _from_object(annotation: Any, registries: Registries) -> Any:
+def _from_object(annotation: Any, kinds: Kinds) -> Any:
     """Translates a live annotation by the same rules as source text."""
     if annotation is None or annotation is type(None):
         return None
@@ -249,16 +263,16 @@ def _from_object(annotation: Any, registries: Registries) -> Any:
     if origin is None:
         if isinstance(annotation, type):
             known = annotation in _KNOWN_OBJECTS or annotation.__name__ in _OBJECTS
-            return _from_name(annotation.__name__, registries) if known else Any
+            return _from_name(annotation.__name__, kinds) if known else Any
         return Any
     if origin is Literal:
         return annotation
     if origin is Annotated and any(isinstance(extra, Bounds) for extra in arguments[1:]):
         return _bounded(annotation)
     if origin is Annotated:
-        return _from_object(arguments[0], registries)
+        return _from_object(arguments[0], kinds)
     ellipsis = len(arguments) == 2 and arguments[1] is Ellipsis
-    inner = [_from_object(item, registries) for item in (arguments[:1] if ellipsis else arguments)]
+    inner = [_from_object(item, kinds) for item in (arguments[:1] if ellipsis else arguments)]
     if origin in (Union, types.UnionType):
         return _union(inner)
     if origin is tuple:

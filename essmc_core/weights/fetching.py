@@ -12,10 +12,10 @@ from urllib.request import url2pathname
 
 from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
+from essmc_core.weights.checkpoints import standing_for
 from essmc_core.weights.digest import verify
 from essmc_core.weights.package_files import find_package_file
 from essmc_core.weights.regular_file import mode_of, require_regular
-from essmc_core.zoo.checkpoints import standing_for
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _OWN_SCHEMES = ("file", "http", "https", "pkg", "hf")

@@ -1,54 +1,92 @@
-"""Key maps by name: those that packs register, and those that zoo entries state for their files."""
+"""Key maps: pairs of regular expression and replacement, written out or known by a name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from essmc_core.errors import ConfigError, LookupFailure
-from essmc_core.foundation.names import did_you_mean
-from essmc_core.weights.options import check_key_map
+from essmc_core.errors import ConfigError
 
-if TYPE_CHECKING:
-    from essmc_core.registry.component import Component
-    from essmc_core.zoo.zoo import ZooEntry
-
-KIND = "key_maps"
+PAIRS = "pairs of regular expression and replacement, or the name of a key map (`essmc list key_maps`)"
 
 
-def find_key_map(name: str) -> Component | ZooEntry:
-    """Returns what a name stands for, importing nothing.
+class NamedKeyMaps(Protocol):
+    """Key maps by name: those that packs register, and those that zoo entries state for their files."""
+
+    def find(self, name: str) -> object:
+        """Looks a name up, importing nothing.
+
+        Raises:
+            ConfigError: there is no such key map.
+        """
+
+    def pairs(self, name: str) -> object:
+        """Returns the pairs of a name.
+
+        Raises:
+            ConfigError: there is no such key map.
+        """
+
+
+class _Unknown:
+    """No key map has a name."""
+
+    def find(self, name: str) -> object:
+        raise ConfigError(f"no key map is called {name!r}", hint="Write the pairs themselves.")
+
+    pairs = find
+
+
+class KeyMapNames:
+    """Where names of key maps are looked up; none is known until the default registries say so."""
+
+    def __init__(self) -> None:
+        self._known: NamedKeyMaps = _Unknown()
+
+    def look_up_in(self, known: NamedKeyMaps) -> None:
+        """Says where names are looked up from now on."""
+        self._known = known
+
+    def find(self, name: str) -> None:
+        """Checks that there is such a key map, importing nothing.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        self._known.find(name)
+
+    def pairs(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Returns a key map by name.
+
+        Raises:
+            ConfigError: there is none of that name, or it is no key map.
+        """
+        return check_key_map(self._known.pairs(name))
+
+
+NAMES = KeyMapNames()
+
+
+def check_key_map(pairs: object) -> tuple[tuple[str, str], ...]:
+    """Checks that every pair is a regular expression and a replacement that fits it.
 
     Raises:
-        ConfigError: no pack registers such a key map and no zoo entry of that name states one.
+        ConfigError: something else, or an expression that does not compile.
     """
-    from essmc_core.models.defaults import ZOO
-    from essmc_core.registry.kinds import DEFAULT
-
-    registry = DEFAULT[KIND]
-    found = registry.find(name)
-    if found is not None:
-        return found
-    try:
-        entry = ZOO.entry(name)
-    except LookupFailure:
-        entry = None
-    if entry is not None and entry.section("weights").get("key_map"):
-        return entry
-    what = f"{name} states no key map for its weights" if entry else f"no key map is called {name!r}"
-    hint = did_you_mean(name, registry.table.all_names()) or "`essmc list key_maps` shows the names."
-    raise ConfigError(what, hint=f"{hint} A zoo model's name stands for the key map of its weights.")
-
-
-def named_key_map(name: str) -> tuple[tuple[str, str], ...]:
-    """Returns a key map by name.
-
-    Raises:
-        ConfigError: there is none of that name, or it is no key map.
-    """
-    from essmc_core.registry.component import Component
-    from essmc_core.registry.kinds import DEFAULT
-
-    found = find_key_map(name)
-    if isinstance(found, Component):
-        return check_key_map(DEFAULT[KIND].build(name))
-    return check_key_map(found.section("weights")["key_map"])
+    if isinstance(pairs, (str, Mapping)) or not isinstance(pairs, Sequence):
+        raise ConfigError(f"The weights' key_map is {pairs!r}, not {PAIRS}.")
+    checked: list[tuple[str, str]] = []
+    for position, pair in enumerate(pairs):
+        is_pair = isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
+        if not is_pair or not all(isinstance(part, str) for part in pair):
+            raise ConfigError(f"key_map[{position}] is {pair!r}, not a pair of regular expression and replacement.")
+        pattern, replacement = pair
+        try:
+            re.compile(pattern)
+            # The empty alternative always matches, so that the replacement is expanded and its groups are looked up.
+            re.sub(f"{pattern}|", replacement, "")
+        except (re.error, IndexError) as error:
+            raise ConfigError(f"key_map[{position}] {list(pair)!r} cannot be used: {error}.") from error
+        checked.append((pattern, replacement))
+    return tuple(checked)

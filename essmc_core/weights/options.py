@@ -10,6 +10,7 @@ from typing import Any
 
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.foundation.names import did_you_mean
+from essmc_core.weights.key_maps import NAMES, PAIRS, check_key_map
 
 # `map_location` is EssentialMC2's: tensors are always read on the CPU and end where the module is, so it has no effect.
 # The others describe the weights to a reader and change nothing here.
@@ -18,8 +19,6 @@ INFLATIONS = ("centre", "average")
 TIME_POSITIONS = ("interpolate", "repeat", "average", "centre")
 LAYOUT = ("key_map", "sub_level", "prefix", "inflate", "positions", "position_grid", "ema", "allow_unused")
 """Options that say how a file is laid out, which hold for every copy of it."""
-
-_PAIRS = "pairs of regular expression and replacement, or the name of a key map (`essmc list key_maps`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +78,9 @@ def _issue(key: str, value: object) -> WeightsIssue | None:
     return WeightsIssue(key, f"The weights' {key} is {shown}, not {expected}.")
 
 
-def check_key_map(pairs: object) -> tuple[tuple[str, str], ...]:
-    """Checks that every pair is a regular expression and a replacement that fits it.
-
-    Raises:
-        ConfigError: something else, or an expression that does not compile.
-    """
-    if isinstance(pairs, (str, Mapping)) or not isinstance(pairs, Sequence):
-        raise ConfigError(f"The weights' key_map is {pairs!r}, not {_PAIRS}.")
-    checked: list[tuple[str, str]] = []
-    for position, pair in enumerate(pairs):
-        is_pair = isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
-        if not is_pair or not all(isinstance(part, str) for part in pair):
-            raise ConfigError(f"key_map[{position}] is {pair!r}, not a pair of regular expression and replacement.")
-        pattern, replacement = pair
-        try:
-            re.compile(pattern)
-            # The empty alternative always matches, so that the replacement is expanded and its groups are looked up.
-            re.sub(f"{pattern}|", replacement, "")
-        except (re.error, IndexError) as error:
-            raise ConfigError(f"key_map[{position}] {list(pair)!r} cannot be used: {error}.") from error
-        checked.append((pattern, replacement))
-    return tuple(checked)
-
-
 def _is_key_map(value: object) -> bool:
     if isinstance(value, str):
-        from essmc_core.weights.key_maps import find_key_map
-
-        find_key_map(value)
+        NAMES.find(value)
     else:
         check_key_map(value)
     return True
@@ -171,7 +144,7 @@ _OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "sha256_prefix": (_digits(8), "8 to 64 lower-case hexadecimal digits"),
     "sub_level": (_is_name, "a beginning of keys, such as backbone"),
     "prefix": (_is_name, "a beginning of keys, such as backbone"),
-    "key_map": (_is_key_map, _PAIRS),
+    "key_map": (_is_key_map, PAIRS),
     "inflate": _one_of(INFLATIONS),
     "in_chans": (_is_flag, "true or false"),
     "positions": _one_of(TIME_POSITIONS),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, Rule, fit
+from essmc_core.weights.adapt import DEFAULT_RULES, Rule, fit
+from essmc_core.weights.adapt_options import AdaptOptions
 from essmc_core.weights.coverage import coverage, is_counter, is_derived, unused, usage
 from essmc_core.weights.finite import is_finite
 from essmc_core.weights.lifted import Lifted

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essmc_core.weights.adapt_options import AdaptOptions
 from essmc_core.weights.position_grid import Grid, axes_of, learned_grid, times
 from essmc_core.weights.source import TimePositions
-
-if TYPE_CHECKING:
-    from essmc_core.weights.adapt import AdaptOptions
 
 NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
 MAX_PREFIX = 2
@@ -95,6 +93,20 @@ def resized_positions(
     table = _resize_space(_resize_time(table, grid[0], options.positions), grid, options.resampling.get(key))
     resized = torch.cat([tables[:, :prefix], table.flatten(1, 3).to(given.dtype)], dim=1)
     return resized.reshape(wanted.shape), f"positions of {times(learned)} tokens resized to {times(grid)}{note}"
+
+
+class ResizedPositions:
+    """The rule of `resized_positions`, which applies to tables of the right size too where another grid is stated."""
+
+    def applies(self, given: Tensor, wanted: Tensor, options: AdaptOptions) -> bool:
+        """Tells whether a table may have to be resized: as many positions may lie on another grid."""
+        return given.shape != wanted.shape or options.position_grid is not None
+
+    def __call__(
+        self, key: str, given: Tensor, wanted: Tensor, options: AdaptOptions
+    ) -> tuple[Tensor, str] | str | None:
+        """Resizes a table; see `resized_positions`."""
+        return resized_positions(key, given, wanted, options)
 
 
 def _square_by_name(key: str, tokens: int) -> Grid | None:

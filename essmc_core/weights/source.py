@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from essmc_core.errors import ConfigError
-from essmc_core.weights.options import IGNORED, LAYOUT, check_key_map, option_issue, weights_issues
+from essmc_core.weights.key_maps import NAMES, check_key_map
+from essmc_core.weights.options import IGNORED, LAYOUT, option_issue, weights_issues
 
 Inflation = Literal["centre", "average"]
 TimePositions = Literal["interpolate", "repeat", "average", "centre"]
@@ -144,9 +145,7 @@ def _normalize(values: dict[str, Any]) -> dict[str, Any]:
             normal[key] = str(normal[key]).lower()
     key_map = normal.get("key_map") or ()
     if isinstance(key_map, str):
-        from essmc_core.weights.key_maps import named_key_map
-
-        normal["key_map_name"], key_map = key_map, named_key_map(key_map)
+        normal["key_map_name"], key_map = key_map, NAMES.pairs(key_map)
     normal["key_map"] = parse_key_map(key_map)
     if isinstance(normal.get("position_grid"), list):
         normal["position_grid"] = tuple(normal["position_grid"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.location import Location
 
+ResolvePack = Callable[[str, str], Path]
 _HINT = "give one label for each class, or labels=null to have indices"
 
 
-def read_labels(config: Config) -> list[str]:
+def read_labels(config: Config, resolve_pack: ResolvePack | None = None) -> list[str]:
     """Returns the class names by index, empty where the configuration has none.
 
     Args:
         config: with ``labels``, a list or a file with one label per line. The path of the file is relative to the
             configuration that names it, and to the working directory where an override does; ``pack::file`` is one
             that a pack ships beside its zoo entries.
+        resolve_pack: returns the file that ``pack::file`` names; None: there are no packs.
 
     Raises:
         ConfigFileNotFound: the file of labels is missing.
@@ -34,7 +36,7 @@ def read_labels(config: Config) -> list[str]:
         return [str(label) for label in labels]
     if not isinstance(labels, str):
         raise ConfigError(f"`labels` is a list or a file, got {labels!r}", where=where)
-    path = _path(labels, where)
+    path = _path(labels, where, resolve_pack)
     try:
         there = path.exists()
     except (OSError, ValueError):
@@ -46,13 +48,11 @@ def read_labels(config: Config) -> list[str]:
     return read_text(path, where).splitlines()
 
 
-def _path(labels: str, where: Location | None) -> Path:
+def _path(labels: str, where: Location | None, resolve_pack: ResolvePack | None) -> Path:
     pack, separator, file = labels.partition("::")
-    if separator:
-        from essmc_core.models.defaults import ZOO
-
+    if separator and resolve_pack is not None:
         try:
-            return ZOO.resolve_pack(pack, file)
+            return resolve_pack(pack, file)
         except ConfigFileNotFound as error:
             error.where = error.where or where
             raise
@@ -67,17 +67,18 @@ def _expanded(path: str) -> Path:
         return Path(path)
 
 
-def checked_labels(config: Config, counts: Sequence[int]) -> list[str]:
+def checked_labels(config: Config, counts: Sequence[int], resolve_pack: ResolvePack | None = None) -> list[str]:
     """Returns the class names, once there are as many as classes.
 
     Args:
         config: with ``labels``, see :func:`read_labels`.
         counts: classes of each output; labels belong to the outputs of as many classes. Empty: unknown.
+        resolve_pack: see :func:`read_labels`.
 
     Raises:
         ConfigError: the labels cannot be read, or no output has as many classes.
     """
-    labels = read_labels(config)
+    labels = read_labels(config, resolve_pack)
     if labels and counts and len(labels) not in counts:
         classes = " and ".join(map(str, counts))
         message = f"there are {len(labels)} labels, and the head has {classes} classes"

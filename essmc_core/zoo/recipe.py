@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from essmc_core.errors import ConfigError, SchemaError, UnknownModel
 from essmc_core.zoo.knobs import Knobs
-from essmc_core.zoo.labels import configured_counts
+from essmc_core.zoo.labels import checked_labels, configured_counts, read_labels
 from essmc_core.zoo.sections import unknown_sections
 from essmc_core.zoo.zoo_file import ZooFile, as_changes, read_zoo_file
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.inputs import InputSpec
     from essmc_core.zoo.trained import Trained
-    from essmc_core.zoo.zoo import ZooEntry
+    from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
 Overrides: TypeAlias = "str | Sequence[str] | Mapping[str, object]"
@@ -38,6 +38,7 @@ class Recipe:
         trained: the run it came from, where a work dir or a checkpoint was named.
         file: what a file with ``zoo`` says itself; None for all others.
         overridden: sections that overrides were given for.
+        zoo: where names of packs are looked up.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Recipe:
     trained: Trained | None = None
     file: ZooFile | None = None
     overridden: frozenset[str] = frozenset()
+    zoo: Zoo | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_entry(self) -> bool:
@@ -58,6 +60,14 @@ class Recipe:
         """Returns another section of the file, empty where there is none."""
         value = self.config.get(name) if self.prefix else None
         return value if isinstance(value, Mapping) else {}
+
+    def labels(self) -> list[str]:
+        """Returns the class names by index; see `essmc_core.zoo.labels.read_labels`."""
+        return read_labels(self.config, None if self.zoo is None else self.zoo.resolve_pack)
+
+    def checked_labels(self, counts: Sequence[int]) -> list[str]:
+        """Returns the class names, once there are as many as classes; see `essmc_core.zoo.labels.checked_labels`."""
+        return checked_labels(self.config, counts, None if self.zoo is None else self.zoo.resolve_pack)
 
     def input_spec(self) -> InputSpec:
         """Returns what goes into the model.
@@ -77,7 +87,9 @@ class Recipe:
         return read_input(self.config)
 
 
-def read_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(
+    source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
+) -> Recipe:
     """Reads a model's configuration and applies the user's arguments.
 
     Args:
@@ -86,25 +98,28 @@ def read_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, A
         overrides: ``"model.head.dropout_rate=0.1"``, a list of such, or ``{"model.head.dropout_rate": 0.1}``; a knob's
             name may stand for its path.
         knobs: arguments by the public names that the entry declares, e.g. ``num_classes``.
+        zoo: where names of zoo models are looked up.
 
     Raises:
         UnknownModel: the name is neither in the zoo nor a file.
         SchemaError: there are sections that configurations do not have.
         ConfigError: the file cannot be read, or an argument does not apply.
     """
-    recipe = open_recipe(source, overrides, knobs)
+    recipe = open_recipe(source, overrides, knobs, zoo=zoo)
     _refuse(unknown_sections(recipe.config) if recipe.prefix else [])
     return recipe
 
 
-def open_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None) -> Recipe:
+def open_recipe(
+    source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
+) -> Recipe:
     """Does as :func:`read_recipe`, for whoever checks a file's sections together with all the rest."""
     changes = as_changes(overrides)
-    name, config, entry, trained = _load(source)
+    name, config, entry, trained = _load(source, zoo)
     file = None
     _refuse_zoo_within(config)
     if entry is None and "zoo" in config:
-        file, changes = read_zoo_file(config, changes)
+        file, changes = read_zoo_file(config, changes, zoo)
         config, entry = file.combined, file.entry
     prefix = "" if "type" in config and "model" not in config else "model"
     if prefix and not isinstance(config.get("model"), Mapping):
@@ -131,7 +146,7 @@ def open_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, A
         where = config.where("zoo")
         raise ConfigError(f"{name} starts from no other zoo model", where=where, hint="name that one in its place")
     model = config["model"] if prefix else config
-    return Recipe(name, config, model, prefix, entry, trained, file, overridden)
+    return Recipe(name, config, model, prefix, entry, trained, file, overridden, zoo)
 
 
 def _refuse(issues: list[Any]) -> None:
@@ -160,29 +175,28 @@ def _still_a_mapping(config: Config) -> None:
         raise ConfigError(f"`model` is a mapping with a `type`, got {config['model']!r}", where=config.where("model"))
 
 
-def _load(source: Source) -> tuple[str, Config, ZooEntry | None, Trained | None]:
+def _load(source: Source, zoo: Zoo) -> tuple[str, Config, ZooEntry | None, Trained | None]:
     from essmc_core.config import Config, load_config
     from essmc_core.inputs.wrong_kind import check_may_be_configuration
-    from essmc_core.models.defaults import ZOO
     from essmc_core.zoo.trained import find_run, read_trained
 
     if isinstance(source, Mapping):
         config = Config.from_mapping(source)
         return str(config.get("type", "the given configuration")), config, None, None
     if _is_yaml(source):
-        return str(source), load_config(Path(source), resolve_pack=ZOO.resolve_pack), None, None
-    run = find_run(source)
+        return str(source), load_config(Path(source), resolve_pack=zoo.resolve_pack), None, None
+    run = find_run(source, zoo)
     if run is not None:
-        trained = read_trained(run)
+        trained = read_trained(run, zoo.installed())
         return str(source), trained.config, None, trained
     if isinstance(source, os.PathLike):
-        return str(source), load_config(Path(source), resolve_pack=ZOO.resolve_pack), None, None
+        return str(source), load_config(Path(source), resolve_pack=zoo.resolve_pack), None, None
     try:
-        entry = ZOO.entry(source)
+        entry = zoo.entry(source)
     except UnknownModel:
         check_may_be_configuration(source)
         raise
-    return ZOO.table.display_name(entry), entry.config, entry, None
+    return zoo.table.display_name(entry), entry.config, entry, None
 
 
 def _is_yaml(source: str | os.PathLike[str]) -> bool:

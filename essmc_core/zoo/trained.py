@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, ConfigFileNotFound, MissingDependency, WeightsCorrupt, WeightsNotFound
 from essmc_core.location import Location
-from essmc_core.zoo.checkpoints import damage, is_sealed, newest_first, standing_for
+from essmc_core.weights.checkpoints import damage, is_sealed, newest_first, standing_for
 from essmc_core.zoo.labels import configured_counts
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
+    from essmc_core.zoo.zoo import Zoo
 
 SIDECAR = "run.yaml"
 """The configuration of a run, in its work dir."""
@@ -35,11 +36,13 @@ class Trained:
         path: the work dir or checkpoint that was named.
         config: its configuration, whole: nothing in it names the weights that the run began with.
         packs: distributions that brought the model's parts, with their versions then.
+        missing: those of them that are not installed.
     """
 
     path: Path
     config: Config
     packs: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @property
     def checkpoint(self) -> Path | None:
@@ -52,19 +55,16 @@ class Trained:
         Raises:
             MissingDependency: names them.
         """
-        from essmc_core.models.defaults import DISCOVERY
-
-        missing = [name for name in self.packs if name not in DISCOVERY.packs]
-        if missing:
-            wanted = " and ".join(f"{name} {self.packs[name]}" for name in missing)
-            verb = "is" if len(missing) == 1 else "are"
+        if self.missing:
+            wanted = " and ".join(f"{name} {self.packs[name]}" for name in self.missing)
+            verb = "is" if len(self.missing) == 1 else "are"
             raise MissingDependency(
                 f"{self.path} was trained with {wanted}, which {verb} not installed",
-                hint=f"pip install {' '.join(missing)}",
+                hint=f"pip install {' '.join(self.missing)}",
             )
 
 
-def find_run(source: str | os.PathLike[str]) -> Path | None:
+def find_run(source: str | os.PathLike[str], zoo: Zoo) -> Path | None:
     """Returns the work dir or checkpoint that a model's name stands for, None where it stands for something else.
 
     The name of a zoo model is that model, whatever files there are; ``./name`` is always a file or folder.
@@ -73,11 +73,9 @@ def find_run(source: str | os.PathLike[str]) -> Path | None:
         ConfigError: it is a folder without a training in it.
         ConfigFileNotFound: it is called like a checkpoint, and there is none.
     """
-    from essmc_core.models.defaults import ZOO
-
     text = os.fspath(source)
     named = isinstance(source, str)
-    if not text or "\0" in text or (named and ZOO.table.find(text) is not None):
+    if not text or "\0" in text or (named and zoo.table.find(text) is not None):
         return None
     path = Path(text)
     if path.is_dir():
@@ -106,8 +104,12 @@ def _beside(path: Path) -> str:
     return f"the newest beside it: {', '.join(siblings)}" if siblings else ""
 
 
-def read_trained(path: Path) -> Trained:
+def read_trained(path: Path, installed: Container[str]) -> Trained:
     """Reads the configuration of a run; that of a work dir without reading weights, so without torch.
+
+    Args:
+        path: the work dir or checkpoint.
+        installed: distributions that are there.
 
     Raises:
         ConfigError: there is no configuration in it.
@@ -116,13 +118,15 @@ def read_trained(path: Path) -> Trained:
     if path.is_dir() and (path / SIDECAR).is_file():
         from essmc_core.config import load_config
 
-        written = load_config(path / SIDECAR)
-        packs = written.get(PACKS)
-        return Trained(path, _as_trained(written), dict(packs) if isinstance(packs, Mapping) else {})
-    return _from_checkpoint(path, trained_weights(path))
+        config = load_config(path / SIDECAR)
+    else:
+        config = _of_checkpoint(trained_weights(path))
+    written = config.get(PACKS)
+    packs = dict(written) if isinstance(written, Mapping) else {}
+    return Trained(path, _as_trained(config), packs, tuple(name for name in packs if name not in installed))
 
 
-def _from_checkpoint(path: Path, file: Path) -> Trained:
+def _of_checkpoint(file: Path) -> Config:
     from essmc_core.weights import read_weights
 
     content = read_weights(file)
@@ -132,7 +136,7 @@ def _from_checkpoint(path: Path, file: Path) -> Trained:
             f"{file} holds weights and does not say of which model",
             hint="name the model, and give the file as --checkpoint (checkpoint= or weights= in Python)",
         )
-    return Trained(path, _as_trained(config), config[PACKS])
+    return config
 
 
 def sidecar(content: Mapping[str, Any], where: Location | None = None) -> Config | None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownDataset, UnknownModel
 from essmc_core.foundation.names import Patterns, as_patterns, did_you_mean, natural_key
-from essmc_core.registry.nametable import NameTable
-from essmc_core.registry.pins import read_pins
+from essmc_core.registry.nametable import NameTable, Pins, no_pins
 from essmc_core.registry.registry import Explain, explain_nothing
 from essmc_core.zoo.datasets import is_dataset, spellings
 
@@ -128,7 +127,7 @@ class ZooEntry:
         """
         from essmc_core.zoo.labels import read_labels
 
-        return read_labels(self.config)
+        return read_labels(self.config, self.resolve_pack)
 
 
 def warn_of_broken(entry: ZooEntry, error: ConfigError) -> None:
@@ -140,12 +139,20 @@ class Zoo:
     """All zoo entries by name.
 
     Args:
+        pins: returns the user's choice among packs that offer the same name.
         explain: gives the hint of a failed look-up.
+        installed: returns the distributions that are there, to tell which ones a run of training misses.
     """
 
-    def __init__(self, explain: Explain = explain_nothing) -> None:
-        self.table: NameTable[ZooEntry] = NameTable("zoo", read_pins)
+    def __init__(
+        self,
+        pins: Pins = no_pins,
+        explain: Explain = explain_nothing,
+        installed: Callable[[], Container[str]] = tuple,
+    ) -> None:
+        self.table: NameTable[ZooEntry] = NameTable("zoo", pins)
         self.explain = explain
+        self.installed = installed
 
     def add(self, entry: ZooEntry) -> None:
         """Adds an entry; the same name from two packs stays reachable as ``pack/name``."""

@@ -13,7 +13,7 @@ from essmc_core.zoo.sections import STARTING, unknown_sections
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.zoo.zoo import ZooEntry
+    from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 Changes: TypeAlias = "Sequence[str] | Mapping[str, object]"
 # What an entry says of its own training, and of itself as an entry, is not said of a file that starts from it.
@@ -50,12 +50,13 @@ def as_changes(overrides: str | Changes) -> Changes:
     return overrides
 
 
-def read_zoo_file(config: Config, changes: Changes) -> tuple[ZooFile, Changes]:
+def read_zoo_file(config: Config, changes: Changes, zoo: Zoo) -> tuple[ZooFile, Changes]:
     """Reads a file with ``zoo``.
 
     Args:
         config: the file.
         changes: overrides of it; those of ``zoo``, ``knobs`` and ``pretrained`` are applied first.
+        zoo: where the entry is looked up.
 
     Returns:
         What the file says, and the overrides that are left.
@@ -64,13 +65,11 @@ def read_zoo_file(config: Config, changes: Changes) -> tuple[ZooFile, Changes]:
         UnknownModel: there is no such entry.
         ConfigError: the file cannot be used as it is written.
     """
-    from essmc_core.models.defaults import ZOO
-
     first, rest = _divided(changes)
     config = config.with_overrides(first)
     _check(config)
     try:
-        entry = ZOO.entry(config["zoo"])
+        entry = zoo.entry(config["zoo"])
     except LookupError as error:
         error.where = getattr(error, "where", None) or config.where("zoo")  # type: ignore[attr-defined]
         raise

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from essmc_core.building.check import check_component
+from essmc_core.building.build import mistakes_of
 from essmc_core.config import Config, load_config
 from essmc_core.errors import ConfigError
-from essmc_core.registry.kinds import DEFAULT
-from essmc_core.signatures.signature import read_signature
+from essmc_core.models.defaults import REGISTRIES
+from essmc_core.registry.reading import read_signature
 
 SMALL_MVIT = {"type": "MViT", "depth": 2, "spatial_size": 32, "temporal_size": 4}
 LIFT = {"type": "Lift2D", "backbone": {"type": "timm/resnet18"}}
@@ -118,13 +118,13 @@ def test_validate_and_building_refuse_the_same(
 ) -> None:
     path = tmp_path / "component.yaml"
     path.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in written.items()))
-    issues = check_component(kind, load_config(path), DEFAULT, read_signature)
+    issues = mistakes_of(kind, load_config(path), REGISTRIES, read_signature)
     assert [issue.path for issue in issues] == [place or "(top)"]
     line = 1 + next((n for n, text in enumerate(path.read_text().splitlines()) if text.startswith(f"{place}:")), 0)
     assert issues[0].where is not None
     assert (issues[0].where.source, issues[0].where.line) == (str(path), line)
     with pytest.raises(ConfigError, match=message) as built:
-        DEFAULT[kind].build(written)
+        REGISTRIES[kind].build(written)
     assert issues[0].message in str(built.value)
 
 
@@ -132,7 +132,7 @@ def test_validate_and_building_refuse_the_same(
 def test_constructors_say_it_in_the_same_words(kind: str, written: Mapping[str, Any], place: str, message: str) -> None:
     arguments = {name: value for name, value in written.items() if name != "type"}
     with pytest.raises(ConfigError, match=message):
-        DEFAULT[kind][str(written["type"])](**arguments)
+        REGISTRIES[kind][str(written["type"])](**arguments)
 
 
 def _name(value: Any) -> str | None:
@@ -143,7 +143,7 @@ def _name(value: Any) -> str | None:
 
 def test_arguments_of_torchvision_are_read_from_its_source() -> None:
     written = {"type": "TorchvisionTransform", "name": "GaussianBlur", "arguments": {"sigm": 1}}
-    issues = check_component("transforms", Config.from_mapping(written), DEFAULT, read_signature)
+    issues = mistakes_of("transforms", Config.from_mapping(written), REGISTRIES, read_signature)
     assert [(issue.path, issue.message, issue.hint) for issue in issues] == [
         ("arguments.sigm", "torchvision's GaussianBlur has no argument 'sigm'", "did you mean 'sigma'?"),
         ("arguments", "torchvision's GaussianBlur needs the argument 'kernel_size'", ""),
@@ -153,8 +153,8 @@ def test_arguments_of_torchvision_are_read_from_its_source() -> None:
 @pytest.mark.parametrize("wrong", [{"shuffle": True}, {"num_folds": 2}], ids=str)
 def test_a_loader_does_not_shuffle_a_stream(wrong: Mapping[str, Any]) -> None:
     stream = {"type": "DataLoader", "dataset": {"type": "WebDataset", "urls": "x.tar"}}
-    issues = check_component("loaders", Config.from_mapping({**stream, **wrong}), DEFAULT, read_signature)
+    issues = mistakes_of("loaders", Config.from_mapping({**stream, **wrong}), REGISTRIES, read_signature)
     assert [(issue.path, issue.message) for issue in issues] == [
         (next(iter(wrong)), "A dataset of shards shuffles by itself.")
     ]
-    assert not check_component("loaders", Config.from_mapping(stream), DEFAULT, read_signature)
+    assert not mistakes_of("loaders", Config.from_mapping(stream), REGISTRIES, read_signature)

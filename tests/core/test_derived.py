@@ -7,8 +7,7 @@ import torch
 
 import essmc_core
 from essmc_core.errors import ConfigError, SchemaError
-from essmc_core.models.factory import resolved_parts
-from essmc_core.zoo.recipe import read_recipe
+from essmc_core.models.recipes import read_recipe, resolved_parts
 
 VIDEO = """\
 model:

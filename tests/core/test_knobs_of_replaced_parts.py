@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from essmc_core.errors import SchemaError
-from essmc_core.models.factory import resolved_parts
-from essmc_core.zoo.recipe import read_recipe
+from essmc_core.models.recipes import read_recipe, resolved_parts
 
 
 def test_a_head_without_the_entry_s_knob_takes_its_place():

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from essmc_core.building.construct import live_signature
 from essmc_core.errors import SchemaError
-from essmc_core.signatures.signature import read_signature
-from essmc_core.zoo.checks.training import check_training, read_training
+from essmc_core.models.recipes import check_training, read_training
+from essmc_core.registry.reading import live_signature, read_signature
 
 TRAINING = """\
 model:

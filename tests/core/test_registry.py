@@ -21,8 +21,8 @@ from essmc_core.errors import (
     UnknownComponent,
 )
 from essmc_core.foundation.names import matches, natural_key
+from essmc_core.models.defaults import BRICKS, STEMS, new_registries
 from essmc_core.registry.component import Component
-from essmc_core.registry.kinds import BRICKS, STEMS, Registries
 from essmc_core.registry.nametable import NameTable
 
 
@@ -40,7 +40,7 @@ class Block:
 
 @pytest.fixture
 def bricks():
-    registry = Registries().bricks
+    registry = new_registries().bricks
     registry.register(Block)
     return registry
 
@@ -51,14 +51,14 @@ def _component(name: str, pack: str = "acme", **extra: object) -> Component:
 
 def test_stems_are_bricks():
     assert STEMS is BRICKS
-    registries = Registries()
+    registries = new_registries()
     assert registries["stems"] is registries.bricks is registries["STEMS"] is registries["brick"]
     assert registries["lr-schedulers"] is registries.lr_schedulers
 
 
 def test_unknown_kind_suggests_the_nearest():
     with pytest.raises(UnknownComponent, match="did you mean 'backbones'"):
-        Registries()["bakbones"]
+        new_registries()["bakbones"]
 
 
 def test_decorator_takes_classes_and_functions_with_and_without_parentheses(bricks):

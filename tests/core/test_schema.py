@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 import essmc_core
 from essmc_core import Neck
-from essmc_core.building.construct import build_config, check_config, live_signature
 from essmc_core.config import Config, load_config
 from essmc_core.errors import EssmcError, SchemaError, UnknownComponent
-from essmc_core.registry.kinds import DEFAULT
-from essmc_core.signatures.signature import MISSING, document, read_live, read_signature
+from essmc_core.models.defaults import REGISTRIES
+from essmc_core.models.recipes import build_config, check_config, check_training, read_training
+from essmc_core.registry.reading import live_signature, read_signature
+from essmc_core.signatures.live import document, read_live
+from essmc_core.signatures.signature import MISSING
 from essmc_core.signatures.types import evaluate, nested_kind
-from essmc_core.zoo.checks.training import check_training, read_training
 
 BROKEN = """\
 model:
@@ -87,8 +89,8 @@ def test_checking_a_whole_tree_imports_no_torch(python, tmp_path):
     assert "6 mistakes in the configuration" in done.stderr
     code = """
     import essmc_core, sys
-    from essmc_core.models.factory import resolved_parts
-    from essmc_core.zoo.recipe import read_recipe
+    from essmc_core.models.recipes import resolved_parts
+    from essmc_core.models.recipes import read_recipe
     print(len(resolved_parts(read_recipe("tada2d_r50_k400"))), "torch" in sys.modules)
     """
     assert python.run(code).stdout.split() == ["4", "False"]
@@ -138,7 +140,7 @@ def test_built_objects_pass_through_at_any_depth():
 
 def _components():
     """Returns what our packs wrote themselves, less the one function that serves many names of another library."""
-    records = [record for registry in DEFAULT for record in registry.table]
+    records = [record for registry in REGISTRIES for record in registry.table]
     return [record for record in records if not record.bound and str(record.target).startswith("essmc_")]
 
 
@@ -152,7 +154,7 @@ def test_source_and_live_signature_agree(component):
     assert [p.name for p in static.parameters] == [p.name for p in live.parameters]
     for ours, theirs in zip(static.parameters, live.parameters, strict=True):
         assert (ours.default is MISSING) == (theirs.default is MISSING), ours.name
-        assert evaluate(ours.annotation, DEFAULT) == evaluate(theirs.annotation, DEFAULT), ours.name
+        assert evaluate(ours.annotation, REGISTRIES) == evaluate(theirs.annotation, REGISTRIES), ours.name
         assert ours.doc, f"{component.name} documents {ours.name}"
     assert static.line > 0 and (static.file, static.line) == (live.file, live.line)
 
@@ -181,12 +183,12 @@ def test_source_and_live_signature_agree(component):
     ],
 )
 def test_annotations_of_every_spelling(text, accepted, refused):
-    from essmc_core.building.check import Checker
+    from essmc_core.building.values import misfit
 
     for value, fits in [(v, True) for v in accepted] + [(v, False) for v in refused]:
-        checker = Checker(DEFAULT, read_signature)
-        checker.value(text, value, ("x",))
-        assert (not checker.issues) == fits, (text, value, [str(issue) for issue in checker.issues])
+        expected = evaluate(text, REGISTRIES)
+        wrong = None if expected is Any else misfit(expected, text, value, ("x",))
+        assert (wrong is None) == fits, (text, value, wrong)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +196,11 @@ def test_annotations_of_every_spelling(text, accepted, refused):
     [("Backbone", "backbones"), ("essmc_core.Neck", "necks"), ("LrScheduler", "lr_schedulers"), ("int", None)],
 )
 def test_aliases_name_their_registry(text, kind):
-    assert nested_kind(evaluate(text, DEFAULT)) == kind
+    assert nested_kind(evaluate(text, REGISTRIES)) == kind
 
 
 def test_sequences_and_mappings_of_components_are_checked_and_built():
-    registry = DEFAULT.transforms
+    registry = REGISTRIES.transforms
 
     @registry.register("TestChain")
     class Chain:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from essmc_core.weights.adapt import DEFAULT_RULES, AdaptOptions, fit
+from essmc_core.weights.adapt import DEFAULT_RULES, fit
+from essmc_core.weights.adapt_options import AdaptOptions
 
 SMALL = st.integers(1, 4)
 

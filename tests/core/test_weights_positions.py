@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from essmc_core.errors import ConfigError, WeightsMismatch
 from essmc_core.weights import load_pretrained
-from essmc_core.weights.adapt import AdaptOptions, fit
+from essmc_core.weights.adapt import fit
+from essmc_core.weights.adapt_options import AdaptOptions
 from essmc_core.weights.position_grid import axes_of, learned_grid, times
 from essmc_core.weights.positions import position_grids
 from essmc_core.weights.source import WeightsSource

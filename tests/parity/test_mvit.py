@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import MODELS
+from essmc_core.models.recipes import read_recipe
 from essmc_core.weights import load_pretrained
 from essmc_core.weights.state_dict import map_keys
-from essmc_core.zoo.recipe import read_recipe
 from essmc_video.key_maps import pytorchvideo_mvit, torchvision_mvit
 from tests.parity.beyond import BeyondCase, KeyMap, Parity, Port, Ported, load_port, scores
 from tests.parity.fill import fill_model, make_input, probe

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, MODELS
+from essmc_core.models.recipes import read_recipe
 from essmc_core.weights import load_pretrained
 from essmc_core.weights.state_dict import map_keys
-from essmc_core.zoo.recipe import read_recipe
 from essmc_video.key_maps import pytorchvideo_resnet, pytorchvideo_slowfast, pytorchvideo_x3d
 from tests.parity.beyond import BeyondCase, KeyMap, Parity, Port, scores
 from tests.parity.golden import Outputs

@@ -22,8 +22,9 @@ import yaml
 import essmc_core
 from essmc_core.building.construct import construct
 from essmc_core.contract.module import check_train_output
+from essmc_core.models.recipes import read_recipe
 from essmc_core.weights import skip_init
-from essmc_core.zoo.recipe import Recipe, read_recipe
+from essmc_core.zoo.recipe import Recipe
 
 HERE = Path(__file__).parent
 SNAPSHOTS = HERE / "state_dicts.json"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.building.check import Checker
+from essmc_core.building.resolve import ReadSignature, Resolver
 from essmc_core.errors import ConfigError, Issue
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.inputs.spec import InputSpec
@@ -14,12 +14,10 @@ from essmc_core.zoo.sections import SECTIONS, has_path, is_known
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.registry.component import Component
     from essmc_core.registry.kinds import Registries
-    from essmc_core.signatures.signature import Signature
 
 
-def knob_issues(config: Config, read: Callable[[Component], Signature], registries: Registries) -> list[Issue]:
+def knob_issues(config: Config, read: ReadSignature, registries: Registries) -> list[Issue]:
     """Returns a mistake for each knob that points nowhere.
 
     A path that the file does not write is one that can be set: an argument of a component that is there. Where another
@@ -53,7 +51,7 @@ def _is_replaced(config: Config, name: str, path: Any) -> bool:
 
 
 def _problem(
-    config: Config, name: str, path: Any, read: Callable[[Component], Signature], registries: Registries
+    config: Config, name: str, path: Any, read: ReadSignature, registries: Registries
 ) -> tuple[str, str] | None:
     if not isinstance(path, str):
         hint = f"{name}: model.head.{name}"
@@ -73,9 +71,9 @@ def _problem(
     model: Any = changed["model"]
     if parts[0] != "model" or not isinstance(model, Mapping):
         return None
-    checker = Checker(registries, read, prefix="model")
-    checker.component("models", model)
-    for issue in checker.issues:
+    resolver = Resolver(registries, read, prefix="model")
+    resolver.component("models", model)
+    for issue in resolver.mistakes.issues:
         if path.startswith(issue.path) and " no " in issue.message:
             return f"{path!r} points nowhere: {issue.message}", issue.hint
     return None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from essmc_classifiers.batch_loss import loss_of
 from essmc_classifiers.frozen_batch_norm import freeze_batch_norms
 from essmc_core import BACKBONES, HEADS, LOSSES, METRICS, NECKS, Backbone, Head, Loss, Neck, TrainModule
-from essmc_core.building.construct import build_beside
+from essmc_core.building.build import build_beside
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.contract.normalizers import normalizer_of
 from essmc_core.contract.recording import is_recorded

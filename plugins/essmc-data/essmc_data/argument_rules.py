@@ -9,7 +9,7 @@ from essmc_core.building.rules import rule_check
 from essmc_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 DECODERS = ("auto", "pyav", "torchcodec", "decord")

@@ -9,7 +9,7 @@ from essmc_core.foundation.names import did_you_mean
 from essmc_core.signatures.static import names_in, read_statically
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 MODULE = "torchvision.transforms.v2"

@@ -9,7 +9,7 @@ from essmc_core.foundation.names import did_you_mean
 from essmc_core.foundation.plain_data import plain_data
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 GROUP_KEYS = ("match", "lr_scale", "decay_scale")

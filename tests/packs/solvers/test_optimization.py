@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from essmc_core import HOOKS, LR_SCHEDULERS, MODELS, OPTIMIZERS, SOLVERS
 from essmc_core.errors import ConfigError, SchemaError
-from essmc_core.registry.kinds import DEFAULT
+from essmc_core.models.defaults import REGISTRIES
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.optimizers.building import build_optimizers, build_schedulers
 from essmc_solvers.optimizers.parameter_groups import GroupRules
@@ -242,7 +242,7 @@ CATALOGUE: dict[str, dict[str, set[str]]] = {
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in CATALOGUE.items() for name in names])
 def test_every_name_of_essentialmc2_takes_its_arguments(kind: str, name: str) -> None:
-    taken = {parameter.name for parameter in DEFAULT[kind].describe(name).parameters}
+    taken = {parameter.name for parameter in REGISTRIES[kind].describe(name).parameters}
     assert CATALOGUE[kind][name] <= taken
 
 

@@ -9,8 +9,8 @@ import torch
 
 import essmc_core
 from essmc_core.errors import EssmcError
-from essmc_core.signatures.signature import read_signature
-from essmc_core.zoo.checks.training import check_training, read_training
+from essmc_core.models.recipes import check_training, read_training
+from essmc_core.registry.reading import read_signature
 from essmc_solvers.commands.job import read_job
 from essmc_solvers.commands.train import _build
 from tests.conftest import Python, Site

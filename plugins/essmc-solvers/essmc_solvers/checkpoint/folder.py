@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from essmc_core.zoo.checkpoints import BEST, NAME
+from essmc_core.weights.checkpoints import BEST, NAME
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.sealed_file import check_seal
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotFound

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from essmc_core.zoo.checkpoints import SEAL, SEAL_SIZE, damage
+from essmc_core.weights.checkpoints import SEAL, SEAL_SIZE, damage
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointNotWritten
 
 

@@ -47,7 +47,7 @@ def evaluate(
 
     A work dir, or a checkpoint in one, brings its configuration and its weights; --checkpoint gives others.
     """
-    from essmc_core.building.construct import build_config
+    from essmc_core.models.recipes import build_config
     from essmc_solvers.commands.job import read_job
     from essmc_solvers.text import in_words
 
@@ -88,8 +88,9 @@ def _load(
     job: Job, checkpoint: str | dict[str, Any] | None, ema: bool | None
 ) -> tuple[TrainModule, KnownClasses | None]:
     """Builds the model with the weights to evaluate; returns it and the names of its classes, if they are known."""
-    from essmc_core.models.factory import build_recipe, build_trained, weights_source
+    from essmc_core.models.factory import build_recipe, build_trained
     from essmc_core.zoo.trained import trained_weights
+    from essmc_core.zoo.weights_asked import weights_source
     from essmc_solvers.checkpoint.folder import best_or_newest
     from essmc_solvers.checkpoint.run_state import load_for_evaluation
     from essmc_solvers.data.class_names import KnownClasses
@@ -131,8 +132,8 @@ def _trained_classes(source: Mapping[str, Any] | None) -> KnownClasses | None:
 
 def _published_classes(job: Job) -> KnownClasses | None:
     """Returns what the configuration calls the model's classes, None where it has no `labels`."""
-    from essmc_core.zoo.labels import checked_labels, configured_counts
+    from essmc_core.zoo.labels import configured_counts
     from essmc_solvers.data.class_names import KnownClasses
 
-    labels = checked_labels(job.recipe.config, configured_counts(job.recipe.config))
+    labels = job.recipe.checked_labels(configured_counts(job.recipe.config))
     return KnownClasses(tuple(labels), f"{job.name} (its `labels`)", from_training=False) if labels else None

@@ -12,8 +12,8 @@ from essmc_solvers.errors import DataError
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.zoo.checks.training import TrainingConfig
     from essmc_core.zoo.recipe import Recipe
+    from essmc_core.zoo.training import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,7 @@ class Job:
 
     def stored_config(self) -> dict[str, Any]:
         """Returns the configuration as checkpoints hold it: with the names of classes in the place of their file."""
-        from essmc_core.zoo.labels import read_labels
-
-        labels = read_labels(self.recipe.config) if self.recipe.prefix else []
+        labels = self.recipe.labels() if self.recipe.prefix else []
         return {**self.config.to_dict(), **({"labels": labels} if labels else {})}
 
     @property
@@ -101,8 +99,8 @@ def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = F
         ConfigError: the file cannot be read, or an override does not apply.
         SchemaError: model, data or solver do not fit what they name; lists every mistake.
     """
-    from essmc_core.building.construct import live_signature
-    from essmc_core.zoo.checks.training import check_training, read_training
+    from essmc_core.models.recipes import check_training, read_training
+    from essmc_core.registry.reading import live_signature
 
     read = read_training(source, overrides)
     if not read.recipe.prefix:

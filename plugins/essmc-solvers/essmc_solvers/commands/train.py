@@ -105,8 +105,8 @@ def _claim(folder: Path, overwrite: bool) -> None:
 
 
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
-    from essmc_core.building.construct import build_config
     from essmc_core.models.factory import build_recipe
+    from essmc_core.models.recipes import build_config
     from essmc_solvers.randomness import seed_everything
 
     changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}

@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import Optimizer, SparseAdam
 
 from essmc_core import LR_SCHEDULERS, OPTIMIZERS
-from essmc_core.building.construct import live_signature
 from essmc_core.errors import ConfigError, EssmcError
+from essmc_core.registry.reading import live_signature
 from essmc_core.registry.registry import Registry
 from essmc_solvers.optimizers.parameter_groups import GroupRules, make_groups, split_by_module, trainable_parameters
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.foundation.names import did_you_mean
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 

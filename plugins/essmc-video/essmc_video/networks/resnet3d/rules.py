@@ -12,7 +12,7 @@ from essmc_video.arguments.branch_options import check_stages as check_stage_arg
 from essmc_video.arguments.sizes import Triple, check_positive, triple
 
 if TYPE_CHECKING:
-    from essmc_core.building.check import Checker, Path
+    from essmc_core.contract.checking import Checker, Path
     from essmc_core.registry.component import Component
 
 BLOCKS_PER_STAGE = {

@@ -1,21 +1,17 @@
-"""Configurations of training: a model, data and a solver in one file, read and checked as a whole."""
+"""Configurations of training: a model, data and a solver in one file, and what it starts from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.models.factory import weights_source
-from essmc_core.registry.kinds import DEFAULT, Registries
-from essmc_core.zoo.checks.configuration import check_recipe
 from essmc_core.zoo.recipe import Overrides, Recipe, Source, open_recipe
+from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.registry.component import Component
-    from essmc_core.signatures.signature import Signature
+    from essmc_core.zoo.zoo import Zoo
 
 
 @dataclass(frozen=True)
@@ -67,16 +63,21 @@ class TrainingConfig:
         return str(named if isinstance(named, str) else named.get("uri") or named.get("path") or "")
 
 
-def read_training(source: Source, overrides: Overrides = ()) -> TrainingConfig:
+def read_training(source: Source, overrides: Overrides = (), *, zoo: Zoo) -> TrainingConfig:
     """Reads a configuration: a zoo name, a YAML file, or a work dir or checkpoint of training.
 
     A file has a ``model``, or in its place ``zoo: name`` with ``knobs`` and perhaps ``pretrained: true``.
+
+    Args:
+        source: what to read.
+        overrides: changes of it.
+        zoo: where names of zoo models are looked up.
 
     Raises:
         UnknownModel: the name is neither in the zoo nor a file.
         ConfigError: the file cannot be read, or an override does not apply.
     """
-    recipe = open_recipe(source, overrides)
+    recipe = open_recipe(source, overrides, zoo=zoo)
     name = recipe.name if recipe.is_entry else Path(recipe.name).stem
     config, file = recipe.config, recipe.file
     pretrained = (config if file is None else file.own).get("pretrained")
@@ -84,25 +85,3 @@ def read_training(source: Source, overrides: Overrides = ()) -> TrainingConfig:
         # The entry's weights are there to be asked for; this file does not start from them.
         config = config.without("weights", "weights_note")
     return TrainingConfig(name, config, recipe, pretrained)
-
-
-def check_training(
-    training: TrainingConfig,
-    read: Callable[[Component], Signature],
-    registries: Registries = DEFAULT,
-    *,
-    evaluating: bool = False,
-) -> list[tuple[str, Component]]:
-    """Returns every component that model, data and solver name, with its path, once all of it was found to fit.
-
-    Args:
-        training: what to check.
-        read: `essmc_core.building.construct.live_signature`, or `read_signature` to import nothing.
-        registries: where components are looked up.
-        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
-
-    Raises:
-        SchemaError: there are mistakes; all of them are listed.
-        LookupFailure: the only mistake is a name that cannot be resolved.
-    """
-    return check_recipe(training.recipe, read, registries, whole=True, evaluating=evaluating)

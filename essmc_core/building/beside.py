@@ -1,0 +1,80 @@
+"""Numbers that necks and heads take from the backbone beside them, so that configurations need not repeat them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.building.part import NOT_WRITTEN, FromBeside, Part
+from essmc_core.errors import Issue, SchemaError
+
+if TYPE_CHECKING:
+    from essmc_core.location import Location
+
+
+class Beside:
+    """What was constructed of one model so far.
+
+    Attributes:
+        source: the component whose features come next: the backbone, then the neck if it states ``num_features``.
+        where: where that one is written.
+    """
+
+    def __init__(self) -> None:
+        self.source: Any = None
+        self.where: Location | None = None
+
+    @classmethod
+    def of(cls, backbone: object, *others: object) -> Beside:
+        """Returns what components that are there tell, the backbone first."""
+        made = cls()
+        made.source = next((other for other in reversed(others) if hasattr(other, "num_features")), backbone)
+        return made
+
+    def take(self, kind: str | None, constructed: Any, written: Any) -> None:
+        """Notes a component once it is constructed.
+
+        Args:
+            kind: plural name of its registry.
+            constructed: the component.
+            written: its part, where it was constructed from one.
+        """
+        if kind == "backbones" or (kind == "necks" and hasattr(constructed, "num_features")):
+            self.source = constructed
+            self.where = written.where if isinstance(written, Part) else None
+
+
+def taken_from_beside(part: Part, beside: Beside | None) -> dict[str, Any]:
+    """Returns the arguments that the backbone beside a part fills.
+
+    Raises:
+        SchemaError: an argument is written and the backbone has another number, or it is needed and the backbone does
+            not tell; both places are named.
+    """
+    if beside is None or beside.source is None:
+        return {}
+    filled: dict[str, Any] = {}
+    for argument in part.from_beside:
+        actual = getattr(beside.source, argument.attribute, None)
+        if argument.written is not NOT_WRITTEN:
+            _require_equal(part, argument, actual, beside)
+        # 0 says that the number does not apply, e.g. the rank of features that are vectors already.
+        elif actual:
+            filled[argument.name] = actual
+        elif actual is None and argument.required:
+            name, attribute = argument.name, argument.attribute
+            message = f"{part.component.name} needs {name}, and {type(beside.source).__name__} has no attribute "
+            hint = f"write {name}, or give the backbone {attribute}"
+            path = part.dotted or part.component.name
+            raise SchemaError([Issue(path, f"{message}{attribute}", part.where, hint)])
+    return filled
+
+
+def _require_equal(part: Part, argument: FromBeside, actual: Any, beside: Beside) -> None:
+    if not actual or argument.written == actual:
+        return
+    name = argument.name
+    there = f" at {beside.where}" if beside.where else ""
+    has = f"{type(beside.source).__name__}{there} has {argument.attribute}={actual}"
+    message = f"{part.component.name} has {name}={argument.written!r}, and {has}"
+    path = ".".join(map(str, (*part.path, name)))
+    raise SchemaError([Issue(path, message, argument.where, f"leave {name} out to take it from the backbone")])

@@ -1,0 +1,78 @@
+"""A configuration resolved once: the tree of its components, each with all that constructing it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from essmc_core.contract.checking import Path
+from essmc_core.location import Location
+from essmc_core.registry.component import Component
+from essmc_core.signatures.signature import Signature
+
+NOT_WRITTEN: Any = object()
+"""Stands for an argument that a configuration leaves to the backbone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromBeside:
+    """An argument that comes from the backbone beside a part.
+
+    Attributes:
+        name: the argument.
+        attribute: what it is called on the backbone.
+        required: whether the part cannot be built without it.
+        written: the value that is written, which the backbone's must equal; `NOT_WRITTEN` where the backbone fills it.
+        where: where it is written.
+    """
+
+    name: str
+    attribute: str
+    required: bool
+    written: Any
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One component of a resolved configuration.
+
+    Attributes:
+        component: what is built.
+        signature: what it accepts, less what its registration fixes.
+        path: where it is in the user's file.
+        where: file, line and column, where it came from a file.
+        arguments: what is written, as it is handed over: plain data, parts to be constructed before, alone or in
+            lists and dicts, and objects that are there already. Backbones stand first, then necks.
+        kinds: the kinds of the arguments that are components.
+        pretrain: weights to load once it is built; None: none.
+        from_beside: what the backbone beside it fills or must agree with.
+        has_backbone: whether one of its arguments is a backbone, beside which the others stand.
+        retired: former arguments that are written and do nothing.
+        children: all parts inside it, in the order of the file: those of ``arguments``, and those whose configuration
+            is handed over unbuilt.
+    """
+
+    component: Component
+    signature: Signature
+    path: Path = ()
+    where: Location | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    pretrain: Any = None
+    from_beside: tuple[FromBeside, ...] = ()
+    has_backbone: bool = False
+    retired: tuple[str, ...] = ()
+    children: tuple[Part, ...] = ()
+
+    @property
+    def dotted(self) -> str:
+        """The path as messages show it, empty at the top."""
+        return ".".join(map(str, self.path))
+
+    def walk(self) -> Iterator[Part]:
+        """Yields this part and all inside it, outer ones first, in the order of the file."""
+        yield self
+        for child in self.children:
+            yield from child.walk()

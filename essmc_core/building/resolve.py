@@ -1,0 +1,364 @@
+"""Resolving a configuration: every component looked up, every argument checked, every mistake at once with its place.
+
+What is resolved holds all that constructing takes, so nothing is looked up or evaluated a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.building.mistakes import Mistakes
+from essmc_core.building.part import NOT_WRITTEN, FromBeside, Part
+from essmc_core.building.values import misfit, shown
+from essmc_core.contract.annotations import Configured
+from essmc_core.contract.checking import Path
+from essmc_core.errors import EssmcError, LookupFailure
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.foundation.plain_data import plain_data
+from essmc_core.registry.component import Component
+from essmc_core.registry.registry import Family
+from essmc_core.registry.targets import import_target
+from essmc_core.signatures.nesting import component_kind, holds_components, item_type
+from essmc_core.signatures.signature import Parameter, Signature
+from essmc_core.signatures.types import (
+    configured,
+    derived_attribute,
+    evaluate,
+    fields,
+    has_configured,
+    has_nested,
+    nested_kind,
+    options,
+)
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.location import Location
+
+PRETRAIN = "pretrain"
+"""Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
+ReadSignature = Callable[[Component], Signature]
+_ORDER = {"backbones": 0, "necks": 1}
+
+
+class Resolver:
+    """Resolves one tree and collects what is wrong; it is the `Checker` that checks of packs see.
+
+    Args:
+        registries: where components are looked up.
+        read: returns a component's signature: from its source for tools, from the live class for building.
+        root: the mapping that positions are looked up in, if it came from a file.
+        prefix: dotted path of the root within the user's file.
+        beside_backbone: whether what is resolved stands beside a backbone, which then fills some arguments.
+    """
+
+    def __init__(
+        self,
+        registries: Family,
+        read: ReadSignature,
+        root: Config | None = None,
+        prefix: str = "",
+        *,
+        beside_backbone: bool = False,
+    ) -> None:
+        self.registries = registries
+        self.mistakes = Mistakes(root, prefix)
+        self._read = read
+        self._prefix: Path = (prefix,) if prefix else ()
+        self._beside_backbone = beside_backbone
+        self._children: list[Part] = []
+
+    def component(
+        self,
+        kind: str,
+        value: Any,
+        path: Path = (),
+        *,
+        supplied: Collection[str] = (),
+        given: Configured | None = None,
+        where: Location | None = None,
+    ) -> Any:
+        """Resolves a value that is to be a component of a kind.
+
+        A name, or a mapping with ``type``, is looked up and its arguments are resolved; anything else counts as built.
+
+        Args:
+            kind: plural name of the registry.
+            value: the component, or its configuration.
+            path: where it is in the tree.
+            supplied: arguments that whoever constructs it gives, so that none of them is written.
+            given: likewise, for what another component builds.
+            where: where it is written, if its mapping does not know.
+
+        Returns:
+            A `Part`; the value itself, where it is built; None where it is wrong.
+        """
+        if isinstance(value, str):
+            name, arguments = value, {}
+        elif isinstance(value, Mapping):
+            found = self._name_of(kind, value, path)
+            if found is None:
+                return None
+            name, arguments = found, {key: item for key, item in value.items() if key != "type"}
+        elif value is None or isinstance(value, (bool, int, float, tuple, list)):
+            singular = self.registries[kind].singular
+            wanted = f"expected a {singular} (a name, or a mapping with `type`)"
+            self.mistake(path, f"{wanted}, got {shown(value)}")
+            return None
+        else:
+            return value
+        component = self._look_up(kind, name, (*path, "type") if isinstance(value, Mapping) else path)
+        if component is None:
+            return None
+        part = self._part(component, arguments, value, path, supplied, given)
+        part = part if where is None else replace(part, where=where)
+        self._children.append(part)
+        return part
+
+    def mistake(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
+        """Notes a mistake; see `essmc_core.contract.checking.Checker`."""
+        self.mistakes.add(path, message, hint, key)
+
+    def find(self, kind: str, name: str) -> Component | None:
+        """Returns what a name means among the components of a kind, None where nothing has it."""
+        return self.registries[kind].find(name)
+
+    def signature(self, kind: str, value: Any) -> Signature | None:
+        """Returns the signature of a configured component, None where it is built already or unknown."""
+        name = value.get("type") if isinstance(value, Mapping) else value
+        record = self.find(kind, name) if isinstance(name, str) else None
+        return None if record is None else self._read(record)
+
+    def _name_of(self, kind: str, value: Mapping[str, Any], path: Path) -> str | None:
+        name = value.get("type")
+        if isinstance(name, str):
+            return name
+        singular = self.registries[kind].singular
+        if "type" not in value:
+            self.mistake(path, f"a {singular} needs a `type`", f"`essmc list {kind}` shows the names")
+        else:
+            self.mistake((*path, "type"), f"`type` must be the name of a {singular}, got {shown(name)}")
+        return None
+
+    def _look_up(self, kind: str, name: str, path: Path) -> Component | None:
+        try:
+            return self.registries[kind].component(name)
+        except (LookupFailure, ImportError) as error:
+            self.mistakes.cause = self.mistakes.cause or (error if isinstance(error, EssmcError) else None)
+            self.mistake(path, getattr(error, "message", str(error)), getattr(error, "hint", ""))
+            return None
+
+    def _part(
+        self,
+        component: Component,
+        written: Mapping[str, Any],
+        value: Any,
+        path: Path,
+        supplied: Collection[str],
+        given: Configured | None,
+    ) -> Part:
+        signature = _without(self._read(component), supplied)
+        types = {parameter.name: evaluate(parameter.annotation, self.registries) for parameter in signature.parameters}
+        kinds = {name: kind for name, expected in types.items() if (kind := component_kind(expected))}
+        subject = None if given is None else _subject(signature, given)
+        has_backbone = "backbones" in kinds.values()
+        before, siblings, beside = len(self.mistakes), self._children, self._beside_backbone
+        self._children, self._beside_backbone = [], beside or has_backbone
+        arguments = {
+            name: self._argument(component, signature, types, name, value, (*path, name), given, subject)
+            for name, value in written.items()
+        }
+        self._require(component, signature, types, written, path, subject, beside)
+        children, self._children, self._beside_backbone = self._children, siblings, beside
+        if component.check:
+            self._call_check(component, written, supplied, path, before)
+        own_weights = PRETRAIN in written and signature.parameter(PRETRAIN) is None
+        retired = tuple(name for name in written if name in component.retired)
+        handed_over = [name for name in arguments if name not in retired and not (own_weights and name == PRETRAIN)]
+        return Part(
+            component,
+            signature,
+            (*self._prefix, *path),
+            value.where() if hasattr(value, "where") else None,
+            {name: arguments[name] for name in sorted(handed_over, key=lambda name: _rank(kinds.get(name)))},
+            kinds=kinds,
+            pretrain=arguments[PRETRAIN] if own_weights else None,
+            from_beside=tuple(_from_beside(signature, types, value)),
+            has_backbone=has_backbone,
+            retired=retired,
+            children=tuple(children),
+        )
+
+    def _argument(
+        self,
+        component: Component,
+        signature: Signature,
+        types: Mapping[str, Any],
+        name: str,
+        value: Any,
+        path: Path,
+        given: Configured | None,
+        subject: str | None,
+    ) -> Any:
+        """Resolves one argument that is written."""
+        parameter = signature.parameter(name)
+        if parameter is not None and name == subject:
+            self.mistake(path, f"{component.name} is given its {name!r}", "leave it out", key=True)
+        elif given is not None and given.subject and _is_configuration(value):
+            # Schedules, for one, are made of schedules of the same optimizer.
+            self._nested_in(given, value, path)
+        elif parameter is not None:
+            return self._value(types[name], parameter.annotation, value, path)
+        elif name == PRETRAIN:
+            self._weights(value, path)
+        elif name in component.retired:
+            self._retired_argument(component, name, value, path)
+        elif name in component.bound:
+            self.mistake(path, f"{component.qualified} fixes {name}={component.bound[name]!r}", key=True)
+        elif not signature.takes_any:
+            self._unknown_argument(component, signature, name, path)
+        return plain_data(value)
+
+    def _require(
+        self,
+        component: Component,
+        signature: Signature,
+        types: Mapping[str, Any],
+        written: Mapping[str, Any],
+        path: Path,
+        subject: str | None,
+        beside: bool,
+    ) -> None:
+        for parameter in signature.parameters:
+            if not parameter.required or parameter.name in written or parameter.name == subject:
+                continue
+            if not (beside and derived_attribute(types[parameter.name])):
+                self._missing_argument(component, parameter, path)
+
+    def _call_check(
+        self, component: Component, written: Mapping[str, Any], supplied: Collection[str], path: Path, since: int
+    ) -> None:
+        """Calls a pack's check, with objects in the place of arguments that do not fit or come later."""
+        unknown = {*self.mistakes.broken_arguments(path, since), *supplied}
+        sound = {name: object() if name in unknown else written[name] for name in (*written, *supplied)}
+        check = import_target(component.check, f"the check of {component.qualified}", component.brought_by)
+        check(self, path, sound, component)
+
+    def _weights(self, value: Any, path: Path) -> None:
+        """Checks what names weights to load: a path, a URI, or a mapping with one and with options."""
+        from essmc_core.weights.options import weights_issues
+
+        if isinstance(value, Mapping):
+            for issue in weights_issues(plain_data(value)):
+                inside = issue.key in value
+                self.mistake((*path, issue.key) if inside else path, issue.message, issue.hint, key=inside)
+        elif isinstance(value, (bool, int, float, list, tuple)):
+            expected = "a path, a URI, or a mapping with `uri`"
+            self.mistake(path, f"`{PRETRAIN}` is {expected}, got {shown(value)}")
+
+    def _unknown_argument(self, component: Component, signature: Signature, name: str, path: Path) -> None:
+        known = [parameter.name for parameter in signature.parameters]
+        listed = f"it takes {', '.join(known)}" if known else "it takes no arguments"
+        self.mistake(path, f"{component.name} has no argument {name!r}", did_you_mean(name, known) or listed, key=True)
+
+    def _retired_argument(self, component: Component, name: str, value: Any, path: Path) -> None:
+        accepted, hint = component.retired[name]
+        if value != accepted:
+            message = f"{component.name} takes {name} no more, other than as {accepted!r}; got {shown(value)}"
+            self.mistake(path, message, hint)
+
+    def _missing_argument(self, component: Component, parameter: Parameter, path: Path) -> None:
+        annotation = f" ({parameter.annotation_text})" if parameter.annotation != "" else ""
+        self.mistake(path, f"{component.name} needs the argument {parameter.name!r}{annotation}")
+
+    def _value(self, expected: Any, annotation: Any, value: Any, path: Path) -> Any:
+        """Resolves a value against the type of its argument, nested components included."""
+        if has_nested(expected):
+            return self._nested(expected, value, path)
+        if has_configured(expected):
+            self._nested(expected, value, path)
+        elif expected is not Any and (wrong := misfit(expected, annotation, value, path)):
+            self.mistake((*path, *wrong.path), wrong.message, wrong.hint, wrong.key)
+        return plain_data(value)
+
+    def _nested(self, expected: Any, value: Any, path: Path) -> Any:
+        members = options(expected)
+        if value is None and any(member is None or member is type(None) for member in members):
+            return None
+        record = next(filter(None, map(fields, members)), None)
+        if record and isinstance(value, Mapping):
+            return self._record(record, value, path)
+        # A sequence of components is written as a YAML sequence, one component as a name or a mapping with `type`.
+        marks = [(nested_kind(member), configured(member)) for member in members]
+        kinds = [kind or (mark.kind if mark else "") for kind, mark in marks if kind or mark]
+        containers = [member for member in members if holds_components(member)]
+        if containers and isinstance(value, (list, tuple)):
+            inner = item_type(containers[0])
+            return [self._nested(inner, item, (*path, index)) for index, item in enumerate(value)]
+        if containers and isinstance(value, Mapping) and (not kinds or "type" not in value):
+            inner = item_type(containers[0])
+            return {key: self._nested(inner, item, (*path, key)) for key, item in value.items()}
+        if kinds:
+            return self.component(kinds[0], value, path, given=next((mark for _, mark in marks if mark), None))
+        wanted = f"mapping with {' and '.join(record)}" if record else "sequence or mapping of components"
+        self.mistake(path, f"expected a {wanted}, got {shown(value)}")
+        return None
+
+    def _record(self, record: Mapping[str, Any], value: Mapping[str, Any], path: Path) -> Any:
+        """Resolves a mapping whose keys and what they hold are fixed."""
+        for name, item in value.items():
+            if name in record:
+                self._value(evaluate(record[name], self.registries), record[name], item, (*path, name))
+            else:
+                suggestion = did_you_mean(name, list(record)) or f"it takes {', '.join(record)}"
+                self.mistake((*path, name), f"there is no {name!r} here", suggestion, key=True)
+        for name in (name for name in record if name not in value):
+            self.mistake(path, f"{name!r} is missing")
+        return plain_data(value)
+
+    def _nested_in(self, given: Configured, value: Any, path: Path) -> None:
+        if isinstance(value, Mapping):
+            self.component(given.kind, value, path, given=given)
+            return
+        for index, item in enumerate(value):
+            self.component(given.kind, item, (*path, index), given=given)
+
+
+def _without(signature: Signature, supplied: Collection[str]) -> Signature:
+    return signature.without(dict.fromkeys(supplied)) if supplied else signature
+
+
+def _rank(kind: str | None) -> int:
+    return _ORDER.get(kind or "", len(_ORDER))
+
+
+def _from_beside(signature: Signature, types: Mapping[str, Any], value: Any) -> list[FromBeside]:
+    written = value if isinstance(value, Mapping) else {}
+    found = []
+    for parameter in signature.parameters:
+        name, attribute = parameter.name, derived_attribute(types[parameter.name])
+        if attribute is not None:
+            where = value.where(name) if hasattr(value, "where") and name in written else None
+            number = written.get(name, NOT_WRITTEN)
+            found.append(FromBeside(name, attribute, parameter.required, number, where))
+    return found
+
+
+def _subject(signature: Signature, given: Configured) -> str | None:
+    if given.subject is None:
+        return None
+    names = [parameter.name for parameter in signature.parameters]
+    return given.subject if given.subject in names or not names else names[0]
+
+
+def _is_configuration(value: Any) -> bool:
+    """Tells the configuration of a component, or a sequence of such, from other values."""
+    if isinstance(value, Mapping):
+        return "type" in value
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(item, Mapping) and "type" in item for item in value)
+    )

@@ -1,0 +1,120 @@
+"""Configurations read and resolved with the default zoo and registries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essmc_core.models.defaults import REGISTRIES, ZOO
+from essmc_core.zoo import recipe as recipes
+from essmc_core.zoo import trained, training
+from essmc_core.zoo.recipe import Overrides, Recipe, Source
+
+if TYPE_CHECKING:
+    from essmc_core.building.part import Part
+    from essmc_core.building.resolve import ReadSignature
+    from essmc_core.config import Config
+    from essmc_core.registry.component import Component
+    from essmc_core.zoo.resolving import Resolved
+    from essmc_core.zoo.training import TrainingConfig
+
+
+def read_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None) -> Recipe:
+    """Reads a model's configuration and applies the user's arguments; see `essmc_core.zoo.recipe.read_recipe`."""
+    return recipes.read_recipe(source, overrides, knobs, zoo=ZOO)
+
+
+def read_training(source: Source, overrides: Overrides = ()) -> TrainingConfig:
+    """Reads a configuration of training; see `essmc_core.zoo.training.read_training`."""
+    return training.read_training(source, overrides, zoo=ZOO)
+
+
+def find_run(source: str | os.PathLike[str]) -> Path | None:
+    """Returns the work dir or checkpoint that a model's name stands for; see `essmc_core.zoo.trained.find_run`."""
+    return trained.find_run(source, ZOO)
+
+
+def resolve_recipe(
+    recipe: Recipe, read: ReadSignature | None = None, *, whole: bool = False, evaluating: bool = False
+) -> Resolved:
+    """Returns a configuration as parts; see `essmc_core.zoo.resolving.resolve_recipe`.
+
+    Args:
+        recipe: what to resolve.
+        read: how signatures are read; None: from live components, to build.
+        whole: resolve ``data`` and ``solver`` too.
+        evaluating: whether it is to evaluate with.
+    """
+    from essmc_core.registry.reading import live_signature
+    from essmc_core.zoo.resolving import resolve_recipe
+
+    return resolve_recipe(recipe, read or live_signature, REGISTRIES, whole=whole, evaluating=evaluating)
+
+
+def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
+    """Returns every component a recipe names, with its path in the configuration, importing none of them.
+
+    Raises:
+        SchemaError: the configuration does not fit.
+    """
+    from essmc_core.registry.reading import read_signature
+
+    return components_of(resolve_recipe(recipe, read_signature))
+
+
+def check_training(
+    training: TrainingConfig, read: ReadSignature, *, evaluating: bool = False
+) -> list[tuple[str, Component]]:
+    """Returns every component that model, data and solver name, with its path, once all of it was found to fit.
+
+    Args:
+        training: what to check.
+        read: `live_signature`, or `read_signature` to import nothing.
+        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    return components_of(resolve_recipe(training.recipe, read, whole=True, evaluating=evaluating))
+
+
+def components_of(resolved: Resolved) -> list[tuple[str, Component]]:
+    """Returns the components of a resolved configuration, with their dotted paths."""
+    return [(part.dotted, part.component) for part in resolved.parts()]
+
+
+def check_config(kind: str, config: Config, read: ReadSignature, *, prefix: str = "") -> list[tuple[str, Component]]:
+    """Returns every component that a configuration names, with its path, once all of it was found to fit.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    return [(part.dotted, part.component) for part in _resolve(kind, config, read, prefix).walk()]
+
+
+def build_config(kind: str, config: Config, *, prefix: str = "") -> Any:
+    """Resolves a configuration with the default registries and constructs it.
+
+    Args:
+        kind: plural name of the registry.
+        config: a mapping with ``type``.
+        prefix: dotted path of ``config`` in the user's file, for messages.
+
+    Raises:
+        SchemaError: there are mistakes; all of them are listed.
+        LookupFailure: the only mistake is a name that cannot be resolved.
+    """
+    from essmc_core.building.construct import construct
+    from essmc_core.registry.reading import live_signature
+
+    return construct(_resolve(kind, config, live_signature, prefix))
+
+
+def _resolve(kind: str, config: Config, read: ReadSignature, prefix: str) -> Part:
+    from essmc_core.building.build import resolve
+
+    return resolve(kind, config, REGISTRIES, read, prefix=prefix)

@@ -1,0 +1,54 @@
+"""Key maps by name: those that packs register, and those that zoo entries state for their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from essmc_core.errors import ConfigError, LookupFailure
+from essmc_core.foundation.names import did_you_mean
+from essmc_core.registry.component import Component
+
+if TYPE_CHECKING:
+    from essmc_core.registry.registry import Registry
+    from essmc_core.zoo.zoo import Zoo, ZooEntry
+
+
+class RegisteredKeyMaps:
+    """The key maps of a registry and of a zoo.
+
+    Args:
+        registry: of the kind ``key_maps``.
+        zoo: whose entries' names stand for the key maps of their weights.
+    """
+
+    def __init__(self, registry: Registry, zoo: Zoo) -> None:
+        self._registry = registry
+        self._zoo = zoo
+
+    def find(self, name: str) -> Component | ZooEntry:
+        """Returns what a name stands for, importing nothing.
+
+        Raises:
+            ConfigError: no pack registers such a key map and no zoo entry of that name states one.
+        """
+        found = self._registry.find(name)
+        if found is not None:
+            return found
+        try:
+            entry = self._zoo.entry(name)
+        except LookupFailure:
+            entry = None
+        if entry is not None and entry.section("weights").get("key_map"):
+            return entry
+        what = f"{name} states no key map for its weights" if entry else f"no key map is called {name!r}"
+        hint = did_you_mean(name, self._registry.table.all_names()) or "`essmc list key_maps` shows the names."
+        raise ConfigError(what, hint=f"{hint} A zoo model's name stands for the key map of its weights.")
+
+    def pairs(self, name: str) -> object:
+        """Returns the pairs of a key map by name.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        found = self.find(name)
+        return self._registry.build(name) if isinstance(found, Component) else found.section("weights")["key_map"]
