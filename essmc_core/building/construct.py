@@ -16,7 +16,7 @@ def construct(part: Any, beside: Beside | None = None, **supplied: Any) -> Any:
     Args:
         part: what is constructed; anything that is not a `Part` is there already and is returned.
         beside: the components beside it.
-        **supplied: arguments that it was resolved without, for whoever constructs it to give.
+        **supplied: arguments that whoever constructs it gives; they take the place of those that are written.
 
     Raises:
         SchemaError: the backbone beside a part does not have the number that is written, or that the part needs.
@@ -26,14 +26,14 @@ def construct(part: Any, beside: Beside | None = None, **supplied: Any) -> Any:
         return part
     component = part.component
     target = component.load()
-    arguments = {**component.bound, **taken_from_beside(part, beside), **supplied}
+    arguments = {**component.bound, **taken_from_beside(part, beside)}
     siblings = Beside() if part.has_backbone else beside
     for name, value in part.arguments.items():
         arguments[name] = _constructed(value, siblings)
         if part.has_backbone and siblings is not None:
             siblings.take(part.kinds.get(name), arguments[name], value)
     try:
-        built = target(**arguments)
+        built = target(**{**arguments, **supplied})
         mark_built(built, component.qualified, component.brought_by)
         if part.pretrain is not None:
             _load_into(built, part.pretrain)

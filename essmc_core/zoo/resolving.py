@@ -25,8 +25,6 @@ DEFAULT_SOLVER = "TrainValSolver"
 PARTS = ("train", "eval")
 LOADERS, DEFAULT_LOADER = "loaders", "DataLoader"
 """The kind that a pack of data loaders adds, and the one of ``data.train`` where no ``type`` is written."""
-LOADER_SUPPLIED = ("seed", "model_input")
-"""Arguments of a loader that are no part of ``data``: whoever constructs it gives the run's seed and its `input`."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +145,7 @@ def _resolve_data(data: Any, resolver: Resolver, registries: Registries) -> dict
             resolver.mistake(("data", name), f"data.{name} is a mapping with a `dataset`")
         elif LOADERS in (registry.kind for registry in registries):
             typed = {"type": DEFAULT_LOADER, **section}
-            loaders[name] = resolver.component(
-                LOADERS, typed, ("data", name), supplied=LOADER_SUPPLIED, where=_place(section)
-            )
+            loaders[name] = resolver.component(LOADERS, typed, ("data", name), where=_place(section))
         elif "dataset" in section:
             # Without a pack of loaders the look-up says which pack brings the dataset.
             datasets.append(resolver.component("datasets", section["dataset"], ("data", name, "dataset")))

@@ -20,9 +20,8 @@ import torch
 import yaml
 
 import essmc_core
-from essmc_core.building.construct import construct
 from essmc_core.contract.module import check_train_output
-from essmc_core.models.recipes import read_recipe
+from essmc_core.models.recipes import build_config, read_recipe
 from essmc_core.weights import skip_init
 from essmc_core.zoo.recipe import Recipe
 
@@ -73,7 +72,7 @@ def small(request) -> tuple[Any, tuple[int, ...]]:
     """A narrow model in eval mode and the shape of one input."""
     torch.manual_seed(0)
     recipe, shape = _narrow(request.param)
-    return construct("models", recipe.model).eval(), shape
+    return build_config("models", recipe.model).eval(), shape
 
 
 def _inputs(shape: tuple[int, ...], batch: int) -> torch.Tensor:
@@ -162,11 +161,11 @@ def _digest(name: str) -> str:
     recipe = read_recipe(name)
     try:
         with torch.device("meta"):
-            model = construct("models", recipe.model)
+            model = build_config("models", recipe.model)
     # torchvision's RegNets compute numbers from tensors while they are built.
     except NotImplementedError:
         with skip_init():
-            model = construct("models", recipe.model)
+            model = build_config("models", recipe.model)
     text = "\n".join(f"{key} {tuple(value.shape)}" for key, value in model.state_dict().items())
     return f"{len(model.state_dict())} tensors, {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

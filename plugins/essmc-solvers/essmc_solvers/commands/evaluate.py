@@ -102,14 +102,14 @@ def _load(
         click.echo(f"weights: {checkpoint}", err=True)
     if checkpoint is None:
         source = job.weights or weights_source(job.recipe, True, None)
-        return build_trained(job.recipe, source), _trained_classes(source) or published
+        return build_trained(job.recipe, source, job.resolved), _trained_classes(source) or published
     # What is said of the keys makes it a file of weights, whoever wrote it.
     path = best_or_newest(Path(checkpoint)) if isinstance(checkpoint, str) and os.path.exists(checkpoint) else None
     if path is None:
         source = weights_source(job.recipe, False, checkpoint)
         source = source if ema is None or source is None else {**source, "ema": ema}
-        return build_trained(job.recipe, source), published
-    model = build_recipe(job.recipe)
+        return build_trained(job.recipe, source, job.resolved), published
+    model = build_recipe(job.recipe, resolved=job.resolved)
     trained = load_for_evaluation(model, path, ema)
     return model, KnownClasses(trained, f"the run of {path}") if trained else published
 

@@ -11,8 +11,10 @@ from essmc_core.errors import ConfigError, MissingDependency
 from essmc_solvers.errors import DataError
 
 if TYPE_CHECKING:
+    from essmc_core.building.part import Part
     from essmc_core.config import Config
     from essmc_core.zoo.recipe import Recipe
+    from essmc_core.zoo.resolving import Resolved
     from essmc_core.zoo.training import TrainingConfig
 
 
@@ -24,6 +26,7 @@ class Job:
         name: file stem or zoo name, for the work dir.
         config: the whole file, overrides applied.
         recipe: what builds the model.
+        resolved: model, loaders and solver as parts, looked up and checked.
         weights: what to load before training, None for nothing.
         weights_note: what to say of weights that are named and not loaded.
     """
@@ -31,6 +34,7 @@ class Job:
     name: str
     config: Config
     recipe: Recipe
+    resolved: Resolved
     weights: Mapping[str, Any] | None = None
     weights_note: str = ""
 
@@ -86,7 +90,11 @@ class Job:
                     hint=f"data: {{{name}: {{dataset: {{type: …}}, batch_size: 32}}}}",
                 )
             return None
-        return _build_loader(section, self.seed, self.model_input)
+        part = self.resolved.loaders.get(name)
+        if part is None:
+            message = "the section `data` needs the pack essmc-data"
+            raise MissingDependency(message, hint="pip install essmc-data")
+        return _construct_loader(part, self.seed, self.model_input)
 
 
 def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = False) -> Job:
@@ -99,8 +107,7 @@ def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = F
         ConfigError: the file cannot be read, or an override does not apply.
         SchemaError: model, data or solver do not fit what they name; lists every mistake.
     """
-    from essmc_core.models.recipes import check_training, read_training
-    from essmc_core.registry.reading import live_signature
+    from essmc_core.models.recipes import read_training, resolve_recipe
 
     read = read_training(source, overrides)
     if not read.recipe.prefix:
@@ -109,8 +116,8 @@ def read_job(source: str, overrides: Sequence[str] = (), *, evaluating: bool = F
             where=read.config.where(),
             hint="Write the model under `model:`, beside `data:` and `solver:`.",
         )
-    check_training(read, live_signature, evaluating=evaluating)
-    return Job(read.name, read.config, read.recipe, _of_work_dir(read.weights), _note(read))
+    resolved = resolve_recipe(read.recipe, whole=True, evaluating=evaluating)
+    return Job(read.name, read.config, read.recipe, resolved, _of_work_dir(read.weights), _note(read))
 
 
 def _of_work_dir(source: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -141,17 +148,11 @@ def _note(read: TrainingConfig) -> str:
     return f"{random} (pretrained: true would load {left})" if left else random
 
 
-def _build_loader(section: Any, seed: int, model_input: Mapping[str, Any]) -> Iterable[Any]:
-    """Builds what a section describes by its registry; seed and input are told to loaders that ask for them."""
-    from essmc_core import REGISTRIES
-    from essmc_core.zoo.checks.configuration import DEFAULT_LOADER, LOADERS
+def _construct_loader(part: Part, seed: int, model_input: Mapping[str, Any]) -> Iterable[Any]:
+    """Constructs a loader; seed and input are told to those that ask for them."""
+    from essmc_core.building.construct import construct
 
-    if LOADERS not in (registry.kind for registry in REGISTRIES):
-        message = "the section `data` needs the pack essmc-data"
-        raise MissingDependency(message, hint="pip install essmc-data")
-    # Sections are configurations that know their lines.
-    named = section if "type" in section else section.with_overrides({"type": DEFAULT_LOADER})
-    loader: Iterable[Any] = REGISTRIES[LOADERS].build(named)
+    loader: Iterable[Any] = construct(part)
     for method, told in (("complete_pipelines", model_input), ("set_seed", seed)):
         if hasattr(loader, method):
             getattr(loader, method)(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from essmc_core.cli.examples import examples
 from essmc_solvers.commands.plain_warnings import plain_warnings
 
 if TYPE_CHECKING:
+    from essmc_core.building.part import Part
     from essmc_solvers.commands.job import Job
 
 
@@ -105,21 +107,37 @@ def _claim(folder: Path, overwrite: bool) -> None:
 
 
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
+    from essmc_core.building.construct import construct
     from essmc_core.models.factory import build_recipe
-    from essmc_core.models.recipes import build_config
     from essmc_solvers.randomness import seed_everything
 
-    changes = {"work_dir": str(folder), "resume_from": resume, "type": job.solver.get("type", "TrainValSolver")}
+    given: dict[str, Any] = {"work_dir": str(folder), "resume_from": resume}
     if changed:
-        changes["resume_changed"] = True
-    config = job.solver.with_overrides({**changes, "model": object()})
+        given["resume_changed"] = True
     seed_everything(job.seed)
     data = {"train": job.loader("train", required=True), "eval": job.loader("eval", required=False)}
-    model = build_recipe(job.recipe, job.weights)
-    solver = build_config("solvers", config.with_overrides({"model": model}), prefix="solver")
+    part = job.resolved.solver
+    assert part is not None, "there is data to train on"
+    _require_arguments(part, given)
+    model = build_recipe(job.recipe, job.weights, resolved=job.resolved)
+    solver = construct(part, model=model, **given)
     solver.config = job.stored_config()
     solver.start_note = job.weights_note
     return solver, data
+
+
+def _require_arguments(part: Part, given: Mapping[str, Any]) -> None:
+    """Refuses solvers that do not take what every training gives them."""
+    from essmc_core.errors import ConfigError
+
+    signature = part.signature
+    unknown = [] if signature.takes_any else [name for name in given if signature.parameter(name) is None]
+    if unknown:
+        raise ConfigError(
+            f"{part.component.name} has no argument {unknown[0]!r}",
+            where=part.where,
+            hint=f"`essmc train` gives its solver {', '.join(given)}",
+        )
 
 
 def _conclude(folder: Path, results: dict[str, dict[str, float]]) -> None:
