@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from essmc_data.readers import frame_table, open_video
+from essmc_core.inputs.video import frame_table
+from essmc_data.readers.videos import open_video
 
 FILES = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4")
 CLIPS = {8: 8, 32: 2}
@@ -37,7 +38,7 @@ def folder() -> Path:
 
 
 def ours(threads: int | None, cold: bool) -> Way:
-    """Returns a way that decodes with PyAVReader."""
+    """Returns a way that decodes with our reader, by PyAV."""
 
     def read(path: str, indices: list[int]) -> Tensor:
         if cold:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from functools import partial
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import nearest
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 FLAGS = ("ESSMC_STRICT", "ESSMC_OFFLINE", "ESSMC_DEBUG")
-KNOWN = (*FLAGS, "ESSMC_PACKS", "ESSMC_BLOCK", "ESSMC_PINS", "ESSMC_PACK_TIMEOUT", "ESSMC_CACHE_DIR")
+KNOWN = (
+    *FLAGS,
+    "ESSMC_PACKS",
+    "ESSMC_BLOCK",
+    "ESSMC_PINS",
+    "ESSMC_PACK_TIMEOUT",
+    "ESSMC_CACHE_DIR",
+    "ESSMC_VIDEO_DECODER",
+)
 DEFAULT_SECONDS = 30.0
+DECODERS = ("pyav", "torchcodec")
+"""What decodes videos; the first is taken where nothing else is said."""
 
 
 class SettingError(ConfigError):
@@ -60,12 +72,25 @@ def pack_timeout() -> float:
     return seconds
 
 
+def video_decoder() -> str:
+    """Returns ``ESSMC_VIDEO_DECODER``, one of `DECODERS`.
+
+    Raises:
+        SettingError: there is no such decoder.
+    """
+    value = os.environ.get("ESSMC_VIDEO_DECODER", "").strip().lower() or DECODERS[0]
+    if value not in DECODERS:
+        raise _refused("ESSMC_VIDEO_DECODER", " or ".join(DECODERS))
+    return value
+
+
 def odd_values() -> list[SettingError]:
     """Returns what is wrong with variables that are set, one error each."""
     found = []
-    for name in (*FLAGS, "ESSMC_PACK_TIMEOUT"):
+    checks: list[Callable[[], object]] = [*(partial(flag, name) for name in FLAGS), pack_timeout, video_decoder]
+    for read in checks:
         try:
-            _ = pack_timeout() if name == "ESSMC_PACK_TIMEOUT" else flag(name)
+            read()
         except SettingError as error:
             found.append(error)
     return found

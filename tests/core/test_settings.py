@@ -11,6 +11,7 @@ ODD = {
     "ESSMC_STRICT": ["maybe", "2", "ja"],
     "ESSMC_OFFLINE": ["ja", "-"],
     "ESSMC_DEBUG": ["verbose"],
+    "ESSMC_VIDEO_DECODER": ["nvdec", "1"],
     "ESSMC_PACKS": ["vidio"],
     "ESSMC_BLOCK": ["vidio"],
     "ESSMC_PINS": ["Net", "Net=vidio", "=video"],

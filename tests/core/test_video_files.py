@@ -26,8 +26,8 @@ from essmc_core.inputs.video import frames_beginning_within, frames_within, open
 from essmc_core.inputs.video.file_reader import FileReader
 from essmc_core.inputs.video.frame_table import forget
 from essmc_core.inputs.video.orientation import from_matrix, oriented
-from essmc_data.easy_video_reader import EasyVideoReader
-from essmc_data.readers import open_video as open_for_training
+from essmc_data.datasets.easy_video_reader import EasyVideoReader
+from essmc_data.readers.videos import open_video as open_for_training
 from tests.core.test_video_exact_frames import FRAMES, SIDE, write
 
 av = pytest.importorskip("av")
@@ -304,7 +304,7 @@ NAMES = [
 def test_a_file_that_is_there_is_a_file_whatever_its_name_looks_like(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from essmc_data.sources import join
+    from essmc_data.files.locations import join
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.mp4").write_bytes(write(tmp_path / "made.mp4", "mjpeg").read_bytes())

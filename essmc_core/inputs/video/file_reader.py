@@ -56,7 +56,7 @@ class FileReader(VideoReader):
         self.path = name
         if threads is None:
             threads = 1 if get_worker_info() is not None else (os.cpu_count() or 1)
-        self._threads = threads
+        self.threads = threads
         self._source = source
         self._key = key_of(source) if isinstance(source, str) else None
         refuse_absurd_claims(source, name)
@@ -64,7 +64,7 @@ class FileReader(VideoReader):
         try:
             with self._explained("cannot be read as a video"):
                 self._table = recall(self._key) or remember(self._key, self._read_table())
-                if self._table.cut_off and self._threads > 1:
+                if self._table.cut_off and self.threads > 1:
                     self._use_one_thread()
             if not len(self):
                 raise UnreadableInput(f"{name} has no frame that can be decoded.")
@@ -94,7 +94,7 @@ class FileReader(VideoReader):
             self._container.close()
             raise
         self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = self._threads
+        self._stream.codec_context.thread_count = self.threads
         self._moved = False
 
     def _read_table(self) -> FrameTable:
@@ -109,14 +109,14 @@ class FileReader(VideoReader):
         self._restart()
         self._moved = True
         table = decoded_table(self._container, self._stream, self.path)
-        if table.cut_off and self._threads > 1:
+        if table.cut_off and self.threads > 1:
             self._use_one_thread()
             return self._decode_table()
         return table
 
     def _use_one_thread(self) -> None:
         """Opens the file anew: an error at its end takes frames with it that other threads are decoding."""
-        self._threads = 1
+        self.threads = 1
         self._container.close()
         self._open()
 

@@ -76,7 +76,7 @@ _CHECKS = {
     **dict.fromkeys(("ImageCsv", "ImageClassifyJsonDataset", "ImageFolder"), "pictures"),
     **dict.fromkeys(("Hmdb51", "UCF101", "SSV2", "VideoFolder", "VideoCsv"), "videos"),
 }
-"""What checks arguments together, in `essmc_data.argument_rules`."""
+"""What checks arguments together, in `essmc_data.arguments.rules`."""
 _SAMPLERS = {
     "uniform": ("UniformSampler", "Frames spread evenly over a span of seconds"),
     "interval": ("IntervalSampler", "Frames spread evenly over a clip of given length"),
@@ -100,15 +100,15 @@ def register_components(registries: Registries) -> None:
     loaders = registries.add_kind("loaders", "loader")
     loaders.register(
         "DataLoader",
-        "essmc_data.loading:Loader",
+        "essmc_data.loading.loader:Loader",
         summary="Batches of a dataset's items",
-        check="essmc_data.argument_rules:loader",
+        check="essmc_data.arguments.rules:loader",
     )
     for name, (target, summary) in _SAMPLERS.items():
-        registries.frame_samplers.register(name, f"essmc_data.frame_samplers:{target}", summary=summary)
+        registries.frame_samplers.register(name, f"essmc_data.sampling.frame_samplers:{target}", summary=summary)
 
 
 def _check(name: str) -> str:
     if name == "TorchvisionTransform":
-        return "essmc_data.torchvision_arguments:check_transform"
-    return f"essmc_data.argument_rules:{_CHECKS[name]}" if name in _CHECKS else ""
+        return "essmc_data.arguments.torchvision:check_transform"
+    return f"essmc_data.arguments.rules:{_CHECKS[name]}" if name in _CHECKS else ""

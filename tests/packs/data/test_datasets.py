@@ -18,13 +18,13 @@ import torch
 
 from essmc_core import DATASETS
 from essmc_core.errors import ConfigError
-from essmc_data.collate import collate
 from essmc_data.datasets.combining import build_dataset
 from essmc_data.datasets.hmdb51 import HMDB51_CLASSES
 from essmc_data.datasets.shards import expand_shards
 from essmc_data.errors import DatasetNotFound, UnreadableInput
-from essmc_data.randomness import item_randomness
-from essmc_data.sources import join
+from essmc_data.files.locations import join
+from essmc_data.loading.collate import collate
+from essmc_data.sampling.randomness import item_randomness
 
 LOAD = [{"type": "LoadVideoFromFile", "num_frames": 2, "clip_duration": 0.4}, "VideoToTensor"]
 

@@ -14,8 +14,8 @@ from essmc_core.inputs.media_files import is_hidden
 from essmc_data.datasets.images import ImageFolder
 from essmc_data.datasets.video_folder import VideoFolder
 from essmc_data.errors import DatasetNotFound
+from essmc_data.files.listing import list_files
 from essmc_data.readers.frames_folder import FramesReader
-from essmc_data.sources import list_files
 
 JUNK = (
     ".ipynb_checkpoints/x{}", "__MACOSX/a/x{}", ".Trash-1000/files/x{}", "a/._1{}", "a/.hidden/x{}", "@eaDir/x{}",

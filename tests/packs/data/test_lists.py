@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from essmc_core.errors import ConfigError
-from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video_csv import VideoCsv
 from essmc_data.errors import DatasetNotFound, ListError
+from essmc_data.lists.labels import whole_number
 
 NUMBERS = [(f"c{number}.mp4", number) for number in range(12)]
 

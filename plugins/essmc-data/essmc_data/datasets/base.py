@@ -11,12 +11,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from essmc_core import Transform
 from essmc_core.errors import ConfigError
-from essmc_data.argument_rules import check_on_error
-from essmc_data.collate import META, UNREADABLE
+from essmc_data.arguments.rules import check_on_error
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import UnreadableInput
-from essmc_data.randomness import item_randomness
-from essmc_data.transforms.base import Item
+from essmc_data.item import META, UNREADABLE, Item
+from essmc_data.sampling.randomness import item_randomness
 from essmc_data.transforms.compose import apply_transform, as_transform
 
 Mode = Literal["train", "eval", "test"]

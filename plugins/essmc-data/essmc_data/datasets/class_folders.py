@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import is_hidden
 from essmc_data.errors import DatasetNotFound
-from essmc_data.sources import is_url, list_files, local_path
+from essmc_data.files.listing import list_files
+from essmc_data.files.locations import is_url, local_path
+from essmc_data.lists.class_names import distinct_names, shortened
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "eval"})
-_SHOWN = 5
 _logger = logging.getLogger("essmc_data")
 
 
@@ -50,27 +51,6 @@ def files_by_class(
     _tell_left_out(root, folders, [path for path in found if "/" not in path], suffixes)
     labels = {name: number for number, name in enumerate(names)}
     return names, [(path, labels[path.partition("/")[0]]) for path in paths]
-
-
-def distinct_names(classes: Sequence[str] | None) -> tuple[str, ...]:
-    """Returns names of classes as a tuple; None is none.
-
-    Raises:
-        ConfigError: they are one text, or a name occurs twice.
-    """
-    if isinstance(classes, str):
-        raise ConfigError(f"classes={classes!r} is one text.", hint="Give a list of names.")
-    names = tuple(str(name) for name in classes or ())
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise ConfigError(f"`classes` has names that occur twice: {shortened(twice)}.")
-    return names
-
-
-def shortened(names: Sequence[str]) -> str:
-    """Returns names as a list for messages, the first ones of many."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(str, names[:_SHOWN])) + more
 
 
 def _tell_left_out(root: str, classes: Sequence[str], beside: Sequence[str], suffixes: Sequence[str]) -> None:

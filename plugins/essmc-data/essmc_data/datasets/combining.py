@@ -11,9 +11,9 @@ from essmc_core import DATASETS, Dataset
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.base import MapDataset
-from essmc_data.datasets.class_folders import shortened
 from essmc_data.datasets.shared_state import SharedState
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
+from essmc_data.lists.class_names import shortened
 
 
 def build_dataset(cfg: Any) -> Any:

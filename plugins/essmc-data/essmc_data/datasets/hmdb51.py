@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
-from essmc_data.datasets.list_file import shown, text_lines
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
-from essmc_data.sources import join
+from essmc_data.files.locations import join
+from essmc_data.lists.lines import shown, text_lines
 
 # The numbering of published checkpoints, which is nearly alphabetical.
 HMDB51_CLASSES = (

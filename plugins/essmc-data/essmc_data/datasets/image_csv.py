@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from essmc_core import Transform
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.datasets.class_folders import distinct_names
-from essmc_data.datasets.labelled_list import label_tensor, read_list
-from essmc_data.datasets.list_columns import Layout
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
+from essmc_data.lists.class_names import distinct_names
+from essmc_data.lists.columns import Layout
+from essmc_data.lists.labelled_list import label_tensor, read_list
 
 
 class ImageCsv(BaseDataset):

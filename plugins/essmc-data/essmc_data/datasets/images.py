@@ -10,12 +10,13 @@ import torch
 from essmc_core import Transform
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.datasets.class_folders import distinct_names, files_by_class
-from essmc_data.datasets.json_labels import read_labels
-from essmc_data.datasets.json_list import Entry, parse_json
+from essmc_data.datasets.class_folders import files_by_class
 from essmc_data.errors import DatasetNotFound, ListError
-from essmc_data.sources import read_annotation
-from essmc_data.transforms.base import Item
+from essmc_data.files.opening import read_annotation
+from essmc_data.item import Item
+from essmc_data.lists.class_names import distinct_names
+from essmc_data.lists.json_labels import read_labels
+from essmc_data.lists.json_list import Entry, parse_json
 
 
 class ImageClassifyJsonDataset(BaseDataset):

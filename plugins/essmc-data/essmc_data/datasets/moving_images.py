@@ -13,12 +13,12 @@ from torch import Tensor
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
-from essmc_data.argument_rules import check_moving_images
+from essmc_data.arguments.rules import check_moving_images
 from essmc_data.datasets.base import MapDataset, Mode
 from essmc_data.datasets.pictures import DIGITS, load_digits, load_pictures
 from essmc_data.datasets.shared_state import SharedState
-from essmc_data.randomness import item_randomness, mix
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
+from essmc_data.sampling.randomness import item_randomness, mix
 from essmc_data.transforms.compose import as_transform
 
 _DIRECTIONS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}

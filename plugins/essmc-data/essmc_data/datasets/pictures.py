@@ -13,8 +13,9 @@ from torchvision.transforms.v2 import functional
 from essmc_core.errors import MissingDependency
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES
 from essmc_data.errors import DatasetNotFound
-from essmc_data.sources import join, list_files
-from essmc_data.transforms.load_image import read_picture
+from essmc_data.files.listing import list_files
+from essmc_data.files.locations import join
+from essmc_data.readers.pictures import read_picture
 
 DIGITS = "digits"
 _DIGITS_FILE = "datasets/data/digits.csv.gz"

@@ -11,10 +11,14 @@ from essmc_core.errors import EssmcError
 from essmc_core.foundation.names import natural_key
 from essmc_core.inputs.media_files import is_hidden
 from essmc_data.errors import DatasetNotFound, UnreadableInput
-from essmc_data.sources import list_files, open_stream
+from essmc_data.files.listing import list_files
+from essmc_data.files.opening import open_stream
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _ENDINGS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+# Typeshed leaves out these two, which tell how an archive ends.
+_END: type[tarfile.HeaderError] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
+_NO_HEADER: type[tarfile.HeaderError] = tarfile.EmptyHeaderError  # type: ignore[attr-defined]
 
 
 def expand_shards(urls: str | Sequence[str]) -> list[str]:
@@ -137,6 +141,6 @@ def read_shard(url: str, dots_in_keys: bool = False) -> Iterator[ShardSample]:
 
 def _check_end(archive: tarfile.TarFile) -> None:
     ended_by = getattr(archive, "ended_by", None)
-    if ended_by is not None and not isinstance(ended_by, tarfile.EOFHeaderError):
-        told = "it ends without the mark of an end" if isinstance(ended_by, tarfile.EmptyHeaderError) else str(ended_by)
+    if ended_by is not None and not isinstance(ended_by, _END):
+        told = "it ends without the mark of an end" if isinstance(ended_by, _NO_HEADER) else str(ended_by)
         raise tarfile.ReadError(f"{told}, after {len(archive.getmembers())} files")

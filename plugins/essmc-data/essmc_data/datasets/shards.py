@@ -15,15 +15,15 @@ from essmc_core import Transform
 from essmc_core.contract.annotations import NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from essmc_data.argument_rules import check_stream
+from essmc_data.arguments.rules import check_stream
 from essmc_data.datasets.base import ErrorPolicy, Mode, OnError
-from essmc_data.datasets.class_folders import distinct_names
-from essmc_data.datasets.list_labels import LARGEST, whole_number
 from essmc_data.datasets.shard_files import ShardSample, expand_shards, read_shard
 from essmc_data.datasets.shared_state import SharedState
 from essmc_data.errors import DatasetNotFound, UnreadableInput
-from essmc_data.randomness import item_randomness, mix
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
+from essmc_data.lists.class_names import distinct_names
+from essmc_data.lists.labels import LARGEST, whole_number
+from essmc_data.sampling.randomness import item_randomness, mix
 from essmc_data.transforms.compose import apply_transform, as_transform
 
 _MEMORY = "memory://essmc_data/"

@@ -9,11 +9,12 @@ from typing import Any
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
-from essmc_data.datasets.json_list import Entry, parse_json
-from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
 from essmc_data.errors import DatasetNotFound, ListError
-from essmc_data.sources import is_url, join, local_path, read_annotation
+from essmc_data.files.locations import is_url, join, local_path
+from essmc_data.files.opening import read_annotation
+from essmc_data.lists.json_list import Entry, parse_json
+from essmc_data.lists.labels import whole_number
 
 _FILES = {"train": "train", "eval": "validation", "test": "test"}
 _NAMES = ("something-something-v2-{}.json", "20bn-something-something-v2-{}.json", "{}.json", "labels/{}.json")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
-from essmc_data.datasets.list_file import shown, text_lines
-from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import AnnotatedVideoDataset, Sample
 from essmc_data.errors import ListError
-from essmc_data.sources import join
+from essmc_data.files.locations import join
+from essmc_data.lists.labels import whole_number
+from essmc_data.lists.lines import shown, text_lines
 
 
 class UCF101(AnnotatedVideoDataset):

@@ -10,13 +10,13 @@ from typing import Any
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
-from essmc_data.argument_rules import MOST_SPATIAL_CROPS, check_views
+from essmc_data.arguments.rules import MOST_SPATIAL_CROPS, check_views
 from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.datasets.labelled_list import label_tensor
 from essmc_data.errors import DatasetNotFound
-from essmc_data.frame_samplers import RANDOM_CLIP
+from essmc_data.item import Item
+from essmc_data.lists.labelled_list import label_tensor
+from essmc_data.sampling.frame_samplers import RANDOM_CLIP
 from essmc_data.transforms.auto_crop import CROP_MODES
-from essmc_data.transforms.base import Item
 
 _VIEWS = CROP_MODES[:MOST_SPATIAL_CROPS]
 

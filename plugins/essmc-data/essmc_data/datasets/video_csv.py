@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
-from essmc_data.datasets.class_folders import distinct_names
-from essmc_data.datasets.labelled_list import read_list
-from essmc_data.datasets.list_columns import Layout, Row
-from essmc_data.datasets.list_labels import whole_number
 from essmc_data.datasets.video import Sample, VideoDataset
+from essmc_data.lists.class_names import distinct_names
+from essmc_data.lists.columns import Layout, Row
+from essmc_data.lists.labelled_list import read_list
+from essmc_data.lists.labels import whole_number
 
 
 class VideoCsv(VideoDataset):

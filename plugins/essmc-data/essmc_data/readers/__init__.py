@@ -1,7 +1,7 @@
-"""Readers: frames of a video by index, behind one protocol."""
+"""Readers: pictures, and frames of a video by number, of files and URLs."""
 
 from __future__ import annotations
 
-from essmc_data.readers.opening import DECODERS as DECODERS
-from essmc_data.readers.opening import open_video as open_video
-from essmc_data.readers.reader import VideoReader as VideoReader
+from essmc_core.inputs.video import VideoReader as VideoReader
+from essmc_data.arguments.rules import DECODERS as DECODERS
+from essmc_data.readers.videos import open_video as open_video

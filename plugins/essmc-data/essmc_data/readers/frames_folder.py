@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from essmc_core.foundation.names import natural_key
+from essmc_core.inputs.video import VideoReader
+from essmc_core.inputs.video.reader import Frame
 from essmc_data.errors import DatasetNotFound, UnreadableInput
-from essmc_data.readers.reader import Frame, VideoReader
-from essmc_data.sources import join, list_files
-from essmc_data.transforms.load_image import read_picture
+from essmc_data.files.listing import list_files
+from essmc_data.files.locations import join
+from essmc_data.readers.pictures import read_picture
 
 
 class FramesReader(VideoReader):

@@ -9,7 +9,8 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from essmc_data.transforms.base import ImageTransform, Item
+from essmc_data.item import Item
+from essmc_data.transforms.base import ImageTransform
 
 
 class AugMix(ImageTransform):

@@ -11,8 +11,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import InputError
-from essmc_data.argument_rules import check_ranges
-from essmc_data.transforms.base import Item, VideoTransform, per_frame
+from essmc_data.arguments.rules import check_ranges
+from essmc_data.item import Item
+from essmc_data.transforms.base import VideoTransform, per_frame
 from essmc_data.transforms.image import Interpolation, size_pair
 
 CROP_MODES = ("cc", "ll", "rr", "tl", "tr", "bl", "br", "cl", "cr")

@@ -12,17 +12,7 @@ from torch import Tensor
 
 from essmc_core.errors import InputError
 from essmc_data.errors import PipelineMistake
-
-Item = dict[str, Any]
-"""``meta`` (dict), ``img`` or ``video``, ``gt_label``, and whatever transforms add."""
-
-
-def file_of(item: Item) -> str:
-    """Returns what messages call an item: its file, or its number in the dataset."""
-    meta = item.get("meta") or {}
-    in_shard = f"{meta['key']} of {meta['shard']}" if "key" in meta and "shard" in meta else None
-    named = meta.get("video_path") or meta.get("img_path") or in_shard
-    return str(named) if named else f"item {meta.get('index', '?')}"
+from essmc_data.item import Item
 
 
 class ItemTransform(ABC):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
-from essmc_data.argument_rules import colour_ranges
-from essmc_data.transforms.base import Item, VideoTransform
+from essmc_data.arguments.rules import colour_ranges
+from essmc_data.item import Item
+from essmc_data.transforms.base import VideoTransform
 
 _LUMA = (0.2989, 0.587, 0.114)
 Strength = float | tuple[float, float]

@@ -8,7 +8,7 @@ from typing import Any
 from essmc_core import TRANSFORMS, Transform
 from essmc_core.errors import EssmcError, InputError
 from essmc_data.errors import PipelineMistake, UnreadableInput
-from essmc_data.transforms.base import Item, file_of
+from essmc_data.item import Item, file_of
 
 
 class Compose:

@@ -16,10 +16,11 @@ from essmc_core.inputs.clip import clip_in_layout, read_pictures
 from essmc_core.inputs.frames import Timeline, one_clip, random_clip
 from essmc_core.inputs.image import in_layout
 from essmc_core.inputs.picture import crop_and_scale, normalize, picture_to_views
-from essmc_data.argument_rules import check_flip, check_part
-from essmc_data.readers import VideoReader, open_video
-from essmc_data.transforms.base import Item
-from essmc_data.transforms.load_image import path_of, read_picture
+from essmc_core.inputs.video import VideoReader
+from essmc_data.arguments.rules import check_flip, check_part
+from essmc_data.item import Item, path_of
+from essmc_data.readers.pictures import read_picture
+from essmc_data.readers.videos import open_video
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,7 +92,7 @@ class FromInput:
             picture = read_picture(path_of(item, "img_path"))
             make = self._augmentation(picture, self.spec) if training else _whole(self.spec)
             return {**item, "img": in_layout(make(picture), self.spec)}
-        with open_video(path_of(item, "video_path"), "pyav") as reader:
+        with open_video(path_of(item, "video_path")) as reader:
             clip = self._random_clip(reader, self.spec) if training else self._one_view(reader, self.spec, meta)
         return {**item, "video": clip}
 
@@ -118,7 +119,7 @@ class FromInput:
         from PIL.Image import Transpose
 
         # It looks at the picture's size alone.
-        top, left, height, width = RandomResizedCrop.get_params(picture, list(self.scale), list(self.ratio))  # type: ignore[arg-type]
+        top, left, height, width = RandomResizedCrop.get_params(picture, list(self.scale), list(self.ratio))
         mirror = torch.rand(()).item() < (_FLIP if self.flip is None else self.flip)
 
         def augment(picture: Image) -> Tensor:

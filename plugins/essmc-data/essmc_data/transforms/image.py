@@ -13,8 +13,9 @@ from torchvision.transforms.v2 import functional
 
 from essmc_core.contract.annotations import Probability
 from essmc_core.errors import InputError
-from essmc_data.argument_rules import check_ranges
-from essmc_data.transforms.base import ImageTransform, Item
+from essmc_data.arguments.rules import check_ranges
+from essmc_data.item import Item
+from essmc_data.transforms.base import ImageTransform
 from essmc_data.transforms.scaled_size import check_scaled_size
 
 Interpolation = Literal["nearest", "nearest-exact", "bilinear", "bicubic", "box", "hamming", "lanczos"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from essmc_data.argument_rules import check_frame_rate
+from essmc_data.arguments.rules import check_frame_rate
 from essmc_data.errors import UnreadableInput
+from essmc_data.item import Item, path_of
 from essmc_data.readers.frames_folder import FramesReader
-from essmc_data.transforms.base import Item
-from essmc_data.transforms.load_image import path_of
 from essmc_data.transforms.load_video import LoadVideoFromFile
 
 

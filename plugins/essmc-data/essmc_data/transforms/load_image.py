@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from essmc_core.errors import InputError
-from essmc_core.inputs import picture_file
-from essmc_core.inputs.files import checked_file
-from essmc_data.sources import is_url, join, local_path, read_bytes
-from essmc_data.transforms.base import Item
-
-
-def read_picture(path: str) -> Any:
-    """Returns the picture of a file or URL as PIL's, RGB, upright by its EXIF tag.
-
-    Raises:
-        UnreadableInput: it is missing, empty, damaged, no picture, or larger than
-            `essmc_core.inputs.picture_file.MAX_PIXELS`.
-    """
-    source = io.BytesIO(read_bytes(path)) if is_url(path) else checked_file(local_path(path))
-    return picture_file.read_picture(source, path)
-
-
-def path_of(item: Item, key: str) -> str:
-    """Returns the path in an item's ``meta``, below its ``prefix``.
-
-    Raises:
-        InputError: the item names none.
-    """
-    meta = item.get("meta") or {}
-    if key not in meta:
-        raise InputError(f"The item's meta has no {key!r}: it has {', '.join(meta) or 'nothing'}.")
-    return join(meta.get("prefix"), str(meta[key]))
+from essmc_data.item import Item, path_of
+from essmc_data.readers.pictures import read_picture
 
 
 class LoadImageFromFile:

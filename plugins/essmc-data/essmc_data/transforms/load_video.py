@@ -11,13 +11,12 @@ from torch import Tensor
 
 from essmc_core.contract.annotations import PositiveFloat, PositiveInt
 from essmc_core.inputs.frames import Timeline
-from essmc_data.argument_rules import check_clip
+from essmc_core.inputs.video import VideoReader
+from essmc_data.arguments.rules import check_clip, check_decoder
 from essmc_data.errors import UnreadableInput
-from essmc_data.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
-from essmc_data.readers import VideoReader, open_video
-from essmc_data.readers.opening import check_decoder
-from essmc_data.transforms.base import Item
-from essmc_data.transforms.load_image import path_of
+from essmc_data.item import Item, path_of
+from essmc_data.readers.videos import open_video
+from essmc_data.sampling.frame_samplers import IntervalSampler, SegmentSampler, UniformSampler, clip_start, strided
 
 
 def _clip_of(meta: dict[str, Any]) -> tuple[int, int]:

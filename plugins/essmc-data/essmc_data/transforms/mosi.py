@@ -12,8 +12,9 @@ from torchvision.transforms.v2 import functional
 from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import InputError
-from essmc_data.argument_rules import check_motion
-from essmc_data.transforms.base import Item, ItemTransform
+from essmc_data.arguments.rules import check_motion
+from essmc_data.item import Item
+from essmc_data.transforms.base import ItemTransform
 from essmc_data.transforms.compose import as_transform
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_data.errors import UnreadableInput
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
 
 MAX_SCALED_PIXELS = 1 << 26
 """Pixels that a picture, or a frame of a video, may have after its shorter side was scaled."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
 
 
 def _need(item: Item, keys: Sequence[str], who: str) -> None:

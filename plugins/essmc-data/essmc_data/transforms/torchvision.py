@@ -11,7 +11,8 @@ from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import did_you_mean
-from essmc_data.transforms.base import ImageTransform, Item, per_frame
+from essmc_data.item import Item
+from essmc_data.transforms.base import ImageTransform, per_frame
 from essmc_data.transforms.scaled_size import check_scaled_size
 
 

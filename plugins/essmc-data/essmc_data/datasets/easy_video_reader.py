@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from essmc_core.inputs.video import frames_within
+from essmc_core.inputs.video import VideoReader, frames_within
 from essmc_core.inputs.video.groups import read_groups
-from essmc_data.frame_samplers import spread
-from essmc_data.readers import VideoReader, open_video
-from essmc_data.transforms.base import Item
+from essmc_data.item import Item
+from essmc_data.readers.videos import open_video
+from essmc_data.sampling.frame_samplers import spread
 from essmc_data.transforms.compose import as_transform
 
 

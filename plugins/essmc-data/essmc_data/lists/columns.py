@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from essmc_data.datasets.list_file import DELIMITERS, Line, shown, split_cells
-from essmc_data.datasets.list_labels import whole_number
 from essmc_data.errors import ListError
+from essmc_data.lists.labels import whole_number
+from essmc_data.lists.lines import DELIMITERS, Line, shown, split_cells
 
 PATHS = (
     "path", "video_path", "video", "file", "filename", "file_name", "filepath", "file_path", "video_name", "clip",

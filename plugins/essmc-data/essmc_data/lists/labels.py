@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from essmc_data.datasets.class_folders import shortened
 from essmc_data.errors import ListError
+from essmc_data.lists.class_names import shortened
 
 LARGEST = 10_000_000
 """Labels count classes; a larger number is something else."""

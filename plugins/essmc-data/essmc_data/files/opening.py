@@ -1,48 +1,21 @@
-"""Where files are: a local path, ``https`` or any URL that fsspec knows."""
+"""Opening files, local or of a URL, and reading them whole."""
 
 from __future__ import annotations
 
 import codecs
 import io
-import os
-import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from essmc_core.errors import MissingDependency
-from essmc_core.inputs.files import as_written_or_home, checked_file
-from essmc_core.inputs.media_files import is_hidden
+from essmc_core.inputs.files import checked_file
 from essmc_data.errors import DatasetNotFound, UnreadableInput
+from essmc_data.files.locations import is_url, local_path
 
 _IN_MEMORY_BYTES = 64 << 20
 """Remote files up to this size are kept in memory while they are read; larger ones in a temporary file."""
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
-
-
-def is_url(location: str) -> bool:
-    """Tells a URL from a local path; ``file://`` is a path, and so is what exists here under that very name."""
-    return bool(_URL.match(location)) and not location.startswith("file://") and not os.path.lexists(location)
-
-
-def join(prefix: str | None, path: str) -> str:
-    """Returns ``path`` below ``prefix``, which may be a URL; an absolute path or a URL stays as it is."""
-    if not prefix or os.path.isabs(path) or path.startswith("file://"):
-        return path
-    below = f"{prefix.rstrip('/')}/{path}" if is_url(prefix) else os.path.join(prefix, path)
-    # A name such as a::b.mp4 looks like a URL, but is none where there is such a file.
-    return path if is_url(path) and not os.path.lexists(below) else below
-
-
-def local_path(location: str) -> Path:
-    """Returns the path of a location that is not a URL."""
-    if location.startswith("file://"):
-        return Path(url2pathname(urlsplit(location).path))
-    return as_written_or_home(location)
 
 
 def locate(location: str) -> str | BinaryIO:
@@ -105,50 +78,6 @@ def read_annotation(location: str) -> str:
         line = content[: error.start].count(b"\n") + 1
         told = f"{location}:{line}: byte 0x{content[error.start]:02x} is not {encoding.upper().removesuffix('-SIG')}."
         raise DatasetNotFound(told, hint="Save the file as UTF-8.") from error
-
-
-def list_files(root: str, suffixes: Sequence[str]) -> list[str]:
-    """Returns the files below a folder, relative to it, sorted, with ``/`` between the parts.
-
-    Hidden files, and what systems leave behind (see `essmc_core.inputs.media_files`), are left out.
-
-    Args:
-        root: a local folder or a URL.
-        suffixes: endings to keep, lower case, with the dot.
-
-    Raises:
-        DatasetNotFound: there is no such folder.
-    """
-    found = _remote_files(root) if is_url(root) else _local_files(local_path(root))
-    return sorted(name for name in found if name.lower().endswith(tuple(suffixes)) and not is_hidden(name))
-
-
-def _local_files(root: Path) -> list[str]:
-    if not root.is_dir():
-        raise DatasetNotFound(f"There is no folder {root}.")
-    found = []
-    # Links are followed: datasets are often folders of links. One that leads back above itself ends there.
-    above: dict[str, frozenset[tuple[int, int]]] = {}
-    for folder, folders, names in os.walk(root, followlinks=True):
-        status = os.stat(folder)
-        here, before = (status.st_dev, status.st_ino), above.pop(folder, frozenset())
-        if here in before:
-            folders.clear()
-            continue
-        above.update({os.path.join(folder, name): before | {here} for name in folders})
-        found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
-    return found
-
-
-def _remote_files(root: str) -> list[str]:
-    import fsspec
-
-    try:
-        filesystem, path = fsspec.core.url_to_fs(root)
-        found = filesystem.find(path)
-    except Exception as error:
-        raise DatasetNotFound(f"{root} cannot be listed: {type(error).__name__}: {error}.") from error
-    return [str(name)[len(path) :].lstrip("/") for name in found]
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, IterableDataset
 from essmc_core import REGISTRIES, Config, Dataset
 from essmc_core.contract.annotations import NonNegativeFloat, NonNegativeInt, PositiveInt
 from essmc_core.errors import ConfigError
-from essmc_data.argument_rules import check_shuffled_stream
-from essmc_data.collate import collate, has_inputs
-from essmc_data.completing import complete_pipelines, leaves
+from essmc_data.arguments.rules import check_shuffled_stream
 from essmc_data.datasets.base import BaseDataset
 from essmc_data.datasets.combining import build_dataset
 from essmc_data.errors import UnreadableInput
-from essmc_data.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
+from essmc_data.loading.collate import collate, has_inputs
+from essmc_data.loading.completing import complete_pipelines, leaves
+from essmc_data.sampling.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
 
 
 class Loader(DataLoader[Any]):

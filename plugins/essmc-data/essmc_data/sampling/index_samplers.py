@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Sampler
 
 from essmc_core.errors import ConfigError
-from essmc_data.randomness import mix
+from essmc_data.sampling.randomness import mix
 
 
 class MultiFoldDistributedSampler(Sampler[int]):

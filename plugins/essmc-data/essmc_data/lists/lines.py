@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from essmc_core.location import Location
 from essmc_data.errors import ListError
-from essmc_data.sources import read_annotation
+from essmc_data.files.opening import read_annotation
 
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _BLANKS = re.compile(r"[ \t]+")

@@ -1,4 +1,4 @@
-"""Reading with torchcodec, where it is installed and shows the frames that a full decode in order does."""
+"""Reading with torchcodec, where it shows the very frames that the reader with PyAV shows."""
 
 from __future__ import annotations
 
@@ -10,34 +10,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from essmc_core.errors import MissingDependency
-from essmc_data.readers.pyav import PyAVReader
-from essmc_data.readers.reader import Frame, VideoReader
-from essmc_data.sources import locate
+from essmc_core.inputs.video.file_reader import FileReader
+from essmc_core.inputs.video.reader import Frame, VideoReader
 
 _CHUNK = 16
-_COLOUR_TOLERANCE = 6
-"""Largest mean difference in 8-bit values between two FFmpegs' conversions of YUV to RGB."""
 
 
 class TorchCodecReader(VideoReader):
-    """Frames of a video file by index, through torchcodec where that gives what PyAV gives.
+    """Frames of a video file by number, through torchcodec where it gives what PyAV gives, bit for bit.
 
-    The frames' number, times and orientation are the core's. Files that torchcodec counts, times or turns otherwise,
-    and those whose container does not say when frames are shown, are read with PyAV.
+    The frames' number, times and orientation are those of `FileReader`. It also reads the files that torchcodec
+    counts, times, turns or colours otherwise (another version of FFmpeg may round colours in another way), and those
+    whose container does not say when frames are shown.
 
     Args:
-        path: a local path, or a URL that fsspec reads.
-        threads: decoding threads; by default 1 in a worker process and as many as there are cores elsewhere.
+        path: of a regular file.
+        name: what messages call it.
+        threads: decoding threads; by default 1 in a data loader's worker and as many as there are cores elsewhere.
 
     Raises:
-        UnreadableInput: the file is missing, empty, damaged, or has no video.
-        MissingDependency: torchcodec, or the FFmpeg libraries it loads, is not installed.
+        UnreadableInput: it is damaged, truncated, or has no video in it.
+        MissingDependency: torchcodec, or the FFmpeg libraries that it loads, is not installed.
     """
 
-    def __init__(self, path: str, threads: int | None = None) -> None:
+    def __init__(self, path: str, name: str, threads: int | None = None) -> None:
         try:
             from torchcodec.decoders import VideoDecoder
         except (ImportError, RuntimeError) as error:
@@ -46,24 +44,26 @@ class TorchCodecReader(VideoReader):
                 f"torchcodec cannot be loaded: {str(error).splitlines()[0]}",
                 hint="pip install torchcodec; FFmpeg is a package of the system",
             ) from error
-        self.path = path
-        if threads is None:
-            threads = 1 if get_worker_info() is not None else (os.cpu_count() or 1)
-        self._exact = PyAVReader(path, threads)
+        self.path = name
+        self._exact = FileReader(path, name, threads)
         self._decoder: Any = None
         if self._exact.table.fingerprints is not None:
             return
         try:
-            decoder = VideoDecoder(locate(path), dimension_order="NHWC", num_ffmpeg_threads=threads)
-            if len(decoder) == len(self._exact) and self._looks_alike(decoder):
+            # Of a relative path, FFmpeg takes what stands before a colon for a protocol.
+            decoder = VideoDecoder(
+                os.path.abspath(path), dimension_order="NHWC", num_ffmpeg_threads=self._exact.threads
+            )
+            if len(decoder) == len(self._exact) and self._decodes_alike(decoder):
                 self._decoder = decoder
         except (RuntimeError, ValueError):
             return
 
-    def _looks_alike(self, decoder: Any) -> bool:
-        """Tells whether the first frame is the same but for the rounding of colours."""
-        ours, theirs = self._exact.sample_frames([0]), decoder.get_frames_at([0]).data
-        return ours.shape == theirs.shape and bool((ours.float() - theirs.float()).abs().mean() < _COLOUR_TOLERANCE)
+    def _decodes_alike(self, decoder: Any) -> bool:
+        """Tells whether the keyframe in the middle has the same pixels; one of a single colour is no evidence."""
+        probe = self._exact.table.keyframe_of(len(self) // 2)
+        ours, theirs = self._exact.sample_frames([probe]), decoder.get_frames_at([probe]).data
+        return torch.equal(ours, theirs) and bool((ours != ours[:, :1, :1]).any())
 
     def __len__(self) -> int:
         return len(self._exact)
@@ -97,7 +97,7 @@ class TorchCodecReader(VideoReader):
         """Returns frames as uint8 (T, H, W, 3), in the order of ``indices``.
 
         Raises:
-            IndexError: a number is out of range.
+            NoSuchFrame: a number is out of range.
             UnreadableInput: a frame cannot be decoded.
         """
         order, distinct = self._distinct(indices)
@@ -114,7 +114,7 @@ class TorchCodecReader(VideoReader):
                 batch = None
             if batch is not None and self._on_time(batch.pts_seconds, wanted):
                 frames: Tensor = batch.data[len(wanted) - len(indices) :]
-                return frames.contiguous() if frames.dtype is torch.uint8 else frames.to(torch.uint8)
+                return frames.contiguous()
             self._decoder = None
         return self._exact.sample_frames(indices)
 
@@ -124,4 +124,5 @@ class TorchCodecReader(VideoReader):
 
     def close(self) -> None:
         """Closes the file."""
+        self._decoder = None
         self._exact.close()

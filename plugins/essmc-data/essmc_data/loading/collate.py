@@ -11,11 +11,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from essmc_core.errors import InputError
-from essmc_data.transforms.base import Item, file_of
-
-META = "meta"
-UNREADABLE = "unreadable"
-"""Entry of an item's ``meta``: how many inputs could not be read before it, or beside it in its batch."""
+from essmc_data.item import META, UNREADABLE, Item, file_of
 
 
 def collate(batch: Sequence[Item | None]) -> Item:

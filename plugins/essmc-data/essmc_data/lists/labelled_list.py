@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from essmc_data.datasets.class_folders import shortened
-from essmc_data.datasets.list_columns import Layout, Row, read_rows
-from essmc_data.datasets.list_file import read_lines
-from essmc_data.datasets.list_labels import Label, number_labels
 from essmc_data.errors import ListError
+from essmc_data.lists.class_names import shortened
+from essmc_data.lists.columns import Layout, Row, read_rows
+from essmc_data.lists.labels import Label, number_labels
+from essmc_data.lists.lines import read_lines
 
 Numbers = int | tuple[int, ...] | None
 """A label, those of several, or none."""

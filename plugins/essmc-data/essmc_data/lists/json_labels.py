@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from essmc_data.datasets.json_list import Entry
-from essmc_data.datasets.list_labels import Label, number_labels
+from essmc_data.lists.json_list import Entry
+from essmc_data.lists.labels import Label, number_labels
 
 Labels = list[int] | list[list[float]]
 

@@ -1,0 +1,1 @@
+"""What arguments must be, alone and together; read by `essmc validate`, which imports nothing heavy."""

@@ -1,0 +1,1 @@
+"""Lists of files and labels, as text or as JSON: their lines, columns and labels."""
