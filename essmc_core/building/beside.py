@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.building.part import NOT_WRITTEN, FromBeside, Part
 from essmc_core.errors import Issue, SchemaError
+from essmc_core.signatures.signature import Signature
+from essmc_core.signatures.types import derived_attribute
 
 if TYPE_CHECKING:
     from essmc_core.location import Location
@@ -41,6 +44,25 @@ class Beside:
         if kind == "backbones" or (kind == "necks" and hasattr(constructed, "num_features")):
             self.source = constructed
             self.where = written.where if isinstance(written, Part) else None
+
+
+def arguments_from_beside(signature: Signature, types: Mapping[str, Any], value: Any) -> list[FromBeside]:
+    """Returns the arguments of a component that a backbone beside it fills, or must agree with.
+
+    Args:
+        signature: of the component.
+        types: the types of its arguments.
+        value: its configuration.
+    """
+    written = value if isinstance(value, Mapping) else {}
+    found = []
+    for parameter in signature.parameters:
+        name, attribute = parameter.name, derived_attribute(types[parameter.name])
+        if attribute is not None:
+            where = value.where(name) if hasattr(value, "where") and name in written else None
+            number = written.get(name, NOT_WRITTEN)
+            found.append(FromBeside(name, attribute, parameter.required, number, where))
+    return found
 
 
 def taken_from_beside(part: Part, beside: Beside | None) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from essmc_core.location import Location
 from essmc_core.registry.component import Component
 from essmc_core.signatures.signature import Signature
 
+PRETRAIN = "pretrain"
+"""Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
 NOT_WRITTEN: Any = object()
 """Stands for an argument that a configuration leaves to the backbone."""
 
@@ -70,6 +72,11 @@ class Part:
     def dotted(self) -> str:
         """The path as messages show it, empty at the top."""
         return ".".join(map(str, self.path))
+
+    def takes(self, name: str) -> bool:
+        """Tells whether a configuration may give it an argument."""
+        known = self.signature.takes_any or self.signature.parameter(name) is not None
+        return known or name == PRETRAIN or name in self.component.retired
 
     def walk(self) -> Iterator[Part]:
         """Yields this part and all inside it, outer ones first, in the order of the file."""

@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.building.beside import arguments_from_beside
+from essmc_core.building.handed_over import is_configuration, subject_of
+from essmc_core.building.messages import missing_argument, retired_argument, unknown_argument
 from essmc_core.building.mistakes import Mistakes
-from essmc_core.building.part import NOT_WRITTEN, FromBeside, Part
+from essmc_core.building.part import PRETRAIN, Part
 from essmc_core.building.values import misfit, shown
 from essmc_core.contract.annotations import Configured
 from essmc_core.contract.checking import Path
@@ -21,7 +24,7 @@ from essmc_core.registry.component import Component
 from essmc_core.registry.registry import Family
 from essmc_core.registry.targets import import_target
 from essmc_core.signatures.nesting import component_kind, holds_components, item_type
-from essmc_core.signatures.signature import Parameter, Signature
+from essmc_core.signatures.signature import Signature
 from essmc_core.signatures.types import (
     configured,
     derived_attribute,
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.location import Location
 
-PRETRAIN = "pretrain"
-"""Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
 ReadSignature = Callable[[Component], Signature]
 _ORDER = {"backbones": 0, "necks": 1}
 
@@ -162,7 +163,7 @@ class Resolver:
         signature = _without(self._read(component), supplied)
         types = {parameter.name: evaluate(parameter.annotation, self.registries) for parameter in signature.parameters}
         kinds = {name: kind for name, expected in types.items() if (kind := component_kind(expected))}
-        subject = None if given is None else _subject(signature, given)
+        subject = None if given is None else subject_of(signature, given)
         has_backbone = "backbones" in kinds.values()
         before, siblings, beside = len(self.mistakes), self._children, self._beside_backbone
         self._children, self._beside_backbone = [], beside or has_backbone
@@ -185,7 +186,7 @@ class Resolver:
             {name: arguments[name] for name in sorted(handed_over, key=lambda name: _rank(kinds.get(name)))},
             kinds=kinds,
             pretrain=arguments[PRETRAIN] if own_weights else None,
-            from_beside=tuple(_from_beside(signature, types, value)),
+            from_beside=tuple(arguments_from_beside(signature, types, value)),
             has_backbone=has_backbone,
             retired=retired,
             children=tuple(children),
@@ -206,7 +207,7 @@ class Resolver:
         parameter = signature.parameter(name)
         if parameter is not None and name == subject:
             self.mistake(path, f"{component.name} is given its {name!r}", "leave it out", key=True)
-        elif given is not None and given.subject and _is_configuration(value):
+        elif given is not None and given.subject and is_configuration(value):
             # Schedules, for one, are made of schedules of the same optimizer.
             self._nested_in(given, value, path)
         elif parameter is not None:
@@ -214,11 +215,12 @@ class Resolver:
         elif name == PRETRAIN:
             self._weights(value, path)
         elif name in component.retired:
-            self._retired_argument(component, name, value, path)
+            if told := retired_argument(component, name, value):
+                self.mistake(path, *told)
         elif name in component.bound:
             self.mistake(path, f"{component.qualified} fixes {name}={component.bound[name]!r}", key=True)
         elif not signature.takes_any:
-            self._unknown_argument(component, signature, name, path)
+            self.mistake(path, *unknown_argument(component, signature, name), key=True)
         return plain_data(value)
 
     def _require(
@@ -235,7 +237,7 @@ class Resolver:
             if not parameter.required or parameter.name in written or parameter.name == subject:
                 continue
             if not (beside and derived_attribute(types[parameter.name])):
-                self._missing_argument(component, parameter, path)
+                self.mistake(path, missing_argument(component, parameter))
 
     def _call_check(
         self, component: Component, written: Mapping[str, Any], supplied: Collection[str], path: Path, since: int
@@ -257,21 +259,6 @@ class Resolver:
         elif isinstance(value, (bool, int, float, list, tuple)):
             expected = "a path, a URI, or a mapping with `uri`"
             self.mistake(path, f"`{PRETRAIN}` is {expected}, got {shown(value)}")
-
-    def _unknown_argument(self, component: Component, signature: Signature, name: str, path: Path) -> None:
-        known = [parameter.name for parameter in signature.parameters]
-        listed = f"it takes {', '.join(known)}" if known else "it takes no arguments"
-        self.mistake(path, f"{component.name} has no argument {name!r}", did_you_mean(name, known) or listed, key=True)
-
-    def _retired_argument(self, component: Component, name: str, value: Any, path: Path) -> None:
-        accepted, hint = component.retired[name]
-        if value != accepted:
-            message = f"{component.name} takes {name} no more, other than as {accepted!r}; got {shown(value)}"
-            self.mistake(path, message, hint)
-
-    def _missing_argument(self, component: Component, parameter: Parameter, path: Path) -> None:
-        annotation = f" ({parameter.annotation_text})" if parameter.annotation != "" else ""
-        self.mistake(path, f"{component.name} needs the argument {parameter.name!r}{annotation}")
 
     def _value(self, expected: Any, annotation: Any, value: Any, path: Path) -> Any:
         """Resolves a value against the type of its argument, nested components included."""
@@ -332,33 +319,3 @@ def _without(signature: Signature, supplied: Collection[str]) -> Signature:
 
 def _rank(kind: str | None) -> int:
     return _ORDER.get(kind or "", len(_ORDER))
-
-
-def _from_beside(signature: Signature, types: Mapping[str, Any], value: Any) -> list[FromBeside]:
-    written = value if isinstance(value, Mapping) else {}
-    found = []
-    for parameter in signature.parameters:
-        name, attribute = parameter.name, derived_attribute(types[parameter.name])
-        if attribute is not None:
-            where = value.where(name) if hasattr(value, "where") and name in written else None
-            number = written.get(name, NOT_WRITTEN)
-            found.append(FromBeside(name, attribute, parameter.required, number, where))
-    return found
-
-
-def _subject(signature: Signature, given: Configured) -> str | None:
-    if given.subject is None:
-        return None
-    names = [parameter.name for parameter in signature.parameters]
-    return given.subject if given.subject in names or not names else names[0]
-
-
-def _is_configuration(value: Any) -> bool:
-    """Tells the configuration of a component, or a sequence of such, from other values."""
-    if isinstance(value, Mapping):
-        return "type" in value
-    return (
-        isinstance(value, (list, tuple))
-        and bool(value)
-        and all(isinstance(item, Mapping) and "type" in item for item in value)
-    )

@@ -79,7 +79,12 @@ class StagedCommands:
         self._staged: dict[str, Command] = {}
 
     def add_lazy(self, name: str, target: str, *, help: str) -> None:
-        """Adds a command without importing it; see :class:`essmc_core.discovery.hooks.CommandGroup`.
+        """Adds a command without importing it.
+
+        Args:
+            name: what the user types after ``essmc``.
+            target: ``"package.module:attribute"`` of a click command.
+            help: one line for ``essmc --help``.
 
         Raises:
             DeclarationError: a value cannot be used.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import pluggy
 
-from essmc_core.discovery.staging import StagedRegistries as Registries
-from essmc_core.discovery.staging import StagedZoo as Zoo
+from essmc_core.discovery.commands import StagedCommands
+from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 
-__all__ = ["CommandGroup", "PackHooks", "Registries", "Zoo", "hookimpl"]
+__all__ = ["GROUP", "PackHooks", "StagedCommands", "StagedRegistries", "StagedZoo", "hookimpl"]
 
 GROUP = "essmc"
 """Both the pluggy project and the entry-point group."""
@@ -18,30 +16,17 @@ hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
 
-class CommandGroup(Protocol):
-    """The command line, as packs see it."""
-
-    def add_lazy(self, name: str, target: str, *, help: str) -> None:
-        """Adds a command without importing it.
-
-        Args:
-            name: what the user types after ``essmc``.
-            target: ``"package.module:attribute"`` of a click command.
-            help: one line for ``essmc --help``.
-        """
-
-
 class PackHooks:
     """Hook specifications. Nothing heavy may be imported by the module that implements them."""
 
     @hookspec
-    def register_components(self, registries: Registries) -> None:
+    def register_components(self, registries: StagedRegistries) -> None:
         """Registers components by import string: ``registries.backbones.register("Name", "package.module:Class")``."""
 
     @hookspec
-    def register_zoo(self, zoo: Zoo) -> None:
+    def register_zoo(self, zoo: StagedZoo) -> None:
         """Adds folders of zoo entries: ``zoo.add_directory(Path(__file__).parent / "zoo")``."""
 
     @hookspec
-    def register_commands(self, cli: CommandGroup) -> None:
+    def register_commands(self, cli: StagedCommands) -> None:
         """Adds commands: ``cli.add_lazy("train", "package.module:command", help="…")``."""

@@ -81,7 +81,7 @@ def resolve_recipe(
     if recipe.prefix:
         issues += unknown_sections(recipe.config)
         issues += input_issues(recipe.config)
-        issues += knob_issues(recipe.config, read, registries)
+        issues += knob_issues(recipe.config, model if isinstance(model, Part) else None)
         issues += _label_issues(recipe)
         issues += _weight_issues(recipe, whole and not evaluating)
         if whole or "data" in recipe.overridden:

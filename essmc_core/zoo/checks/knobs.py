@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.building.resolve import ReadSignature, Resolver
+from essmc_core.building.messages import unknown_argument
+from essmc_core.building.part import Part
 from essmc_core.errors import ConfigError, Issue
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.inputs.spec import InputSpec
@@ -14,15 +15,18 @@ from essmc_core.zoo.sections import SECTIONS, has_path, is_known
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.registry.kinds import Registries
 
 
-def knob_issues(config: Config, read: ReadSignature, registries: Registries) -> list[Issue]:
+def knob_issues(config: Config, model: Part | None) -> list[Issue]:
     """Returns a mistake for each knob that points nowhere.
 
     A path that the file does not write is one that can be set: an argument of a component that is there. Where another
     component was put into the place that a knob points into, by an override or a file built on this one, the knob has
     lost its meaning, which is no mistake of whoever did so.
+
+    Args:
+        config: the whole configuration.
+        model: its model, resolved; None where it could not be.
     """
     declared = config.get("knobs")
     if declared is None:
@@ -35,7 +39,7 @@ def knob_issues(config: Config, read: ReadSignature, registries: Registries) -> 
     found = []
     for name, stated in declared.items():
         for path in stated if isinstance(stated, (list, tuple)) else (stated,):
-            problem = _problem(config, name, path, read, registries)
+            problem = _problem(config, name, path, model)
             if problem is not None and not _is_replaced(config, name, path):
                 found.append(Issue(f"knobs.{name}", problem[0], config.where("knobs", name), problem[1]))
     return found
@@ -50,9 +54,7 @@ def _is_replaced(config: Config, name: str, path: Any) -> bool:
     return knob is not None and part is not None and knob.source != part.source
 
 
-def _problem(
-    config: Config, name: str, path: Any, read: ReadSignature, registries: Registries
-) -> tuple[str, str] | None:
+def _problem(config: Config, name: str, path: Any, model: Part | None) -> tuple[str, str] | None:
     if not isinstance(path, str):
         hint = f"{name}: model.head.{name}"
         return f"a knob is a path of the configuration, or a list of them, got {path!r}", hint
@@ -62,18 +64,27 @@ def _problem(
     if has_path(config, parts):
         return None
     try:
-        changed = config.with_overrides({path: None})
+        config.with_overrides({path: None})
     except ConfigError as error:
         return f"{path!r} points nowhere: {error.message}", error.hint
     if parts[0] == "input" and len(parts) == 2:
         known = [field.name for field in fields(InputSpec)]
         return None if parts[1] in known else (f"{path!r} points nowhere", did_you_mean(parts[1], known))
-    model: Any = changed["model"]
-    if parts[0] != "model" or not isinstance(model, Mapping):
+    return _beyond(model, parts, path) if parts[0] == "model" else None
+
+
+def _beyond(model: Part | None, parts: list[str], path: str) -> tuple[str, str] | None:
+    """Returns why a path that is not written cannot be, None where it can: an argument of a component that is there."""
+    above = [] if model is None else [part for part in model.walk() if _is_within(part, parts)]
+    if not above:
         return None
-    resolver = Resolver(registries, read, prefix="model")
-    resolver.component("models", model)
-    for issue in resolver.mistakes.issues:
-        if path.startswith(issue.path) and " no " in issue.message:
-            return f"{path!r} points nowhere: {issue.message}", issue.hint
-    return None
+    part = max(above, key=lambda part: len(part.path))
+    name = parts[len(part.path)]
+    if part.takes(name) or name in part.component.bound:
+        return None
+    message, hint = unknown_argument(part.component, part.signature, name)
+    return f"{path!r} points nowhere: {message}", hint
+
+
+def _is_within(part: Part, parts: list[str]) -> bool:
+    return len(part.path) < len(parts) and [str(key) for key in part.path] == parts[: len(part.path)]

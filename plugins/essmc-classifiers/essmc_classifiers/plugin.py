@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 _HEAD = "essmc_core.contract.heads:check_head"
 _MODEL = "essmc_classifiers.argument_checks:check_classifier"
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers models, then their parts."""
     _register_models(registries)
     _register_necks_and_heads(registries)
     _register_losses_and_metrics(registries)
 
 
-def _register_models(registries: Registries) -> None:
+def _register_models(registries: StagedRegistries) -> None:
     add = registries.models.register
     add(
         "Classifier",
@@ -40,7 +40,7 @@ def _register_models(registries: Registries) -> None:
     add("MoSINet", "essmc_classifiers.mosi:MoSINet", summary="Tells the motion given to still images (MoSI)")
 
 
-def _register_necks_and_heads(registries: Registries) -> None:
+def _register_necks_and_heads(registries: StagedRegistries) -> None:
     add = registries.necks.register
     add("GlobalAveragePooling", "essmc_classifiers.necks:GlobalAveragePooling", summary="Mean over all positions")
     add("Identity", "essmc_classifiers.necks:Identity", summary="Passes its input on")
@@ -83,7 +83,7 @@ def _register_necks_and_heads(registries: Registries) -> None:
     )
 
 
-def _register_losses_and_metrics(registries: Registries) -> None:
+def _register_losses_and_metrics(registries: StagedRegistries) -> None:
     add = registries.losses.register
     add(
         "CrossEntropy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 _TRANSFORMS = {
     "compose": {"Compose": "Transforms one after another", "Identity": "Nothing"},
@@ -85,7 +85,7 @@ _SAMPLERS = {
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers all of them by import string, and a kind of its own: what `data.train` of a configuration says."""
     for module, names in _TRANSFORMS.items():
         for name, summary in names.items():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import CommandGroup, Registries
+from essmc_core.discovery.hooks import StagedCommands, StagedRegistries
 from essmc_solvers.optimizers.library_names import timm_optimizers, timm_schedulers, torch_optimizers, torch_schedulers
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers solvers and hooks, then every optimizer and schedule of the installed libraries."""
     _register_solvers_and_hooks(registries)
     for name in torch_optimizers():
@@ -38,7 +38,7 @@ def register_components(registries: Registries) -> None:
 
 
 @hookimpl
-def register_commands(cli: CommandGroup) -> None:
+def register_commands(cli: StagedCommands) -> None:
     """Adds ``train`` and ``eval``."""
     cli.add_lazy("train", "essmc_solvers.commands.train:train", help="Train a model as a configuration says.")
     cli.add_lazy("eval", "essmc_solvers.commands.evaluate:evaluate", help="Evaluate a checkpoint.")
@@ -48,7 +48,7 @@ def _check(name: str) -> str:
     return f"essmc_solvers.argument_checks:check_{name}"
 
 
-def _register_solvers_and_hooks(registries: Registries) -> None:
+def _register_solvers_and_hooks(registries: StagedRegistries) -> None:
     add = registries.solvers.register
     add(
         "TrainValSolver",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import Registries, Zoo
+from essmc_core.discovery.hooks import StagedRegistries, StagedZoo
 from essmc_timm.index import load_index
 
 _TARGET = "essmc_timm.backbone:timm_backbone"
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers ``timm/<name>`` for every model of the installed timm, without importing it."""
     index = load_index()
     old_names = index.old_names()
@@ -41,6 +41,6 @@ def _fixed_by(current: str, architecture: str) -> dict[str, str]:
 
 
 @hookimpl
-def register_zoo(zoo: Zoo) -> None:
+def register_zoo(zoo: StagedZoo) -> None:
     """Adds the entries that `essmc_timm.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")

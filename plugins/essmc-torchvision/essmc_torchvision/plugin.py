@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import Registries, Zoo
+from essmc_core.discovery.hooks import StagedRegistries, StagedZoo
 from essmc_torchvision.index import read_index
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers ``torchvision/<name>`` for every classifier of the installed torchvision, without importing it."""
     register = registries.backbones.register
     for model in read_index():
@@ -25,6 +25,6 @@ def register_components(registries: Registries) -> None:
 
 
 @hookimpl
-def register_zoo(zoo: Zoo) -> None:
+def register_zoo(zoo: StagedZoo) -> None:
     """Adds the entries that `essmc_torchvision.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import Registries
-from essmc_core.zoo.zoo import Zoo
+from essmc_core.discovery.hooks import StagedRegistries, StagedZoo
 from essmc_video.key_maps import registrations as key_maps
 from essmc_video.lift import registrations as lift
 from essmc_video.networks.bottleneck_resnet import registrations as bottleneck_resnet
@@ -21,7 +20,7 @@ from essmc_video.networks.x3d import registrations as x3d
 
 
 @hookimpl
-def register_components(registries: Registries) -> None:
+def register_components(registries: StagedRegistries) -> None:
     """Registers every family of networks, the lift of image networks, and the key maps."""
     resnet3d.register(registries)
     lift.register(registries)
@@ -37,6 +36,6 @@ def register_components(registries: Registries) -> None:
 
 
 @hookimpl
-def register_zoo(zoo: Zoo) -> None:
+def register_zoo(zoo: StagedZoo) -> None:
     """Adds the entries of this pack."""
     zoo.add_directory(Path(__file__).parent / "zoo")

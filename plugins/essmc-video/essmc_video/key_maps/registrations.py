@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 _NAMES = {
     "pytorchvideo_resnet": "pytorchvideo's Slow and ir-CSN",
@@ -25,7 +25,7 @@ _NAMES = {
 }
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers the key maps."""
     for name, origin in _NAMES.items():
         registries.key_maps.register(name, f"essmc_video.key_maps.named:{name}", summary=origin)

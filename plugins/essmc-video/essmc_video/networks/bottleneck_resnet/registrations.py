@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers the backbones, then their head."""
     add = partial(registries.backbones.register, check="essmc_video.networks.bottleneck_resnet.rules:check_bottlenecks")
     add(

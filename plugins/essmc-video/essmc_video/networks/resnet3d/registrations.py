@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 from essmc_video.arguments import retired
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers the backbones, then the bricks of which they are made."""
     _register_backbones(registries)
     _register_branches(registries)
     _register_stems_and_attention(registries)
 
 
-def _register_backbones(registries: Registries) -> None:
+def _register_backbones(registries: StagedRegistries) -> None:
     check = "essmc_video.networks.resnet3d.rules:check_residual"
     add = partial(registries.backbones.register, check=check)
     old = partial(add, retired=retired.OF_BACKBONES)
@@ -45,7 +45,7 @@ def _register_backbones(registries: Registries) -> None:
     )
 
 
-def _register_branches(registries: Registries) -> None:
+def _register_branches(registries: StagedRegistries) -> None:
     add = registries.bricks.register
     old = partial(add, retired=retired.OF_BRICKS)
     old(
@@ -85,7 +85,7 @@ def _register_branches(registries: Registries) -> None:
     )
 
 
-def _register_stems_and_attention(registries: Registries) -> None:
+def _register_stems_and_attention(registries: StagedRegistries) -> None:
     add = partial(registries.bricks.register, retired=retired.OF_BRICKS)
     add(
         "NonLocal",

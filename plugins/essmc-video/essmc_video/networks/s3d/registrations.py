@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers both backbones."""
     add = registries.backbones.register
     add("S3D", "essmc_video.networks.s3d.backbone:S3D", summary="Separable Inception, torchvision's form")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 from essmc_video.arguments import retired
 
 PACKAGE = "essmc_video.networks.transformers"
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers the backbones, then their bricks."""
     joint = partial(registries.backbones.register, check=f"{PACKAGE}.rules:check_transformer")
     factorized = partial(registries.backbones.register, check=f"{PACKAGE}.rules:check_factorized")
@@ -32,7 +32,7 @@ def register(registries: Registries) -> None:
     _register_bricks(registries)
 
 
-def _register_bricks(registries: Registries) -> None:
+def _register_bricks(registries: StagedRegistries) -> None:
     add = partial(registries.bricks.register, retired=retired.OF_BRICKS)
     add("BaseTransformerLayer", f"{PACKAGE}.layers:BaseTransformerLayer", summary="Attention among all tokens")
     add("TimesformerLayer", f"{PACKAGE}.layers:TimesformerLayer", summary="Attention over time, then over space")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from essmc_core.discovery.hooks import Registries
+from essmc_core.discovery.hooks import StagedRegistries
 
 
-def register(registries: Registries) -> None:
+def register(registries: StagedRegistries) -> None:
     """Registers the backbone and its head."""
     registries.backbones.register(
         "X3D",
