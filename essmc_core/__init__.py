@@ -54,12 +54,12 @@ from essmc_core.models.defaults import (
     ZOO,
 )
 from essmc_core.models.defaults import REGISTRIES as REGISTRIES
-from essmc_core.models.factory import build_model, list_models
 
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
     from essmc_core.contract.module import TrainModule
     from essmc_core.models.exporting import Export, export_model
+    from essmc_core.models.factory import build_model, list_models
     from essmc_core.models.prediction import Prediction, predict
     from essmc_core.weights import LoadReport, load_pretrained
 
@@ -119,6 +119,8 @@ __all__ = [
 _LAZY = {
     "Config": "essmc_core.config",
     "load_config": "essmc_core.config",
+    "build_model": "essmc_core.models.factory",
+    "list_models": "essmc_core.models.factory",
     "Export": "essmc_core.models.exporting",
     "export_model": "essmc_core.models.exporting",
     "TrainModule": "essmc_core.contract.module",

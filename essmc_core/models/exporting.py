@@ -24,7 +24,7 @@ from essmc_core.models.exported import CARD
 from essmc_core.models.factory import build_trained
 from essmc_core.models.recipes import read_recipe
 from essmc_core.zoo.labels import configured_counts
-from essmc_core.zoo.recipe import Overrides, Recipe, Source
+from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 from essmc_core.zoo.weights_asked import weights_source
 
 Format = Literal["pt2", "torchscript", "onnx"]
@@ -66,7 +66,7 @@ class Export:
 
 
 def export_model(
-    model: Source,
+    model: ModelRef,
     path: str | os.PathLike[str] | None = None,
     *,
     format: Format | None = None,

@@ -11,7 +11,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import Patterns
 from essmc_core.foundation.version import __version__
 from essmc_core.models.recipes import read_recipe, resolve_recipe
-from essmc_core.zoo.recipe import Overrides, Recipe, Source
+from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def list_models(
 
 
 def build_model(
-    model: Source,
+    model: ModelRef,
     *,
     pretrained: bool = False,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,

@@ -23,7 +23,7 @@ from essmc_core.models.exported import is_export
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
 from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
 from essmc_core.models.recipes import read_recipe
-from essmc_core.zoo.recipe import Overrides, Source
+from essmc_core.zoo.recipe import ModelRef, Overrides
 from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ OnError = Literal["raise", "keep"]
 
 @overload
 def predict(
-    model: Source | TrainModule,
+    model: ModelRef | TrainModule,
     inputs: Given,
     *,
     topk: int = ...,
@@ -53,7 +53,7 @@ def predict(
 ) -> Prediction: ...
 @overload
 def predict(
-    model: Source | TrainModule,
+    model: ModelRef | TrainModule,
     inputs: Iterable[Given],
     *,
     topk: int = ...,
@@ -69,7 +69,7 @@ def predict(
     **knobs: Any,
 ) -> list[Prediction]: ...
 def predict(
-    model: Source | TrainModule,
+    model: ModelRef | TrainModule,
     inputs: Given | Iterable[Given],
     *,
     topk: int = 5,
@@ -126,7 +126,7 @@ def predict(
 
 
 def get_ready(
-    model: Source | TrainModule,
+    model: ModelRef | TrainModule,
     *,
     checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None,
     random: bool,

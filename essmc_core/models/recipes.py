@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.models.defaults import REGISTRIES, ZOO
 from essmc_core.zoo import recipe as recipes
 from essmc_core.zoo import trained, training
-from essmc_core.zoo.recipe import Overrides, Recipe, Source
+from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 
 if TYPE_CHECKING:
     from essmc_core.building.part import Part
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from essmc_core.zoo.training import TrainingConfig
 
 
-def read_recipe(source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(ref: ModelRef, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None) -> Recipe:
     """Reads a model's configuration and applies the user's arguments; see `essmc_core.zoo.recipe.read_recipe`."""
-    return recipes.read_recipe(source, overrides, knobs, zoo=ZOO)
+    return recipes.read_recipe(ref, overrides, knobs, zoo=ZOO)
 
 
-def read_training(source: Source, overrides: Overrides = ()) -> TrainingConfig:
+def read_training(ref: ModelRef, overrides: Overrides = ()) -> TrainingConfig:
     """Reads a configuration of training; see `essmc_core.zoo.training.read_training`."""
-    return training.read_training(source, overrides, zoo=ZOO)
+    return training.read_training(ref, overrides, zoo=ZOO)
 
 
 def find_run(source: str | os.PathLike[str]) -> Path | None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from essmc_core.zoo.trained import Trained
     from essmc_core.zoo.zoo import Zoo, ZooEntry
 
-Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+ModelRef: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+"""What names a model: a zoo name, a path, or a configuration."""
 Overrides: TypeAlias = "str | Sequence[str] | Mapping[str, object]"
 
 
@@ -88,12 +89,12 @@ class Recipe:
 
 
 def read_recipe(
-    source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
+    ref: ModelRef, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
 ) -> Recipe:
     """Reads a model's configuration and applies the user's arguments.
 
     Args:
-        source: zoo name; path of a YAML file, of a work dir of training or of a checkpoint; or a mapping with ``type``,
+        ref: zoo name; path of a YAML file, of a work dir of training or of a checkpoint; or a mapping with ``type``,
             with ``model`` or with ``zoo``.
         overrides: ``"model.head.dropout_rate=0.1"``, a list of such, or ``{"model.head.dropout_rate": 0.1}``; a knob's
             name may stand for its path.
@@ -105,17 +106,17 @@ def read_recipe(
         SchemaError: there are sections that configurations do not have.
         ConfigError: the file cannot be read, or an argument does not apply.
     """
-    recipe = open_recipe(source, overrides, knobs, zoo=zoo)
+    recipe = open_recipe(ref, overrides, knobs, zoo=zoo)
     _refuse(unknown_sections(recipe.config) if recipe.prefix else [])
     return recipe
 
 
 def open_recipe(
-    source: Source, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
+    ref: ModelRef, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
 ) -> Recipe:
     """Does as :func:`read_recipe`, for whoever checks a file's sections together with all the rest."""
     changes = as_changes(overrides)
-    name, config, entry, trained = _load(source, zoo)
+    name, config, entry, trained = _load(ref, zoo)
     file = None
     _refuse_zoo_within(config)
     if entry is None and "zoo" in config:
@@ -175,26 +176,26 @@ def _still_a_mapping(config: Config) -> None:
         raise ConfigError(f"`model` is a mapping with a `type`, got {config['model']!r}", where=config.where("model"))
 
 
-def _load(source: Source, zoo: Zoo) -> tuple[str, Config, ZooEntry | None, Trained | None]:
+def _load(ref: ModelRef, zoo: Zoo) -> tuple[str, Config, ZooEntry | None, Trained | None]:
     from essmc_core.config import Config, load_config
     from essmc_core.inputs.wrong_kind import check_may_be_configuration
     from essmc_core.zoo.trained import find_run, read_trained
 
-    if isinstance(source, Mapping):
-        config = Config.from_mapping(source)
+    if isinstance(ref, Mapping):
+        config = Config.from_mapping(ref)
         return str(config.get("type", "the given configuration")), config, None, None
-    if _is_yaml(source):
-        return str(source), load_config(Path(source), resolve_pack=zoo.resolve_pack), None, None
-    run = find_run(source, zoo)
+    if _is_yaml(ref):
+        return str(ref), load_config(Path(ref), resolve_pack=zoo.resolve_pack), None, None
+    run = find_run(ref, zoo)
     if run is not None:
         trained = read_trained(run, zoo.installed())
-        return str(source), trained.config, None, trained
-    if isinstance(source, os.PathLike):
-        return str(source), load_config(Path(source), resolve_pack=zoo.resolve_pack), None, None
+        return str(ref), trained.config, None, trained
+    if isinstance(ref, os.PathLike):
+        return str(ref), load_config(Path(ref), resolve_pack=zoo.resolve_pack), None, None
     try:
-        entry = zoo.entry(source)
+        entry = zoo.entry(ref)
     except UnknownModel:
-        check_may_be_configuration(source)
+        check_may_be_configuration(ref)
         raise
     return zoo.table.display_name(entry), entry.config, entry, None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.zoo.recipe import Overrides, Recipe, Source, open_recipe
+from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe, open_recipe
 from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ class TrainingConfig:
         return str(named if isinstance(named, str) else named.get("uri") or named.get("path") or "")
 
 
-def read_training(source: Source, overrides: Overrides = (), *, zoo: Zoo) -> TrainingConfig:
+def read_training(ref: ModelRef, overrides: Overrides = (), *, zoo: Zoo) -> TrainingConfig:
     """Reads a configuration: a zoo name, a YAML file, or a work dir or checkpoint of training.
 
     A file has a ``model``, or in its place ``zoo: name`` with ``knobs`` and perhaps ``pretrained: true``.
 
     Args:
-        source: what to read.
+        ref: what to read.
         overrides: changes of it.
         zoo: where names of zoo models are looked up.
 
@@ -77,7 +77,7 @@ def read_training(source: Source, overrides: Overrides = (), *, zoo: Zoo) -> Tra
         UnknownModel: the name is neither in the zoo nor a file.
         ConfigError: the file cannot be read, or an override does not apply.
     """
-    recipe = open_recipe(source, overrides, zoo=zoo)
+    recipe = open_recipe(ref, overrides, zoo=zoo)
     name = recipe.name if recipe.is_entry else Path(recipe.name).stem
     config, file = recipe.config, recipe.file
     pretrained = (config if file is None else file.own).get("pretrained")
