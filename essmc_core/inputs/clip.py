@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -74,31 +74,29 @@ def load_views(path: str | os.PathLike[str], spec: InputSpec, views: Views) -> T
     """
     with _opened(path, spec) as video:
         clips = clips_of(Timeline.of(video.times, video.duration), spec, views.temporal)
-        pictures = {
-            index: picture_to_views(picture, spec, views.spatial)
-            for index, picture in read_pictures(video, _flat(clips))
-        }
-    return _stacked(pictures, clips, spec)
+        return read_clips(video, clips, spec, lambda picture: picture_to_views(picture, spec, views.spatial))
 
 
-def read_pictures(video: VideoReader, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
-    """Yields distinct frames of a video with their numbers, rising, each valid until the next is asked for.
+def read_clips(
+    video: VideoReader, clips: Sequence[Sequence[int]], spec: InputSpec, prepare: Callable[[Image], Tensor]
+) -> Tensor:
+    """Reads clips of an open video as a model takes them; each frame is decoded and prepared once, in rising order.
 
     Args:
         video: an open video.
-        indices: frame numbers in any order, several times or once.
+        clips: frame numbers of each clip.
+        spec: what the model takes.
+        prepare: makes of a frame the parts of it that the model sees, (parts, 3, H, W).
+
+    Returns:
+        A float32 tensor (clips * parts, 3, T, H, W), or in the layout of ``spec``.
 
     Raises:
         UnreadableInput: a frame cannot be decoded.
     """
-    distinct = sorted(set(indices))
-    for index, frame in zip(distinct, video.iter_frames(distinct), strict=True):
-        yield index, _picture(frame)
-
-
-def clip_in_layout(frames: Sequence[Tensor], spec: InputSpec) -> Tensor:
-    """Returns one clip of frames (3, H, W) with its dimensions in the order of the model's layout."""
-    return torch.stack(list(frames))[None].permute(_ORDER[spec.layout]).contiguous()[0]
+    distinct = sorted(set(_flat(clips)))
+    frames = zip(distinct, video.iter_frames(distinct), strict=True)
+    return _stacked({index: prepare(_picture(frame)) for index, frame in frames}, clips, spec)
 
 
 def load_segments(

@@ -12,11 +12,10 @@ from torchvision.transforms import RandomResizedCrop
 
 from essmc_core.errors import ConfigError
 from essmc_core.inputs import InputSpec
-from essmc_core.inputs.clip import clip_in_layout, read_pictures
+from essmc_core.inputs.clip import read_clips
 from essmc_core.inputs.frames import Timeline, one_clip, random_clip
 from essmc_core.inputs.image import in_layout
-from essmc_core.inputs.picture import crop_and_scale, normalize, picture_to_views
-from essmc_core.inputs.video import VideoReader
+from essmc_core.inputs.picture import crop_and_scale, normalize, picture_to_tensor, picture_to_views
 from essmc_data.arguments.rules import check_flip, check_part
 from essmc_data.item import Item, path_of
 from essmc_data.readers.pictures import read_picture
@@ -89,30 +88,35 @@ class FromInput:
         meta: Mapping[str, Any] = item.get("meta") or {}
         training = (self.form or meta.get("mode")) == "train"
         if self.spec.modality == "image":
-            picture = read_picture(path_of(item, "img_path"))
-            make = self._augmentation(picture, self.spec) if training else _whole(self.spec)
-            return {**item, "img": in_layout(make(picture), self.spec)}
-        with open_video(path_of(item, "video_path")) as reader:
-            clip = self._random_clip(reader, self.spec) if training else self._one_view(reader, self.spec, meta)
-        return {**item, "video": clip}
+            return {**item, "img": self._picture(path_of(item, "img_path"), self.spec, training)}
+        return {**item, "video": self._clip(path_of(item, "video_path"), self.spec, meta, training)}
 
-    def _one_view(self, reader: VideoReader, spec: InputSpec, meta: Mapping[str, Any]) -> Tensor:
-        view, views = max(0, int(meta.get("clip_id") or 0)), int(meta.get("num_clips") or 1)
-        part, parts = int(meta.get("crop_id") or 0), int(meta.get("num_crops") or 1)
-        chosen = one_clip(Timeline.of(reader.times, reader.duration), spec, view, views)
-        make = _whole(spec, part, parts)
-        made = {index: make(picture) for index, picture in read_pictures(reader, chosen)}
-        return clip_in_layout([made[index] for index in chosen], spec)
+    def _picture(self, path: str, spec: InputSpec, training: bool) -> Tensor:
+        picture = read_picture(path)
+        made = self._augmentation(picture, spec)(picture) if training else picture_to_tensor(picture, spec)
+        return in_layout(made, spec)
 
-    def _random_clip(self, reader: VideoReader, spec: InputSpec) -> Tensor:
-        timeline = Timeline.of(reader.times, reader.duration)
-        chosen = random_clip(timeline, spec, lambda: torch.rand(()).item())
-        made: dict[int, Tensor] = {}
-        make: Callable[[Image], Tensor] | None = None
-        for index, picture in read_pictures(reader, chosen):
-            make = make or self._augmentation(picture, spec)
-            made[index] = make(picture)
-        return clip_in_layout([made[index] for index in chosen], spec)
+    def _clip(self, path: str, spec: InputSpec, meta: Mapping[str, Any], training: bool) -> Tensor:
+        with open_video(path) as video:
+            timeline = Timeline.of(video.times, video.duration)
+            if training:
+                chosen = random_clip(timeline, spec, lambda: torch.rand(()).item())
+                return read_clips(video, [chosen], spec, self._alike(spec))[0]
+            view, views = max(0, int(meta.get("clip_id") or 0)), int(meta.get("num_clips") or 1)
+            part, parts = int(meta.get("crop_id") or 0), int(meta.get("num_crops") or 1)
+            chosen = one_clip(timeline, spec, view, views)
+            return read_clips(video, [chosen], spec, lambda frame: picture_to_views(frame, spec, parts, part))[0]
+
+    def _alike(self, spec: InputSpec) -> Callable[[Image], Tensor]:
+        """Returns what augments all frames of a clip as it drew for the first, whose size it has to know."""
+        augment: Callable[[Image], Tensor] | None = None
+
+        def prepare(frame: Image) -> Tensor:
+            nonlocal augment
+            augment = augment or self._augmentation(frame, spec)
+            return augment(frame)[None]
+
+        return prepare
 
     def _augmentation(self, picture: Image, spec: InputSpec) -> Callable[[Image], Tensor]:
         """Draws what is done to a picture, and to those that belong to it."""
@@ -127,10 +131,6 @@ class FromInput:
             return normalize(part.transpose(Transpose.FLIP_LEFT_RIGHT) if mirror else part, spec)
 
         return augment
-
-
-def _whole(spec: InputSpec, view: int = 0, views: int = 1) -> Callable[[Image], Tensor]:
-    return lambda picture: picture_to_views(picture, spec, views, view)[0]
 
 
 def has_sides(classes: Sequence[str]) -> bool:
