@@ -203,6 +203,6 @@ def loader(checker: Checker, path: Path, arguments: Mapping[str, Any], component
     """Checks a loader whose only data set is a stream of shards."""
     dataset = arguments.get("dataset")
     name = dataset.get("type") if isinstance(dataset, Mapping) else dataset
-    record = checker.registries["datasets"].find(name) if isinstance(name, str) else None
+    record = checker.find("datasets", name) if isinstance(name, str) else None
     if record is not None and record.target == "essmc_data.datasets.shards:WebDataset":
         _stream(checker, path, arguments, component)
