@@ -28,10 +28,10 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
     The sections data and solver of a training configuration are checked too.
     """
     from essmc_core.building.mistakes import raise_issues
-    from essmc_core.inputs.pipeline_notes import pipeline_notes, stated_input
     from essmc_core.models.recipes import read_training, resolve_recipe
     from essmc_core.registry.reading import read_signature
     from essmc_core.zoo.checks.data_paths import missing_data
+    from essmc_core.zoo.checks.pipeline_notes import pipeline_notes, stated_input
     from essmc_core.zoo.checks.pipelines import pipeline_issues
 
     training = read_training(model, overrides)

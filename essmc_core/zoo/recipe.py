@@ -77,7 +77,7 @@ class Recipe:
             SchemaError: what the configuration says of it cannot be used.
             ConfigError: it says nothing.
         """
-        from essmc_core.inputs.section import read_input
+        from essmc_core.zoo.input_section import read_input
 
         if not self.prefix or self.config.get("input") is None:
             raise ConfigError(

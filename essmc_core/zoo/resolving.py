@@ -11,8 +11,8 @@ from essmc_core.building.mistakes import raise_issues
 from essmc_core.building.part import Part
 from essmc_core.building.resolve import ReadSignature, Resolver
 from essmc_core.errors import ConfigError, EssmcError, Issue
-from essmc_core.inputs.section import input_issues
 from essmc_core.zoo.checks.knobs import knob_issues
+from essmc_core.zoo.input_section import input_issues
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.sections import unknown_sections
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from essmc_core.inputs.pipeline_notes import pipeline_notes
+from essmc_core.zoo.checks.pipeline_notes import pipeline_notes
 
 HALF = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 PICTURE = {"modality": "image", "size": 224, "crop_pct": 0.875, "interpolation": "bicubic", **HALF}
@@ -113,5 +113,5 @@ def test_every_data_set_is_looked_at() -> None:
 
 
 def test_it_imports_no_torch() -> None:
-    code = "import sys, essmc_core.inputs.pipeline_notes; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys, essmc_core.zoo.checks.pipeline_notes; print('torch' in sys.modules, 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"

@@ -59,13 +59,13 @@ class Job:
     @property
     def model_input(self) -> dict[str, Any]:
         """What the model takes: the ``input`` of its zoo entry, changed by the file's own."""
-        from essmc_core.inputs.pipeline_notes import stated_input
+        from essmc_core.zoo.checks.pipeline_notes import stated_input
 
         return stated_input(self.recipe.config, self.config)
 
     def notes(self) -> list[str]:
         """Returns what a user should know of the configuration: where pipelines and ``input`` differ."""
-        from essmc_core.inputs.pipeline_notes import pipeline_notes
+        from essmc_core.zoo.checks.pipeline_notes import pipeline_notes
 
         return pipeline_notes(self.config.get("data"), self.model_input)
 
