@@ -74,7 +74,7 @@ class Part:
         return ".".join(map(str, self.path))
 
     def takes(self, name: str) -> bool:
-        """Tells whether a configuration may give it an argument."""
+        """Returns whether a configuration may give it an argument."""
         known = self.signature.takes_any or self.signature.parameter(name) is not None
         return known or name == PRETRAIN or name in self.component.retired
 

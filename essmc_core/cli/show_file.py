@@ -13,7 +13,7 @@ from essmc_core.zoo.recipe import Recipe
 
 
 def names_file(name: str) -> bool:
-    """Tells whether a name is that of a file or folder to show."""
+    """Returns whether a name is that of a file or folder to show."""
     return name.endswith((".yaml", ".yml")) or find_run(name) is not None
 
 

@@ -1,1 +1,1 @@
-"""What models, backbones and heads agree on, and the annotations by which packs say so."""
+"""The contract of models, backbones and heads, and the annotations by which packs declare it."""

@@ -1,4 +1,4 @@
-"""Annotations of parameters that take a component: tools read from them which registry a nested config names."""
+"""Annotations of parameters: which registry a nested configuration refers to, and the limits of a number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Nested:
 
 @dataclass(frozen=True, slots=True)
 class FromBackbone:
-    """Marks a number that the builder takes from the backbone beside the component, unless it is written.
+    """Marks a number that the builder reads from the backbone of the same model, unless the configuration states it.
 
     Attributes:
         attribute: name in :class:`essmc_core.contract.features.BackboneInterface`.
@@ -29,13 +29,13 @@ class FromBackbone:
 class Configured:
     """Marks a parameter that takes the configuration of a component, which the constructor builds later.
 
-    An optimizer, say, cannot be built before the model: the checker looks into the configuration, the builder leaves
-    it as it is.
+    An optimizer, for example, cannot be built before the model: the checker checks its configuration, the builder
+    passes it on unbuilt.
 
     Attributes:
         kind: of the component.
-        subject: the component's argument that the constructor gives, its first where none has this name; None: it
-            gives none.
+        subject: the component's argument that the constructor supplies, its first argument if none has this name;
+            None: the constructor supplies none.
     """
 
     kind: str
@@ -47,10 +47,10 @@ class Bounds:
     """Marks a number with limits, which `essmc validate` checks as the constructor does.
 
     Attributes:
-        least: the smallest number.
-        above: what it is larger than.
-        most: the largest number.
-        below: what it is smaller than.
+        least: inclusive lower limit.
+        above: exclusive lower limit.
+        most: inclusive upper limit.
+        below: exclusive upper limit.
     """
 
     least: float | None = None
@@ -78,9 +78,9 @@ FeatureRank: TypeAlias = Annotated[int, FromBackbone("feature_rank")]
 """Number of dimensions behind the channels: the ``dim`` of a pooling neck."""
 
 OptimizerConfig: TypeAlias = Annotated[Any, Configured("optimizers", "params")]
-"""An optimizer less its parameters: a name, a mapping with ``type``, or the object itself."""
+"""An optimizer without its parameters: a name, a mapping with ``type``, or the object itself."""
 LrSchedulerConfig: TypeAlias = Annotated[Any, Configured("lr_schedulers", "optimizer")]
-"""A schedule less its optimizer."""
+"""A schedule without its optimizer."""
 
 
 class MetricOnKeys(TypedDict):

@@ -1,4 +1,4 @@
-"""What the check of a component's arguments sees: packs write such checks, and the core calls them."""
+"""Protocols for checks of a component's arguments: packs implement the checks, the core calls them."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class CheckedComponent(Protocol):
 
 
 class Checker(Protocol):
-    """Collects what is wrong with a configuration."""
+    """Collects the mistakes of a configuration."""
 
     def mistake(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
-        """Notes a mistake.
+        """Records a mistake.
 
         Args:
             path: where it is in the tree.
@@ -82,7 +82,7 @@ class Checker(Protocol):
         """
 
     def find(self, kind: str, name: str) -> CheckedComponent | None:
-        """Returns what a name means among the components of a kind, None where nothing has it."""
+        """Returns the component of a kind that a name resolves to, None if there is none."""
 
     def signature(self, kind: str, value: Any) -> CheckedSignature | None:
         """Returns the signature of a component, given its name or configuration; None where there is none."""

@@ -1,4 +1,4 @@
-"""What every backbone tells and offers, image or video, ours or wrapped."""
+"""What every backbone states and provides, for images or video, native or wrapped."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class BackboneInterface(Protocol):
     Attributes:
         layout: layout of the input, ``NCHW`` or ``NCTHW``.
         in_chans: channels of the input.
-        num_frames: frames of the clips it was built for; None where any number will do, or for images.
+        num_frames: frames of the clips it was built for; None if any number is accepted, or for images.
         out_channels: size of dimension 1 of what ``forward`` returns.
-        num_features: width of the features once pooled: what a head takes as ``dim``.
-        feature_rank: dimensions of ``forward``'s output behind the channels: 3 for (N, C, T, H, W), 2 for (N, C, H, W),
+        num_features: width of the pooled features: what a head takes as ``dim``.
+        feature_rank: dimensions of ``forward``'s output after the channels: 3 for (N, C, T, H, W), 2 for (N, C, H, W),
             0 for vectors (N, C); what a pooling neck takes as its ``dim``.
-        feature_info: the intermediate features, coarser and coarser.
+        feature_info: the intermediate features, from fine to coarse.
     """
 
     layout: str
@@ -58,8 +58,8 @@ class BackboneInterface(Protocol):
             out_indices: positions in ``feature_info``, negative ones from the end; None for the last feature alone.
 
         Returns:
-            The last feature as a map (N, C, H, W) or (N, C, T, H, W), class tokens left out; with ``out_indices``, a
-            list of such maps in that order.
+            The last feature map (N, C, H, W) or (N, C, T, H, W), without class tokens; with ``out_indices``, a list of
+            feature maps in that order.
 
         Raises:
             InputError: the input has another rank, other channels, or a size the backbone cannot take.
@@ -68,5 +68,5 @@ class BackboneInterface(Protocol):
         ...
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Trades time for memory in training: intermediate activations are computed again in the backward pass."""
+        """Enables or disables gradient checkpointing: the backward pass recomputes activations to save memory."""
         ...

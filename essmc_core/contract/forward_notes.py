@@ -1,4 +1,4 @@
-"""Which component of a model an exception of its forward pass came from, told by a note on the exception."""
+"""Notes on exceptions of a forward pass that name the component of the model they were raised in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _START = "in the forward pass of "
 
 
 def mark_built(built: Any, qualified: str, distribution: str) -> None:
-    """Remembers in a network which component it is; anything else stays as it was built."""
+    """Records on a module which component it was built from; objects that are not modules are left unchanged."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(built, torch.nn.Module):
         vars(built).setdefault(_MARK, (qualified, distribution))
@@ -42,7 +42,7 @@ def note_forward(error: Exception, model: Any) -> None:
 
 
 def _called_modules(error: Exception) -> list[Any]:
-    """Returns the networks whose methods the traceback goes through, from the outside to the inside."""
+    """Returns the modules whose methods are in the traceback, outermost first."""
     from torch import nn
 
     found: list[Any] = []

@@ -1,4 +1,4 @@
-"""What classifying heads of every pack check alike when they are built."""
+"""Checks of arguments that the classification heads of all packs share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_head(checker: Checker, path: Path, arguments: Mapping[str, Any], component: CheckedComponent) -> None:
-    """Checks what a head is configured with, before it is built; packs register it as the ``check`` of their heads."""
+    """Checks a head's configuration before it is built; packs register it as the ``check`` of their heads."""
     written = arguments.get("num_classes", 1)
     counts = [written] if isinstance(written, int) else list(written) if isinstance(written, (list, tuple)) else []
     rate = arguments.get("dropout_rate", 0.0)
@@ -21,15 +21,15 @@ def check_head(checker: Checker, path: Path, arguments: Mapping[str, Any], compo
 
 
 def check_head_arguments(head: object, counts: Sequence[int], dropout_rate: float) -> None:
-    """Checks what a head is built with.
+    """Checks the arguments of a head's constructor.
 
     Args:
         head: for the message.
         counts: classes of each output.
-        dropout_rate: chance of dropping a feature.
+        dropout_rate: dropout probability.
 
     Raises:
-        ConfigError: a number of classes below 1, or a chance outside [0, 1].
+        ConfigError: a number of classes below 1, or a probability outside [0, 1].
     """
     for _, message in _mistakes(type(head).__name__, counts, dropout_rate):
         raise ConfigError(message)

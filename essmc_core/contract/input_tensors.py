@@ -1,4 +1,4 @@
-"""Refusal of tensors that are not the images or clips a network takes."""
+"""Checks that a tensor is a batch of the images or clips that a network takes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def check_input(
     min_size: Sequence[int] | None = None,
     fixed_size: Sequence[int] | None = None,
 ) -> None:
-    """Checks rank, channels, number type and size.
+    """Checks rank, channels, dtype and size.
 
-    While a model is traced only the rank is known as a number, so only the rank is checked.
+    While a model is traced, sizes are tensors, so only the rank is checked.
 
     Args:
         inputs: what the network was given.
@@ -31,7 +31,7 @@ def check_input(
         fixed_size: the only ([T,] H, W) it takes, where it was built for one.
 
     Raises:
-        InputError: names what the network takes and what it got.
+        InputError: the tensor does not fit; the message states what the network takes and what it was given.
     """
     least = (1,) * (len(layout) - 2) if min_size is None else tuple(min_size)
     if not isinstance(inputs, Tensor):
@@ -49,15 +49,15 @@ def check_input(
 
 
 def check_number_type(inputs: Tensor, weights: torch.dtype, network: str) -> None:
-    """Checks that an input has the number type of the weights; under autocast any will do.
+    """Checks that an input has the dtype of the weights; under autocast any dtype is accepted.
 
     Args:
         inputs: what the network was given.
-        weights: number type it computes in.
+        weights: dtype of the weights.
         network: what to call it in the message.
 
     Raises:
-        InputError: the types differ.
+        InputError: the dtypes differ.
     """
     if inputs.dtype == weights or torch.is_autocast_enabled(inputs.device.type):
         return

@@ -36,12 +36,12 @@ class TrainModule(nn.Module, ABC):
 
     Train mode (``model.train()``):
         * Given the ground truth, return a dict with at least ``loss`` (a scalar tensor to differentiate) and
-          ``batch_size`` (an int, the weight of this batch in running means). Metrics may ride along.
+          ``batch_size`` (an int, the weight of this batch in running means). Metrics may be included.
         * Given the input alone, still run, and return the activated output.
 
-    Parts of a batch, such as accumulated steps and the shares of several processes, are put together to what the whole
-    batch would give. For that the loss and metrics are taken for means over ``batch_size`` items, unless the dict says
-    otherwise, in either mode:
+    Results of parts of a batch, such as accumulated steps and the shares of several processes, are combined into those
+    of the whole batch. To that end the loss and metrics are taken as means over ``batch_size`` items, unless the dict
+    states otherwise, in either mode:
         * ``normalizers``: what values in the dict were divided by, by key, as scalar tensors or numbers; 0 where no
           item counts; None for a loss that is a sum. E.g. ``{"loss": weight[gt_label].sum(), "acc@1": counted}``.
         * ``loss_terms``: where the loss is the sum of several means, each of them by name; their ``normalizers`` go by
@@ -77,8 +77,8 @@ class TrainModule(nn.Module, ABC):
         """
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
-        """Calls the model as every module is called; an exception gains a note of the component it came from."""
-        # What records a graph reads this method, and is to see none of it.
+        """Calls the model like any module; an exception gains a note that names the component it was raised in."""
+        # A graph that is being recorded must not contain the error handling.
         if torch.compiler.is_compiling():
             return super().__call__(*inputs, **named_inputs)
         try:
@@ -88,7 +88,7 @@ class TrainModule(nn.Module, ABC):
             raise
 
     def forward(self, *inputs: Any, **named_inputs: Any) -> Any:
-        """Runs `forward_train` or `forward_test`, as ``self.training`` says."""
+        """Runs `forward_train` or `forward_test`, depending on ``self.training``."""
         if self.training:
             return self.forward_train(*inputs, **named_inputs)
         return self.forward_test(*inputs, **named_inputs)
@@ -129,10 +129,10 @@ def check_train_output(outputs: object) -> Mapping[str, Any]:
 
 
 def check_gradient(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Checks that gradients can be taken of what a model returned in train mode.
+    """Checks that the loss a model returned in train mode can be differentiated.
 
     Args:
-        outputs: what `check_train_output` let pass.
+        outputs: what `check_train_output` accepted.
 
     Returns:
         The same object.
@@ -154,7 +154,7 @@ def _check_loss(loss: object, name: str = "loss") -> None:
 
 
 def _check_normalizer(number: object, name: str) -> None:
-    # A tensor's value is not read: that would wait for an accelerator.
+    # A tensor's value is not read: that would synchronise with an accelerator.
     is_scalar = isinstance(number, torch.Tensor) and number.numel() == 1
     is_number = isinstance(number, Real) and not isinstance(number, bool) and 0 <= float(number) < math.inf
     if number is not None and not is_scalar and not is_number:

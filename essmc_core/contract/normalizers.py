@@ -1,4 +1,4 @@
-"""What a loss divides by, so that the means of parts of a batch can be put together to the mean of the whole."""
+"""What a loss divides by, so that the means of parts of a batch can be combined into the mean of the whole."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch.nn import functional
 from torch.nn.modules import loss as torch_losses
 
 Normalizer: TypeAlias = Tensor | float | None
-"""A number above 0, 0 where nothing counts; None says that nothing was divided: parts of a sum add up."""
+"""A number above 0, or 0 if no item counts; None for a sum, which is not divided: its parts add up."""
 
 _BY_LABEL = (nn.CrossEntropyLoss, nn.NLLLoss)
-# Their means are over something else than elements, or depend on how the batch is made up.
+# Their means are not over elements, or depend on the composition of the batch.
 _UNKNOWN = (nn.CTCLoss,)
 
 
 def states_normalizer(loss: object) -> bool:
-    """Tells whether it is known what a loss divides by: it says so, or it is one of torch's own."""
+    """Returns whether the divisor of a loss is known: the loss states it, or it is one of torch's own."""
     return callable(getattr(loss, "normalizer", None)) or _torch_class(loss) is not None
 
 
@@ -26,8 +26,8 @@ def normalizer_of(loss: object, scores: Tensor, labels: Tensor) -> Normalizer:
     """Returns what a loss of a batch is divided by.
 
     A loss states it with a method ``normalizer(scores, labels)``: the number of items for a mean over items, the sum
-    of their weights for a weighted mean, None for a sum. Torch's own losses are known. Of any other it is assumed that
-    it is a mean over items; `states_normalizer` tells.
+    of their weights for a weighted mean, None for a sum. Torch's own losses are known. Any other is assumed to be a
+    mean over items; see `states_normalizer`.
 
     Args:
         loss: the loss.
@@ -75,7 +75,7 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Returns torch's cross entropy; where no item counts the mean is 0 with gradients of 0, and not 0 / 0."""
+    """Returns torch's cross entropy; if no item counts, the mean is 0 with zero gradients instead of 0 / 0."""
     labels = as_targets(scores, labels)
     counts: Tensor | None = None
     if reduction == "mean" and not labels.is_floating_point():

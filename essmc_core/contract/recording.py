@@ -1,4 +1,4 @@
-"""Whether a graph of a model is being recorded, when sizes are not numbers or must not decide the way taken."""
+"""Whether a graph of a model is being recorded, while sizes may be tensors and must not select a branch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 def is_tracing() -> bool:
-    """Tells whether `torch.jit.trace` runs, during which sizes are tensors."""
+    """Returns whether `torch.jit.trace` is running, during which sizes are tensors."""
     return bool(torch.jit.is_tracing())  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
 
 
 def is_recorded() -> bool:
-    """Tells whether a trace, an export or a compilation records a graph, which must hold for sizes other than these."""
+    """Returns whether tracing, export or compilation records a graph, which must be valid for other sizes too."""
     return is_tracing() or torch.compiler.is_compiling()

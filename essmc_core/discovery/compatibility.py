@@ -18,7 +18,7 @@ class IncompatibleCore(EssmcError, ImportError):
 
 @functools.lru_cache(maxsize=256)
 def accepts(requirement: str, version: str) -> bool:
-    """Tells whether a requirement such as ``essmc-core>=0.1,<1`` admits a version.
+    """Returns whether a requirement such as ``essmc-core>=0.1,<1`` admits a version.
 
     Args:
         requirement: as written in ``Requires-Dist``; empty admits everything.

@@ -19,7 +19,7 @@ def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def matches(name: str, patterns: Patterns) -> bool:
-    """Tells whether any shell-style pattern matches, ignoring case; a pattern without wildcards matches anywhere."""
+    """Returns whether any shell-style pattern matches, ignoring case; a pattern without wildcards matches anywhere."""
     folded = name.casefold()
     return any(fnmatchcase(folded, _glob(pattern)) for pattern in as_patterns(patterns))
 

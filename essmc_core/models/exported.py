@@ -46,7 +46,7 @@ class ExportedModel:
 
 
 def is_export(source: object) -> bool:
-    """Tells whether something that a user names as a model is a file of one of the kinds that `essmc export` writes."""
+    """Returns whether a model argument is a file of one of the kinds that `essmc export` writes."""
     if not isinstance(source, (str, os.PathLike)):
         return False
     path = Path(source)

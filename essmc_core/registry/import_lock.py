@@ -27,7 +27,7 @@ def one_import_at_a_time() -> Iterator[None]:
 
 
 def is_imported(module: str) -> bool:
-    """Tells whether a module is imported to its end."""
+    """Returns whether a module is imported to its end."""
     found = sys.modules.get(module)
     return found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False)
 

@@ -116,7 +116,7 @@ def configured(annotated: Any) -> Configured | None:
 
 
 def has_configured(annotated: Any) -> bool:
-    """Tells whether the configuration of a component can occur anywhere inside the type."""
+    """Returns whether the configuration of a component can occur anywhere inside the type."""
     inner = fields(annotated).values() or get_args(annotated)
     return configured(annotated) is not None or any(map(has_configured, inner))
 
@@ -144,7 +144,7 @@ def options(annotated: Any) -> tuple[Any, ...]:
 
 
 def has_nested(annotated: Any) -> bool:
-    """Tells whether a nested component can occur anywhere inside the type."""
+    """Returns whether a nested component can occur anywhere inside the type."""
     return nested_kind(annotated) is not None or any(has_nested(argument) for argument in get_args(annotated))
 
 

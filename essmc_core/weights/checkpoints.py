@@ -36,7 +36,7 @@ def standing_for(folder: Path) -> Iterator[Path]:
 
 
 def is_sealed(path: Path) -> bool:
-    """Tells whether a file carries a hash of its content, as checkpoints of runs do."""
+    """Returns whether a file carries a hash of its content, as checkpoints of runs do."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - SEAL_SIZE))
         return file.read(len(SEAL)) == SEAL

@@ -21,7 +21,7 @@ def is_counter(key: str) -> bool:
 
 
 def is_derived(key: str, tensor: Tensor) -> bool:
-    """Tells whether a tensor of a module may be absent from weights, since construction alone determines it.
+    """Returns whether a tensor of a module may be absent from weights, since construction alone determines it.
 
     That is the case of counters of batches, which nothing is computed from at a fixed momentum, and of buffers of whole
     numbers that differ from each other: tables of indices. What was learned or counted in training begins, on

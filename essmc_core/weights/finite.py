@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Tells whether a tensor has neither NaN nor infinity; whole numbers never have."""
+    """Returns whether a tensor has neither NaN nor infinity; whole numbers never have."""
     if tensor.is_meta or tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
         return True
     values = torch.view_as_real(tensor) if tensor.is_complex() else tensor

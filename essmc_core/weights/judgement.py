@@ -86,7 +86,7 @@ def _tail(key: str) -> str:
 
 
 def matches(key: str, patterns: Sequence[str]) -> bool:
-    """Tells whether a key fits a pattern, or lies below a name that is one."""
+    """Returns whether a key fits a pattern, or lies below a name that is one."""
     name = strip_key(key)
     return any(fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('.')}.") for pattern in patterns)
 
@@ -186,7 +186,7 @@ def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> Weigh
 
 
 def _told_unused(plan: LoadPlan, source: WeightsSource) -> bool:
-    """Tells whether the user's word covers all that is left over."""
+    """Returns whether the user's word covers all that is left over."""
     return bool(source.allow_unused) and all(matches(key, source.allow_unused) for key in plan.report.unused)
 
 
@@ -223,7 +223,7 @@ def _finiteness(module: nn.Module, plan: LoadPlan, source: WeightsSource) -> Wei
 
 
 def _is_infinite_by_design(own: object, given: Tensor) -> bool:
-    """Tells whether a buffer has infinities by construction, as masks do, and the weights have the same."""
+    """Returns whether a buffer has infinities by construction, as masks do, and the weights have the same."""
     if not isinstance(own, Tensor) or isinstance(own, nn.Parameter) or own.is_meta or own.shape != given.shape:
         return False
     infinite = given.isinf()

@@ -127,7 +127,7 @@ def plan_load(
 
 
 def is_of_head(key: str, source: WeightsSource) -> bool:
-    """Tells whether a tensor of the module belongs to what a source calls the head."""
+    """Returns whether a tensor of the module belongs to what a source calls the head."""
     return _below(key, source.head_prefixes or DEFAULT_HEAD_PREFIXES)
 
 
@@ -171,7 +171,7 @@ def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], 
 
 
 def _are_of_images(names: Mapping[str, str], expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
-    """Tells whether the weights have 2D kernels where the module has 3D ones."""
+    """Returns whether the weights have 2D kernels where the module has 3D ones."""
     return any(weights[name].dim() == 4 and expected[key].dim() in (5, 6) for key, name in names.items())
 
 

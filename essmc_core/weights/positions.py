@@ -99,7 +99,7 @@ class ResizedPositions:
     """The rule of `resized_positions`, which applies to tables of the right size too where another grid is stated."""
 
     def applies(self, given: Tensor, wanted: Tensor, options: AdaptOptions) -> bool:
-        """Tells whether a table may have to be resized: as many positions may lie on another grid."""
+        """Returns whether a table may have to be resized: as many positions may lie on another grid."""
         return given.shape != wanted.shape or options.position_grid is not None
 
     def __call__(

@@ -100,7 +100,7 @@ def _read_torch(path: Path, mmap: bool) -> object:
 
 
 def _ends_within_a_name(path: Path) -> bool:
-    """Tells whether a file of the old format was cut off, which can make a harmless name look like another."""
+    """Returns whether a file of the old format was cut off, which can make a harmless name look like another."""
     if sniff(path) != "torch legacy":
         return False
     with path.open("rb") as stream:

@@ -23,7 +23,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 
 def is_dataset(name: str, pattern: str) -> bool:
-    """Tells whether a data set is what a user means.
+    """Returns whether a data set is what a user means.
 
     Spelling does not count: ``k400``, ``kinetics400`` and ``Kinetics-400`` are one. A pattern with wildcards is held
     against the name and its aliases as they are; one without matches anywhere in the name, and an alias as a whole.

@@ -21,7 +21,7 @@ _DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weig
 
 
 def is_known(section: str, sections: Collection[str] = SECTIONS) -> bool:
-    """Tells whether a configuration may have a section."""
+    """Returns whether a configuration may have a section."""
     return section in sections or section.startswith(OWN_PREFIX)
 
 
@@ -76,7 +76,7 @@ def _nearest(section: str, rest: str, config: Config) -> str:
 
 
 def has_path(config: Mapping[str, object], path: Sequence[str]) -> bool:
-    """Tells whether a configuration holds a value at a path, given as its parts."""
+    """Returns whether a configuration holds a value at a path, given as its parts."""
     value: object = config
     for part in path:
         if isinstance(value, Mapping) and part in value:

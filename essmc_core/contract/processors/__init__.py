@@ -1,5 +1,5 @@
-"""What PyTorch's kernels for CPUs compute slowly or wrongly, and the way that is taken instead: one table of routes.
+"""Operations that PyTorch's CPU kernels compute slowly or wrongly, and the route taken instead: one table.
 
-``table`` holds a row for each, which the layers of packs ask before they take it; ``conditions`` what the rows ask.
-``python benchmarks/cpu_routes.py`` runs every row's way beside PyTorch's own.
+``table`` holds one row per route, whose condition the layers of packs evaluate; ``conditions`` defines the conditions.
+``python benchmarks/cpu_routes.py`` compares every route with PyTorch's own kernels.
 """

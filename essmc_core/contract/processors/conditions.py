@@ -1,4 +1,4 @@
-"""The conditions of the routes. Layers ask them in every forward pass, so the cheapest question comes first."""
+"""The conditions of the routes. Layers evaluate them in every forward pass, so the cheapest test comes first."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from essmc_core.contract.processors.memory_format import is_channels_last
 
 CHANNELS_OF_A_BLOCK = 32
-"""oneDNN convolves channels in blocks of this many; other widths leave the last one partly empty."""
+"""Channels in a block of oneDNN's convolutions; other widths leave the last block partly empty."""
 CHANNELS_OF_A_REGISTER = 8
-"""Numbers that a register of AVX2 holds."""
+"""float32 values in an AVX2 register."""
 ENTRIES_OF_A_SMALL_CLIP = 20480
-"""Up to so many entries of batch, channels, time and height PyTorch unfolds a clip that is alone."""
+"""Largest product of batch, channels, time and height at which PyTorch unfolds a batch of one clip."""
 FEW_PIXELS = 64
-"""Maps smaller than this are convolved faster contiguous than channels last."""
+"""Feature maps with fewer pixels are convolved faster contiguous than channels last."""
 
 
 def gradient_breaks_in_bfloat16(conv: nn.Conv3d, input: Tensor) -> bool:
-    """Tells whether oneDNN may return a wrong gradient of the weight of this convolution of (N, C, T, H, W)."""
+    """Returns whether oneDNN may compute a wrong weight gradient for this convolution of (N, C, T, H, W)."""
     if input.device.type != "cpu" or not _computes_in_bfloat16(input):
         return False
     wanted = torch.is_grad_enabled() and conv.weight.requires_grad
@@ -29,7 +29,7 @@ def gradient_breaks_in_bfloat16(conv: nn.Conv3d, input: Tensor) -> bool:
 
 
 def pads_time(conv: nn.Conv3d) -> bool:
-    """Tells whether a convolution may add frames."""
+    """Returns whether a convolution may pad the time dimension."""
     return conv.padding == "same" if isinstance(conv.padding, str) else conv.padding[0] != 0
 
 
@@ -40,31 +40,31 @@ def _computes_in_bfloat16(input: Tensor) -> bool:
 
 
 def reaches_over_time_alone(conv: nn.Conv3d) -> bool:
-    """Tells whether each output comes from one position of space."""
+    """Returns whether the receptive field of a convolution is a single position in space."""
     return conv.kernel_size[1:] == (1, 1) and conv.padding[1:] == (0, 0)
 
 
 def leaves_positions_out(stride: tuple[int, int, int]) -> bool:
-    """Tells whether a convolution over single positions, of this stride, sees only some of them."""
+    """Returns whether a pointwise convolution of this stride skips positions of its input."""
     return stride != (1, 1, 1)
 
 
 def is_strided_pointwise(conv: nn.Conv3d, input: Tensor) -> bool:
-    """Tells whether a pointwise convolution leaves out positions of frames that are channels last and wide."""
+    """Returns whether a convolution skips positions of channels-last frames, wide enough to fill a register."""
     if conv.kernel_size[0] != 1 or conv.stride[0] != 1 or conv.padding[0] != 0 or conv.stride[1:] == (1, 1):
         return False
     return conv.in_channels // conv.groups >= CHANNELS_OF_A_REGISTER and is_channels_last(input)
 
 
 def unfolds_frames(conv: nn.Conv3d, input: Tensor) -> bool:
-    """Tells whether PyTorch would unfold a clip for a convolution that sees one frame at a time."""
+    """Returns whether PyTorch would unfold a clip for a convolution whose kernel covers one frame."""
     if conv.kernel_size[0] != 1 or conv.stride[0] != 1 or conv.padding[0] != 0:
         return False
     return input.device.type == "cpu" and _unfolds(input, conv.kernel_size, conv.groups)
 
 
 def is_pointwise_of_odd_widths(conv: nn.Conv3d, input: Tensor) -> bool:
-    """Tells whether a pointwise convolution, which is a matrix product, leaves oneDNN's blocks partly empty."""
+    """Returns whether the channels of a pointwise convolution, a matrix product, leave oneDNN's blocks partly empty."""
     pointwise = conv.kernel_size == conv.stride == (1, 1, 1) and conv.padding == (0, 0, 0)
     if not pointwise or conv.groups != 1 or conv.bias is not None:
         return False
@@ -73,51 +73,51 @@ def is_pointwise_of_odd_widths(conv: nn.Conv3d, input: Tensor) -> bool:
 
 
 def keeps_frames_together(clips: Tensor, kernel_size: Sequence[int], groups: int) -> bool:
-    """Tells whether frames of contiguous clips can be convolved without a copy of each, and without unfolding."""
+    """Returns whether frames of contiguous clips can be convolved without copying or unfolding them."""
     if clips.device.type != "cpu" or is_channels_last(clips):
         return False
     return not _unfolds(clips, kernel_size, groups)
 
 
 def _unfolds(clips: Tensor, kernel_size: Sequence[int], groups: int) -> bool:
-    """Tells whether PyTorch unfolds clips for a 3D convolution on a CPU, rather than leaving it to oneDNN."""
+    """Returns whether PyTorch unfolds clips for a 3D convolution on a CPU instead of calling oneDNN."""
     if clips.shape[0] > 1 or groups > 1 or min(kernel_size[1:]) > 3:
         return False
     return clips.shape[:4].numel() <= ENTRIES_OF_A_SMALL_CLIP
 
 
 def averages_over_time(kernel_size: Sequence[int]) -> bool:
-    """Tells whether a mean over (time, height, width) sees several frames."""
+    """Returns whether an average pooling over (time, height, width) covers several frames."""
     return kernel_size[0] > 1
 
 
 def averages_channels_last_over_time(kernel_size: Sequence[int], clips: Tensor) -> bool:
-    """Tells whether a mean over (time, height, width) sees several frames that are channels last."""
+    """Returns whether an average pooling over (time, height, width) covers several channels-last frames."""
     return kernel_size[0] > 1 and is_channels_last(clips)
 
 
 def pools_a_cube(kernel_size: int) -> bool:
-    """Tells whether a pooling of this many frames, rows and columns compares more than one number."""
+    """Returns whether a cubic pooling window of this size has more than one element."""
     return kernel_size > 1
 
 
 def is_one_window(kernel_size: Sequence[int], features: Tensor) -> bool:
-    """Tells whether a window is as large as the features (N, C, T, H, W)."""
+    """Returns whether a pooling window covers the features (N, C, T, H, W) entirely."""
     return tuple(features.shape[2:]) == tuple(kernel_size)
 
 
 def sums_within_range(clips: Tensor) -> bool:
-    """Tells whether the sum over a frame stays within the number type, in which the mean is."""
+    """Returns whether the sum over a frame stays within the range of the dtype, as its mean does."""
     return clips.dtype != torch.float16
 
 
 def is_large_map_for_onednn(features: Tensor) -> bool:
-    """Tells whether oneDNN computes on a CPU with features (N, C, T, H, W) of at least `FEW_PIXELS`."""
+    """Returns whether oneDNN handles these features (N, C, T, H, W) and they have at least `FEW_PIXELS` pixels."""
     return _is_for_onednn(features) and features.shape[3] * features.shape[4] >= FEW_PIXELS
 
 
 def is_small_map_for_onednn(features: Tensor) -> bool:
-    """Tells whether oneDNN computes on a CPU with features (N, C, T, H, W) of less than `FEW_PIXELS`."""
+    """Returns whether oneDNN handles these features (N, C, T, H, W) and they have fewer than `FEW_PIXELS` pixels."""
     return _is_for_onednn(features) and features.shape[3] * features.shape[4] < FEW_PIXELS
 
 

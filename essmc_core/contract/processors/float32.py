@@ -1,4 +1,4 @@
-"""A convolution in float32, in the middle of a computation in bfloat16."""
+"""A convolution in float32 within a computation in bfloat16."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def convolve_in_float32(conv: nn.Conv3d, input: Tensor) -> Tensor:
-    """Returns what a convolution computes from its input in float32, rounded to bfloat16."""
+    """Returns the output of a convolution computed in float32, rounded to bfloat16."""
     with torch.autocast("cpu", enabled=False):
         bias = None if conv.bias is None else conv.bias.float()
         exact: Tensor = conv._conv_forward(input.float(), conv.weight.float(), bias)

@@ -1,4 +1,4 @@
-"""The memory format of clips: the one question that conditions and layers ask of it."""
+"""The memory format of clips, as conditions and layers test it."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def is_channels_last(features: Tensor) -> bool:
-    """Tells whether features (N, C, T, H, W) are channels last, and cannot be taken for contiguous ones."""
+    """Returns whether features (N, C, T, H, W) are channels last and not contiguous as well."""
     return features.is_contiguous(memory_format=torch.channels_last_3d) and not features.is_contiguous()

@@ -1,4 +1,4 @@
-"""One row of the table of routes: when another way than PyTorch's own is taken, which, why, and until when."""
+"""One row of the table of routes: when PyTorch's own kernel is avoided, what replaces it, why, and until when."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Subject = TypeVar("Subject", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[P]):
-    """A way that a layer takes on a CPU instead of PyTorch's own, with equal results.
+    """An equivalent computation that a layer uses on a CPU instead of PyTorch's own kernel.
 
     Attributes:
         name: what the benchmark calls it.
-        applies: the condition as code; the layer asks it and nothing else.
+        applies: the condition as code; the layer evaluates nothing else.
         condition: the condition in words.
         route: what is computed instead.
-        reason: what PyTorch's own way costs or breaks.
-        torch: version of PyTorch in which that was seen.
-        processor: processors on which that was seen.
-        until: when the row can go.
+        reason: what PyTorch's own kernel costs or computes wrongly.
+        torch: version of PyTorch in which that was observed.
+        processor: processors on which that was observed.
+        until: when the row can be removed.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Route(Generic[P]):
 
     @property
     def benchmark(self) -> tuple[str, ...]:
-        """The line that shows the reason: a file of the repository, and its arguments."""
+        """The command that demonstrates the reason: a file of the repository and its arguments."""
         return ("benchmarks/cpu_routes.py", "--route", self.name)
 
     def taken_by(self, subject: Subject) -> Subject:
-        """Marks a function or class that takes the route whatever it is given, so that there is nothing to ask."""
+        """Marks a function or class that takes the route for every input, without evaluating a condition."""
         subject.cpu_routes = (*getattr(subject, "cpu_routes", ()), self)  # type: ignore[attr-defined]
         return subject
 
 
 def always() -> bool:
-    """Is the condition of what is marked by `Route.taken_by`."""
+    """Returns True: the condition of functions and classes marked by `Route.taken_by`."""
     return True

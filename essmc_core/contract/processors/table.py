@@ -1,7 +1,7 @@
-"""The table: when a layer takes another way on a CPU, which, why, where that was seen, and until when.
+"""The table of routes: when a layer takes another route on a CPU, which, why, where observed, and until when.
 
-Rows are read where a route is chosen, as ``table.NAME.applies(...)``; what they say in words is for whoever maintains
-them. A row goes once its benchmark no longer shows its reason with the oldest PyTorch that the distributions admit.
+Layers choose a route by ``table.NAME.applies(...)``; the texts are for maintainers. A row is removed once its benchmark
+no longer shows its reason with the oldest PyTorch that the distributions admit.
 """
 
 from __future__ import annotations

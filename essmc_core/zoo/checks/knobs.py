@@ -46,7 +46,7 @@ def knob_issues(config: Config, model: Part | None) -> list[Issue]:
 
 
 def _is_replaced(config: Config, name: str, path: Any) -> bool:
-    """Tells whether the part that a knob points into was written elsewhere than the knob."""
+    """Returns whether the part that a knob points into was written elsewhere than the knob."""
     parts = path.split(".")[:-1] if isinstance(path, str) else []
     while len(parts) > 1 and not has_path(config, parts):
         parts.pop()
