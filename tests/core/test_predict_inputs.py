@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 
 import essmc_core
-from essmc_core import prediction
 from essmc_core.errors import ConfigError, InputError, MissingDependency, UnknownModel
+from essmc_core.models import prediction
 from essmc_core.models.exported import NotAnExport
 
 PHOTOS = Path(sklearn.datasets.__file__).parent / "images"
