@@ -22,6 +22,18 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
+SLOW = [Path(__file__).parent / name for name in ("end_to_end", "parity", "zoo")]
+"""Folders whose tests run pages of documentation, other projects' networks, or every model."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves whole folders out of the quick loop, before `-m` chooses."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 PLUGIN = """
 from essmc_core import hookimpl
 

@@ -13,6 +13,8 @@ import pytest
 
 from essmc_demo import samples
 
+pytestmark = pytest.mark.slow
+
 
 def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -21,6 +21,8 @@ import torch
 from torch import nn
 from essmc_core import TrainModule
 
+pytestmark = pytest.mark.slow
+
 
 class Points:
     classes = ("a", "b", "c")
