@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import InputError
@@ -62,6 +62,34 @@ def check_number_type(inputs: Tensor, weights: torch.dtype, network: str) -> Non
     if inputs.dtype == weights or torch.is_autocast_enabled(inputs.device.type):
         return
     raise InputError(f"{network} computes in {weights} and got {inputs.dtype}", hint=f"give it x.to({weights})")
+
+
+def check_backbone_input(
+    inputs: Tensor,
+    backbone: nn.Module,
+    layout: str,
+    in_chans: int,
+    *,
+    name: str | None = None,
+    min_size: Sequence[int] | None = None,
+    fixed_size: Sequence[int] | None = None,
+) -> None:
+    """Checks all that a backbone asks of its input: rank, channels, size, and the number type of its weights.
+
+    Args:
+        inputs: what the backbone was given.
+        backbone: whose first parameter has the number type it computes in.
+        layout: ``NCHW`` for images or ``NCTHW`` for clips.
+        in_chans: channels it takes.
+        name: what to call it in a message; its class by default.
+        min_size: least ([T,] H, W); 1 each by default.
+        fixed_size: the only ([T,] H, W) it takes, where it was built for one.
+
+    Raises:
+        InputError: names what the backbone takes and what it got.
+    """
+    check_input(inputs, layout, in_chans, min_size=min_size, fixed_size=fixed_size)
+    check_number_type(inputs, next(backbone.parameters()).dtype, name or type(backbone).__name__)
 
 
 def _fits(inputs: Tensor, in_chans: int, least: Sequence[int], fixed_size: Sequence[int] | None) -> bool:

@@ -30,7 +30,7 @@ LAYERS = (
     "zoo", "discovery", "models", "cli",
 )  # fmt: skip
 """The rooms of essmc_core from the ground up; docs/design.md draws the same."""
-STRAIGHT = [name for name in DISTRIBUTIONS if name not in ("essmc_solvers", "essmc_timm", "essmc_torchvision")]
+STRAIGHT = [name for name in DISTRIBUTIONS if name not in ("essmc_solvers",)]
 UNNAMED = {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
 MOST_ROOMS, MOST_ARROWS = 20, 75
 

@@ -1,11 +1,10 @@
-"""The names of timm's models, read once per installed timm and kept in the user's cache folder."""
+"""The index of timm's models, read once per installed timm and kept in the user's cache folder."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,32 +12,9 @@ from zlib import crc32
 
 from essmc_core.errors import MissingDependency
 from essmc_core.foundation.paths import cache_dir
+from essmc_timm.model_names import Index
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What timm offers.
-
-    Attributes:
-        models: module of ``timm.models`` to the names it registers.
-        deprecated: old name to the current ``arch`` or ``arch.tag``.
-    """
-
-    models: Mapping[str, tuple[str, ...]]
-    deprecated: Mapping[str, str]
-
-    def names(self) -> list[str]:
-        """Returns every current name."""
-        return [name for names in self.models.values() for name in names]
-
-    def old_names(self) -> dict[str, dict[str, str]]:
-        """Returns current architecture to the old names that mean it, each with its ``arch`` or ``arch.tag``."""
-        old: dict[str, dict[str, str]] = {}
-        for name, current in self.deprecated.items():
-            old.setdefault(current.partition(".")[0], {})[name] = current
-        return old
 
 
 def load_index(models_folder: Path | None = None) -> Index:

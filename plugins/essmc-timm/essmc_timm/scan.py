@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from essmc_timm.index import Index
+from essmc_timm.model_names import Index
 
 _EXPORTED_MODULE = re.compile(r"^from \.(\w+) import \*", re.MULTILINE)
 _MODEL = re.compile(r"^@register_model\b[^\n]*\n(?:@[^\n]*\n)*def (\w+)", re.MULTILINE)

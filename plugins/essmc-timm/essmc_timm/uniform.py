@@ -6,10 +6,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.position_grid import Grid
 from essmc_core.weights.positions import MOST_STATED_PREFIX
@@ -36,7 +37,7 @@ def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
         described.map_width = map_width
         described.feature_info = _features(described.feature_info, map_width)
         described.num_features = described.out_channels
-        model.__class__ = uniform_class(type(model))
+        model.__class__ = uniform_class(type(described))
     return model
 
 
@@ -49,7 +50,7 @@ def _features(stated: Sequence[Any], width: int) -> list[FeatureInfo]:
 
 
 @functools.cache
-def uniform_class(native: type[nn.Module]) -> type[nn.Module]:
+def uniform_class(native: type[Any]) -> type[nn.Module]:
     """Returns the class of a family with the interface mixed in."""
     return type(native.__name__, (UniformBackbone, native), {"__doc__": native.__doc__, "native": native})
 
@@ -134,7 +135,7 @@ class UniformBackbone(nn.Module):
             return features if features.shape[1] == self.map_width else features.permute(0, 3, 1, 2)
         patches = features[:, int(getattr(self, "num_prefix_tokens", 0) or 0) :].transpose(1, 2)
         height = x.shape[2] // self.feature_info[-1].reduction
-        return patches.unflatten(2, (height, -1))
+        return torch.unflatten(patches, 2, (height, -1))
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Computes activations again in the backward pass.
@@ -148,8 +149,7 @@ class UniformBackbone(nn.Module):
             raise ConfigError(f"timm's {self.native.__name__} has no gradient checkpointing") from error
 
     def _check(self, x: Tensor) -> None:
-        check_input(x, "NCHW", self.in_chans)
-        check_number_type(x, next(self.parameters()).dtype, f"timm's {self.native.__name__}")
+        check_backbone_input(x, self, "NCHW", self.in_chans, name=f"timm's {self.native.__name__}")
 
     def _explain(self, x: Tensor, error: AssertionError | RuntimeError) -> None:
         """Raises what to do about a size that the family does not take; returns if the error is of another kind."""
@@ -162,7 +162,7 @@ class UniformBackbone(nn.Module):
         raise InputError(message, hint=hint) from error
 
 
-def _revive(native: type[nn.Module]) -> nn.Module:
+def _revive(native: type[Any]) -> nn.Module:
     """Returns an empty module of a family's class, whose state pickle then sets."""
     cls = uniform_class(native)
     return cls.__new__(cls)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from essmc_core.contract.features import FeatureInfo
 
-if TYPE_CHECKING:
-    from essmc_torchvision.trunk import Trunk
-
 _DRY_SIZE = {"NCHW": (224, 224), "NCTHW": (16, 224, 224)}
+
+
+class Stepped(Protocol):
+    """A network that runs step by step, as trunks do."""
+
+    EVERY_STEP: ClassVar[bool]
+    layout: ClassVar[str]
+    in_chans: int
+
+    @property
+    def fixed_size(self) -> tuple[int, ...] | None:
+        """The only ([T,] H, W) it takes, None where there is no such limit."""
+
+    def steps(self) -> Sequence[tuple[str, nn.Module]]:
+        """Returns the modules from input to last map, in order, by path."""
+
+    def run(self, x: Tensor, wanted: Collection[int]) -> tuple[Any, Mapping[int, Tensor]]:
+        """Returns the last state, and position → map of the wanted steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +46,16 @@ class FeaturePoint:
     info: FeatureInfo
 
 
-def find_feature_points(trunk: Trunk) -> tuple[FeaturePoint, ...]:
+def find_feature_points(trunk: Stepped) -> tuple[FeaturePoint, ...]:
     """Returns the last step at each resolution, or every step where the trunk says so."""
     size = trunk.fixed_size or _DRY_SIZE[trunk.layout]
     # A batch of two: in train mode batch norm refuses to normalise over one value.
     inputs = torch.empty(2, trunk.in_chans, *size, device="meta")
-    tensors = {**dict(trunk.named_parameters()), **dict(trunk.named_buffers())}
-    on_meta = {f"trunk.{name}": torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    maps_of = _Maps(trunk)
+    tensors = {**dict(maps_of.named_parameters()), **dict(maps_of.named_buffers())}
+    on_meta = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     with torch.no_grad():
-        maps: list[tuple[str, Tensor]] = torch.func.functional_call(_Maps(trunk), on_meta, (inputs,))
+        maps: list[tuple[str, Tensor]] = torch.func.functional_call(maps_of, on_meta, (inputs,))
     points = []
     for position, (name, features) in enumerate(maps):
         last = position == len(maps) - 1
@@ -50,7 +67,7 @@ def find_feature_points(trunk: Trunk) -> tuple[FeaturePoint, ...]:
 class _Maps(nn.Module):
     """Runs a trunk for the maps of all its steps."""
 
-    def __init__(self, trunk: Trunk) -> None:
+    def __init__(self, trunk: Stepped) -> None:
         super().__init__()
         self.trunk = trunk
 

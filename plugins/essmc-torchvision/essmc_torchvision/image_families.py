@@ -225,8 +225,7 @@ class VisionTransformerTrunk(Trunk, models.VisionTransformer):
 
     def _as_map(self, state: Any) -> Tensor:
         side = self.image_size // self.patch_size
-        patches: Tensor = state[:, 1:].transpose(1, 2)
-        return patches.unflatten(2, (side, side))
+        return torch.unflatten(state[:, 1:].transpose(1, 2), 2, (side, side))
 
     def _pool(self, state: Any) -> Tensor:
         return self._head(state[:, 0])

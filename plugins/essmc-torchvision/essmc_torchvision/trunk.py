@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_torchvision.feature_points import FeaturePoint, find_feature_points
 
 Step = tuple[str, nn.Module]
@@ -174,8 +174,9 @@ class Trunk(nn.Module):
         return [maps[position] for position in positions]
 
     def _check(self, x: Tensor) -> None:
-        check_input(x, self.layout, self.in_chans, min_size=self.MIN_SIZE, fixed_size=self.fixed_size)
-        check_number_type(x, next(self.parameters()).dtype, type(self).__mro__[2].__name__)
+        native = type(self).__mro__[2].__name__
+        sizes = {"min_size": self.MIN_SIZE, "fixed_size": self.fixed_size}
+        check_backbone_input(x, self, self.layout, self.in_chans, name=native, **sizes)
 
     @property
     def feature_points(self) -> tuple[FeaturePoint, ...]:

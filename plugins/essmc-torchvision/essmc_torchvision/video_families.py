@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torchvision.models import video
 
@@ -81,8 +82,7 @@ class MViTTrunk(Trunk, video.MViT):
 
     def _as_map(self, state: Any) -> Tensor:
         tokens, grid = state
-        patches: Tensor = tokens[:, 1:].transpose(1, 2)
-        return patches.unflatten(2, grid)
+        return torch.unflatten(tokens[:, 1:].transpose(1, 2), 2, grid)
 
     def _pool(self, state: Any) -> Tensor:
         return self._head(state[0][:, 0])

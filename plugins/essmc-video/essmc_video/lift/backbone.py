@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from essmc_core import BACKBONES, Backbone
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_core.contract.recording import is_tracing
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.lifted import ImageNetwork
@@ -162,8 +162,7 @@ class Lift2D(nn.Module):
 
     def _check(self, video: Tensor) -> int:
         """Returns the number of frames of clips that are fit to take."""
-        check_input(video, "NCTHW", self.in_chans)
-        check_number_type(video, next(self.parameters()).dtype, "the backbone")
+        check_backbone_input(video, self, "NCTHW", self.in_chans, name="the backbone")
         if is_tracing() and self.num_frames is not None:
             return self.num_frames
         # While a model is traced sizes are not numbers; this one becomes part of the trace.

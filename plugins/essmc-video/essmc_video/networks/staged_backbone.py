@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_video.layers.memory_format import arrange_for_training, arrange_like
 
 T = TypeVar("T")
@@ -82,8 +82,7 @@ class StagedBackbone(nn.Module):
         Raises:
             InputError: names what the backbone takes and what it got.
         """
-        check_input(video, self.layout, self.in_chans)
-        check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
+        check_backbone_input(video, self, self.layout, self.in_chans)
 
     def run(self, stage: Callable[..., T], *inputs: Tensor) -> T:
         """Runs a stage; in training in the fastest memory format, and checkpointed where that was asked for."""

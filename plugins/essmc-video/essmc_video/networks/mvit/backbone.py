@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from essmc_core.contract.annotations import PositiveFloat, PositiveInt, Probability
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_video.layers.conv_chain import Triple
 from essmc_video.layers.drop_path import linear_rates
 from essmc_video.layers.transformer_init import initialize
@@ -231,8 +231,8 @@ class MViT(nn.Module):
     def _behind_blocks(self, x: Tensor) -> Iterator[tuple[Tensor, Triple]]:
         """Yields the tokens behind each block, the last ones normalised, and their grid."""
         least = self.patch_embed.min_size
-        check_input(x, self.layout, self.in_chans, min_size=least[1:] if self.use_2d_patch else least)
-        check_number_type(x, self.norm.weight.dtype, type(self).__name__)
+        least = least[1:] if self.use_2d_patch else least
+        check_backbone_input(x, self, self.layout, self.in_chans, min_size=least)
         grid = self.patch_embed.grid_of(clip_sizes(x.unsqueeze(2) if self.use_2d_patch else x))
         tokens = self.dropout(self.positions(self.patch_embed(x), grid))
         for index, block in enumerate(self._multiscale_blocks()):

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from essmc_core import BRICKS
 from essmc_core.contract.annotations import PositiveInt, Probability
 from essmc_core.contract.features import FeatureInfo
-from essmc_core.contract.input_tensors import check_input, check_number_type
+from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_video.layers.positions import resize_positions
 from essmc_video.networks.clip_sizes import clip_sizes
 from essmc_video.networks.transformers.layers import EPS
@@ -110,8 +110,7 @@ class VideoTransformer(nn.Module):
         Raises:
             InputError: another rank, channels or number type, or a size that cannot be cut into whole patches.
         """
-        check_input(video, "NCTHW", self.in_chans)
-        check_number_type(video, next(self.parameters()).dtype, type(self).__name__)
+        check_backbone_input(video, self, "NCTHW", self.in_chans)
         grid = self.stem.grid_of(*clip_sizes(video))
         return self.stem(video), grid
 
