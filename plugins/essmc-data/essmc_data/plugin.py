@@ -53,10 +53,8 @@ _DATASETS = {
     "video_folder": {"VideoFolder": "Videos in folders of their classes"},
     "video_csv": {"VideoCsv": "Videos of a list, Kinetics's included"},
     "image_csv": {"ImageCsv": "Pictures of a list of paths and labels"},
-    "images": {
-        "ImageClassifyJsonDataset": "Pictures of a JSON list",
-        "ImageFolder": "Pictures in folders of their classes",
-    },
+    "image_json": {"ImageClassifyJsonDataset": "Pictures of a JSON list"},
+    "image_folder": {"ImageFolder": "Pictures in folders of their classes"},
     "combining": {"ConcatDataset": "Datasets one after another", "DatasetRepeater": "A dataset several times"},
     "shards": {"WebDataset": "Pictures and videos in tar shards"},
     "moving_images": {"MovingImages": "Motion of still pictures: which way, and how fast"},

@@ -11,7 +11,7 @@ import pytest
 from essmc_core import DATASETS
 from essmc_core.errors import ConfigError
 from essmc_core.inputs.media_files import is_hidden
-from essmc_data.datasets.images import ImageFolder
+from essmc_data.datasets.image_folder import ImageFolder
 from essmc_data.datasets.video_folder import VideoFolder
 from essmc_data.errors import DatasetNotFound
 from essmc_data.files.listing import list_files

@@ -11,7 +11,7 @@ import torch
 
 from essmc_core.errors import InputError
 from essmc_data.datasets.base import BaseDataset
-from essmc_data.datasets.images import ImageFolder
+from essmc_data.datasets.image_folder import ImageFolder
 from essmc_data.errors import PipelineMistake, UnreadableInput
 from essmc_data.loading.collate import collate
 from essmc_data.transforms.base import ItemTransform

@@ -266,7 +266,7 @@ def test_whole_numbers(number: int) -> None:
 
 
 def image_list(folder: Path, entries: Any, **arguments: Any) -> Any:
-    from essmc_data.datasets.images import ImageClassifyJsonDataset
+    from essmc_data.datasets.image_json import ImageClassifyJsonDataset
 
     (folder / "list.json").write_text(entries if isinstance(entries, str) else json.dumps(entries))
     return ImageClassifyJsonDataset(str(folder / "list.json"), **arguments)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from essmc_core import Transform
-from essmc_data.datasets.base import BaseDataset, Mode, OnError
-from essmc_data.item import Item
-from essmc_data.lists.class_names import distinct_names
-from essmc_data.lists.columns import Layout
-from essmc_data.lists.labelled_list import label_tensor, read_list
+from essmc_data.datasets.base import Mode, OnError
+from essmc_data.datasets.image import ImageDataset, Label
+from essmc_data.lists.labelled_list import ListReader
 
 
-class ImageCsv(BaseDataset):
+class ImageCsv(ImageDataset):
     """Pictures of a list file, as `VideoCsv` reads it: ``path label``, or columns with a header.
 
     Args:
@@ -34,8 +32,6 @@ class ImageCsv(BaseDataset):
         ConfigError: the arguments exclude each other.
     """
 
-    modalities = ("image",)
-
     def __init__(
         self,
         csv_path: str,
@@ -50,23 +46,12 @@ class ImageCsv(BaseDataset):
         pipeline: Sequence[Transform] | Transform | None = None,
         on_error: OnError = "stop",
     ) -> None:
-        super().__init__(mode, pipeline, on_error)
-        self.image_dir = image_dir
         self.classes_given = classes is not None
-        given = None if classes is None else distinct_names(classes)
-        read = read_list(csv_path, Layout(delimiter, columns, multi_label), given, num_classes, split)
+        self._list = ListReader(csv_path, classes, delimiter, columns, multi_label, num_classes, split)
+        super().__init__(image_dir, mode, pipeline, on_error)
+
+    def read_samples(self) -> list[tuple[str, Label]]:
+        """Returns the pictures of the list."""
+        read = self._list.read()
         self.classes, self.num_classes = read.classes, read.num_classes
-        paths = [row.path or row.line.text for row in read.rows]
-        read.check_repeated(paths)
-        self.samples = list(zip(paths, read.labels, strict=True))
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def describe(self, index: int) -> Item:
-        """Returns the file and its label."""
-        path, label = self.samples[index]
-        item: Item = {"meta": {"prefix": self.image_dir, "img_path": path}}
-        if label is not None:
-            item["gt_label"] = label_tensor(label, self.num_classes)
-        return item
+        return list(zip(read.paths(lambda row: row.path or row.line.text), read.labels, strict=True))

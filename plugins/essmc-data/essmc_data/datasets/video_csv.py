@@ -8,9 +8,8 @@ from essmc_core import Transform
 from essmc_core.contract.annotations import PositiveInt
 from essmc_data.datasets.base import Mode, OnError
 from essmc_data.datasets.video import Sample, VideoDataset
-from essmc_data.lists.class_names import distinct_names
-from essmc_data.lists.columns import Layout, Row
-from essmc_data.lists.labelled_list import read_list
+from essmc_data.lists.columns import Row
+from essmc_data.lists.labelled_list import ListReader
 from essmc_data.lists.labels import whole_number
 
 
@@ -74,20 +73,16 @@ class VideoCsv(VideoDataset):
         split: str | None = None,
     ) -> None:
         self.csv_path = csv_path
-        self._given_classes = None if classes is None else distinct_names(classes)
         self.classes_given = classes is not None
         self._class_folders = class_folders
-        self._layout = Layout(delimiter, columns, multi_label)
-        self._split = split
-        self.num_classes = num_classes
+        self._list = ListReader(csv_path, classes, delimiter, columns, multi_label, num_classes, split)
         super().__init__(data_root_dir, temporal_crops, spatial_crops, fix_len, mode, pipeline, on_error)
 
     def read_samples(self) -> list[Sample]:
         """Returns the samples of the list."""
-        read = read_list(self.csv_path, self._layout, self._given_classes, self.num_classes, self._split)
+        read = self._list.read()
         self.classes, self.num_classes = read.classes, read.num_classes
-        paths = [row.path or self._kinetics_path(row) for row in read.rows]
-        read.check_repeated(paths)
+        paths = read.paths(lambda row: row.path or self._kinetics_path(row))
         totals = [None if row.total is None else {"total_frames": row.total} for row in read.rows]
         return [Sample(*parts) for parts in zip(paths, read.labels, totals, strict=True)]
 

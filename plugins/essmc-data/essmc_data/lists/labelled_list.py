@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from essmc_data.errors import ListError
-from essmc_data.lists.class_names import shortened
+from essmc_data.lists.class_names import distinct_names, shortened
 from essmc_data.lists.columns import Layout, Row, read_rows
 from essmc_data.lists.labels import Label, number_labels
 from essmc_data.lists.lines import read_lines
@@ -38,15 +38,16 @@ class LabelledList:
     classes: tuple[str, ...]
     num_classes: int | None
 
-    def check_repeated(self, paths: Sequence[str]) -> None:
-        """Refuses a path with two labels; tells of paths that are listed more than once.
+    def paths(self, path_of: Callable[[Row], str]) -> list[str]:
+        """Returns the rows' paths, and tells of those that are listed more than once.
 
         Args:
-            paths: of the rows.
+            path_of: returns the path of a row.
 
         Raises:
             ListError: a path has another label at another line.
         """
+        paths = [path_of(row) for row in self.rows]
         seen: dict[str, int] = {}
         repeated = []
         for place, path in enumerate(paths):
@@ -58,49 +59,73 @@ class LabelledList:
                 repeated.append(path)
         if repeated:
             _logger.warning("%s lists %d paths again: %s", self.file, len(repeated), shortened(repeated))
+        return paths
 
 
-def read_list(
-    file: str, layout: Layout, classes: tuple[str, ...] | None, num_classes: int | None, split: str | None
-) -> LabelledList:
-    """Returns what a list says.
+class ListReader:
+    """Reads a list file by what is known of it: the arguments that all data sets of lists take.
 
     Args:
         file: path or URL.
-        layout: what is known of its form.
         classes: names in the order of their numbers.
+        delimiter: see `Layout`.
+        columns: see `Layout`.
+        multi_label: see `Layout`.
         num_classes: how many classes there are, for rows of several numbers.
         split: which rows to take where a column ``split`` has several values.
 
     Raises:
-        DatasetNotFound: the list is missing.
-        ListError: it is empty or cannot be understood, or a label is not among ``classes``.
+        ConfigError: the arguments exclude each other, or a name of a class occurs twice.
     """
-    rows = _of_split(file, read_rows(read_lines(file), layout), split)
-    bare = [row for row in rows if not row.labels]
-    if len(bare) == len(rows):
-        return LabelledList(file, rows, [None] * len(rows), classes or (), num_classes)
-    if bare and not layout.multi_label:
-        raise bare[0].line.error("There is no label, and other lines have one.")
-    if not layout.multi_label and (several := next((row for row in rows if len(row.labels) > 1), None)):
-        raise several.line.error("There are several labels.", "multi_label: true takes them.")
-    labels = [Label(row.line, text) for row in rows for text in row.labels]
-    names, numbers = number_labels(labels, classes)
-    if not layout.multi_label:
-        return LabelledList(file, rows, numbers, names, num_classes)
-    count = len(names) or num_classes
-    if count is None:
-        raise ListError(f"{file} numbers its labels: of how many classes?", hint="num_classes: 80")
-    for label, number in zip(labels, numbers, strict=True):
-        if number >= count:
-            raise label.place.error(f"There is label {number}, and there are {count} classes.")
-    rest = iter(numbers)
-    return LabelledList(file, rows, [tuple(next(rest) for _ in row.labels) for row in rows], names, count)
+
+    def __init__(
+        self,
+        file: str,
+        classes: Sequence[str] | None = None,
+        delimiter: str | None = None,
+        columns: Sequence[str] | Mapping[str, str] | None = None,
+        multi_label: bool = False,
+        num_classes: int | None = None,
+        split: str | None = None,
+    ) -> None:
+        self.file = file
+        self.classes = None if classes is None else distinct_names(classes)
+        self.layout = Layout(delimiter, columns, multi_label)
+        self.num_classes = num_classes
+        self.split = split
+
+    def read(self) -> LabelledList:
+        """Returns what the list says.
+
+        Raises:
+            DatasetNotFound: the list is missing.
+            ListError: it is empty or cannot be understood, or a label is not among ``classes``.
+        """
+        rows = _of_split(self.file, read_rows(read_lines(self.file), self.layout), self.split)
+        bare = [row for row in rows if not row.labels]
+        if len(bare) == len(rows):
+            return LabelledList(self.file, rows, [None] * len(rows), self.classes or (), self.num_classes)
+        if bare and not self.layout.multi_label:
+            raise bare[0].line.error("There is no label, and other lines have one.")
+        if not self.layout.multi_label and (several := next((row for row in rows if len(row.labels) > 1), None)):
+            raise several.line.error("There are several labels.", "multi_label: true takes them.")
+        labels = [Label(row.line, text) for row in rows for text in row.labels]
+        names, numbers = number_labels(labels, self.classes)
+        if not self.layout.multi_label:
+            return LabelledList(self.file, rows, numbers, names, self.num_classes)
+        count = len(names) or self.num_classes
+        if count is None:
+            raise ListError(f"{self.file} numbers its labels: of how many classes?", hint="num_classes: 80")
+        for label, number in zip(labels, numbers, strict=True):
+            if number >= count:
+                raise label.place.error(f"There is label {number}, and there are {count} classes.")
+        rest = iter(numbers)
+        return LabelledList(self.file, rows, [tuple(next(rest) for _ in row.labels) for row in rows], names, count)
 
 
-def label_tensor(label: int | tuple[int, ...], num_classes: int | None) -> Tensor:
-    """Returns a label as int64 (), or several as float32 (num_classes,) of 0 and 1."""
-    if isinstance(label, int):
+def label_tensor(label: int | tuple[int, ...] | list[float], num_classes: int | None) -> Tensor:
+    """Returns a label as int64 (), several as float32 (num_classes,) of 0 and 1, and one number a class as it is."""
+    if not isinstance(label, tuple):
         return torch.tensor(label)
     assert num_classes is not None
     several = torch.zeros(num_classes)

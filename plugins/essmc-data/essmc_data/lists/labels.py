@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from essmc_data.errors import ListError
 from essmc_data.lists.class_names import shortened
@@ -19,7 +19,9 @@ _OTHER_NUMBER = re.compile(r"[+-]?0[xobXOB][0-9a-fA-F_]+", re.ASCII)
 class Place(Protocol):
     """Where a label stands."""
 
-    number: int
+    @property
+    def number(self) -> int:
+        """Of the line or entry."""
 
     def error(self, told: str, hint: str = "") -> ListError:
         """Returns an error that names the place."""
@@ -34,7 +36,7 @@ class Label:
         text: its cell.
     """
 
-    place: Any
+    place: Place
     text: str
 
 
