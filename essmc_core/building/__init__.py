@@ -1,1 +1,1 @@
-"""From a configuration to objects: resolved once against signatures, then constructed."""
+"""Building objects from a configuration: it is resolved once against signatures, then constructed."""

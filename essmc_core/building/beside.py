@@ -1,4 +1,4 @@
-"""Numbers that necks and heads take from the backbone beside them, so that configurations need not repeat them."""
+"""Numbers that necks and heads take from the backbone of their model, so that configurations need not repeat them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Beside:
-    """What was constructed of one model so far.
+    """The components of one model that have been constructed so far.
 
     Attributes:
-        source: the component whose features come next: the backbone, then the neck if it states ``num_features``.
-        where: where that one is written.
+        source: the component whose features are the next input: the backbone, then the neck if it has
+            ``num_features``.
+        where: where ``source`` is written.
     """
 
     def __init__(self) -> None:
@@ -28,18 +29,18 @@ class Beside:
 
     @classmethod
     def of(cls, backbone: object, *others: object) -> Beside:
-        """Returns what components that are there tell, the backbone first."""
+        """Returns the record of components that are built already, the backbone first."""
         made = cls()
         made.source = next((other for other in reversed(others) if hasattr(other, "num_features")), backbone)
         return made
 
     def take(self, kind: str | None, constructed: Any, written: Any) -> None:
-        """Notes a component once it is constructed.
+        """Records a component once it is constructed.
 
         Args:
             kind: plural name of its registry.
             constructed: the component.
-            written: its part, where it was constructed from one.
+            written: its part, if it was constructed from one.
         """
         if kind == "backbones" or (kind == "necks" and hasattr(constructed, "num_features")):
             self.source = constructed
@@ -47,7 +48,7 @@ class Beside:
 
 
 def arguments_from_beside(signature: Signature, types: Mapping[str, Any], value: Any) -> list[FromBeside]:
-    """Returns the arguments of a component that a backbone beside it fills, or must agree with.
+    """Returns the arguments of a component that the model's backbone fills, or must agree with.
 
     Args:
         signature: of the component.
@@ -66,11 +67,11 @@ def arguments_from_beside(signature: Signature, types: Mapping[str, Any], value:
 
 
 def taken_from_beside(part: Part, beside: Beside | None) -> dict[str, Any]:
-    """Returns the arguments that the backbone beside a part fills.
+    """Returns the arguments of a part that the model's backbone fills.
 
     Raises:
-        SchemaError: an argument is written and the backbone has another number, or it is needed and the backbone does
-            not tell; both places are named.
+        SchemaError: an argument is written and the backbone has another number, or it is required and the backbone
+            does not state it; both places are named.
     """
     if beside is None or beside.source is None:
         return {}
@@ -79,7 +80,7 @@ def taken_from_beside(part: Part, beside: Beside | None) -> dict[str, Any]:
         actual = getattr(beside.source, argument.attribute, None)
         if argument.written is not NOT_WRITTEN:
             _require_equal(part, argument, actual, beside)
-        # 0 says that the number does not apply, e.g. the rank of features that are vectors already.
+        # 0 means that the number does not apply, e.g. the rank of features that are vectors already.
         elif actual:
             filled[argument.name] = actual
         elif actual is None and argument.required:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
-    """Builds what :meth:`essmc_core.registry.registry.Registry.build` describes."""
+    """Builds a component as :meth:`essmc_core.registry.registry.Registry.build` describes."""
     if not isinstance(cfg, (str, Mapping)):
         if overrides:
             raise TypeError(f"{type(cfg).__name__} is built already; {', '.join(overrides)} cannot be applied to it")
@@ -30,13 +30,13 @@ def build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
 
 
 def build_beside(registry: Registry, cfg: object, backbone: object, *parts: object) -> Any:
-    """Builds a part of a model whose backbone is built, for models that are given configurations of their parts.
+    """Builds a part of a model whose backbone is built, for models that take configurations of their parts.
 
     Args:
         registry: the kind of the part.
-        cfg: as for `Registry.build`; arguments that a backbone tells may be left out.
-        backbone: what tells them.
-        *parts: what comes between, in order; the last of them with ``num_features`` tells instead.
+        cfg: as for `Registry.build`; arguments that the backbone states may be left out.
+        backbone: the backbone that states them.
+        *parts: components between backbone and part, in order; the last with ``num_features`` replaces the backbone.
 
     Raises:
         SchemaError: the configuration does not fit.
@@ -69,7 +69,7 @@ def resolve(
     supplied: Collection[str] = (),
     beside_backbone: bool = False,
 ) -> Part:
-    """Returns a configuration as parts, once all of it was found to fit.
+    """Resolves a configuration to parts and raises if anything in it does not fit.
 
     Args:
         kind: plural name of the registry.
@@ -77,8 +77,8 @@ def resolve(
         registries: where components are looked up.
         read: `live_signature`, or `read_signature` to import nothing.
         prefix: dotted path of ``config`` in the user's file, for messages.
-        supplied: arguments that whoever constructs it gives.
-        beside_backbone: whether it stands beside a backbone, which fills some arguments.
+        supplied: arguments that the caller supplies at construction.
+        beside_backbone: whether the model has a backbone, which fills some arguments.
 
     Raises:
         SchemaError: there are mistakes; all of them are listed.

@@ -1,4 +1,4 @@
-"""Constructing a resolved configuration depth first: nothing but imports and calls."""
+"""Constructs a resolved configuration depth first, by imports and calls alone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from essmc_core.foundation.error_text import add_note
 
 
 def construct(part: Any, beside: Beside | None = None, **supplied: Any) -> Any:
-    """Constructs a part and all inside it.
+    """Constructs a part and everything nested in it.
 
     Args:
-        part: what is constructed; anything that is not a `Part` is there already and is returned.
-        beside: the components beside it.
-        **supplied: arguments that whoever constructs it gives; they take the place of those that are written.
+        part: what to construct; anything that is not a `Part` is built already and is returned.
+        beside: the model's components that are built already.
+        **supplied: arguments that the caller supplies; they replace those that are written.
 
     Raises:
-        SchemaError: the backbone beside a part does not have the number that is written, or that the part needs.
-        Exception: whatever a constructor raises, its type kept, with a note of where in the configuration it happened.
+        SchemaError: the model's backbone does not have the number that is written, or that the part needs.
+        Exception: whatever a constructor raises, its type kept, with a note of the place in the configuration.
     """
     if not isinstance(part, Part):
         return part
@@ -59,7 +59,7 @@ def _load_into(module: Any, source: Any) -> None:
 
 
 def _note(error: Exception, part: Part) -> None:
-    """Adds where it happened to an exception of whatever type, once per level of nesting."""
+    """Adds a note of the place to an exception, once per level of nesting."""
     dotted, where = part.dotted, part.where
     note = f"while building {dotted + ': ' if dotted else ''}{part.component.qualified}"
     add_note(error, note + (f" at {where}" if where else ""))

@@ -1,4 +1,4 @@
-"""Configurations that are handed over unbuilt, such as an optimizer's: what whoever builds them gives."""
+"""Configurations that are passed on unbuilt, such as an optimizer's, and the argument their builder supplies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from essmc_core.signatures.signature import Signature
 
 
 def subject_of(signature: Signature, given: Configured) -> str | None:
-    """Returns the argument that whoever builds a component gives it, its first where none has the usual name."""
+    """Returns the argument that the builder of a component supplies, its first if none has the usual name."""
     if given.subject is None:
         return None
     names = [parameter.name for parameter in signature.parameters]
@@ -18,7 +18,7 @@ def subject_of(signature: Signature, given: Configured) -> str | None:
 
 
 def is_configuration(value: Any) -> bool:
-    """Tells the configuration of a component, or a sequence of such, from other values."""
+    """Returns whether a value is the configuration of a component, or a sequence of such."""
     if isinstance(value, Mapping):
         return "type" in value
     return (

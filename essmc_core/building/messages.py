@@ -1,4 +1,4 @@
-"""What to say of arguments that a component does not have, does not take any more, or needs."""
+"""Messages about arguments that a component does not have, no longer takes, or requires."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from essmc_core.signatures.signature import Parameter, Signature
 
 
 def unknown_argument(component: Component, signature: Signature, name: str) -> tuple[str, str]:
-    """Returns what to say of an argument that a component does not have, and what to do."""
+    """Returns message and hint for an argument that a component does not have."""
     known = [parameter.name for parameter in signature.parameters]
     listed = f"it takes {', '.join(known)}" if known else "it takes no arguments"
     return f"{component.name} has no argument {name!r}", did_you_mean(name, known) or listed
 
 
 def retired_argument(component: Component, name: str, value: Any) -> tuple[str, str] | None:
-    """Returns what to say of a former argument and what to do, None where its value may still be stated."""
+    """Returns message and hint for a removed argument, None if its value may still be stated."""
     accepted, hint = component.retired[name]
     if value == accepted:
         return None
@@ -26,6 +26,6 @@ def retired_argument(component: Component, name: str, value: Any) -> tuple[str, 
 
 
 def missing_argument(component: Component, parameter: Parameter) -> str:
-    """Returns what to say of an argument that is needed and not written."""
+    """Returns the message for a required argument that is not written."""
     annotation = f" ({parameter.annotation_text})" if parameter.annotation != "" else ""
     return f"{component.name} needs the argument {parameter.name!r}{annotation}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Mistakes:
-    """What is wrong with a configuration.
+    """The mistakes of a configuration.
 
     Args:
         root: the mapping that positions are looked up in, if it came from a file.
@@ -37,14 +37,14 @@ class Mistakes:
         return len(self.issues)
 
     def add(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
-        """Notes a mistake; see `essmc_core.contract.checking.Checker.mistake`."""
+        """Records a mistake; see `essmc_core.contract.checking.Checker.mistake`."""
         dotted = ".".join(str(part) for part in path)
         shown = f"{self._prefix}.{dotted}".strip(".") or "(top)"
         self.issues.append(Issue(shown, message, self._where(path, key), hint))
         self._places.append(path)
 
     def broken_arguments(self, path: Path, since: int) -> Collection[str | int]:
-        """Returns the arguments of a component that do not fit; what is wrong inside nested components counts not.
+        """Returns the arguments of a component that do not fit; mistakes inside nested components do not count.
 
         Args:
             path: where the component is.
@@ -66,7 +66,7 @@ class Mistakes:
 
 
 def raise_issues(issues: list[Issue], cause: EssmcError | None) -> None:
-    """Raises what a check found, if anything: a lone look-up failure as itself, the rest as one error."""
+    """Raises the mistakes, if any: a lone look-up failure as itself, all else as one error."""
     if not issues:
         return
     if len(issues) == 1 and cause is not None:

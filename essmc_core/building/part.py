@@ -1,4 +1,4 @@
-"""A configuration resolved once: the tree of its components, each with all that constructing it takes."""
+"""A resolved configuration: the tree of its components, each with everything needed to construct it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from essmc_core.registry.component import Component
 from essmc_core.signatures.signature import Signature
 
 PRETRAIN = "pretrain"
-"""Key of any component's mapping that names weights to load, unless its constructor takes it itself."""
+"""Key of a component's mapping that names weights to load, unless its constructor has an argument of that name."""
 NOT_WRITTEN: Any = object()
 """Stands for an argument that a configuration leaves to the backbone."""
 
 
 @dataclass(frozen=True, slots=True)
 class FromBeside:
-    """An argument that comes from the backbone beside a part.
+    """An argument that is taken from the model's backbone.
 
     Attributes:
         name: the argument.
-        attribute: what it is called on the backbone.
+        attribute: the backbone's attribute.
         required: whether the part cannot be built without it.
-        written: the value that is written, which the backbone's must equal; `NOT_WRITTEN` where the backbone fills it.
+        written: the value that is written, which the backbone's must equal; `NOT_WRITTEN` if the backbone fills it.
         where: where it is written.
     """
 
@@ -42,18 +42,18 @@ class Part:
 
     Attributes:
         component: what is built.
-        signature: what it accepts, less what its registration fixes.
+        signature: what it accepts, without what its registration fixes.
         path: where it is in the user's file.
-        where: file, line and column, where it came from a file.
-        arguments: what is written, as it is handed over: plain data, parts to be constructed before, alone or in
-            lists and dicts, and objects that are there already. Backbones stand first, then necks.
+        where: file, line and column, if it came from a file.
+        arguments: the written arguments: plain data, parts to construct first, alone or in lists and dicts, and
+            objects that are built already. Backbones come first, then necks.
         kinds: the kinds of the arguments that are components.
         pretrain: weights to load once it is built; None: none.
-        from_beside: what the backbone beside it fills or must agree with.
-        has_backbone: whether one of its arguments is a backbone, beside which the others stand.
-        retired: former arguments that are written and do nothing.
+        from_beside: arguments that the model's backbone fills or must agree with.
+        has_backbone: whether one of its arguments is a backbone, from which the other arguments take numbers.
+        retired: removed arguments that are written and have no effect.
         children: all parts inside it, in the order of the file: those of ``arguments``, and those whose configuration
-            is handed over unbuilt.
+            is passed on unbuilt.
     """
 
     component: Component
@@ -79,7 +79,7 @@ class Part:
         return known or name == PRETRAIN or name in self.component.retired
 
     def walk(self) -> Iterator[Part]:
-        """Yields this part and all inside it, outer ones first, in the order of the file."""
+        """Yields this part and all parts inside it, outer ones first, in the order of the file."""
         yield self
         for child in self.children:
             yield from child.walk()

@@ -1,6 +1,6 @@
-"""Resolving a configuration: every component looked up, every argument checked, every mistake at once with its place.
+"""Resolves a configuration: looks up every component, checks every argument, collects every mistake with its place.
 
-What is resolved holds all that constructing takes, so nothing is looked up or evaluated a second time.
+The resulting parts hold everything that construction needs, so nothing is looked up or evaluated a second time.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _ORDER = {"backbones": 0, "necks": 1}
 
 
 class Resolver:
-    """Resolves one tree and collects what is wrong; it is the `Checker` that checks of packs see.
+    """Resolves one tree and collects its mistakes; it is the `Checker` that is passed to checks of packs.
 
     Args:
         registries: where components are looked up.
         read: returns a component's signature: from its source for tools, from the live class for building.
         root: the mapping that positions are looked up in, if it came from a file.
         prefix: dotted path of the root within the user's file.
-        beside_backbone: whether what is resolved stands beside a backbone, which then fills some arguments.
+        beside_backbone: whether the model has a backbone, which then fills some arguments.
     """
 
     def __init__(
@@ -81,20 +81,21 @@ class Resolver:
         given: Configured | None = None,
         where: Location | None = None,
     ) -> Any:
-        """Resolves a value that is to be a component of a kind.
+        """Resolves a value that represents a component of a kind.
 
-        A name, or a mapping with ``type``, is looked up and its arguments are resolved; anything else counts as built.
+        A name, or a mapping with ``type``, is looked up and its arguments are resolved; any other value counts as
+        built.
 
         Args:
             kind: plural name of the registry.
             value: the component, or its configuration.
             path: where it is in the tree.
-            supplied: arguments that whoever constructs it gives, so that none of them is written.
-            given: likewise, for what another component builds.
-            where: where it is written, if its mapping does not know.
+            supplied: arguments that the caller supplies at construction, so that they need not be written.
+            given: likewise, for a configuration that another component builds.
+            where: where it is written, if its mapping has no position.
 
         Returns:
-            A `Part`; the value itself, where it is built; None where it is wrong.
+            A `Part`; the value itself if it is built; None if it is wrong.
         """
         if isinstance(value, str):
             name, arguments = value, {}
@@ -119,15 +120,15 @@ class Resolver:
         return part
 
     def mistake(self, path: Path, message: str, hint: str = "", key: bool = False) -> None:
-        """Notes a mistake; see `essmc_core.contract.checking.Checker`."""
+        """Records a mistake; see `essmc_core.contract.checking.Checker`."""
         self.mistakes.add(path, message, hint, key)
 
     def find(self, kind: str, name: str) -> Component | None:
-        """Returns what a name means among the components of a kind, None where nothing has it."""
+        """Returns the component of a kind that a name resolves to, None if there is none."""
         return self.registries[kind].find(name)
 
     def signature(self, kind: str, value: Any) -> Signature | None:
-        """Returns the signature of a configured component, None where it is built already or unknown."""
+        """Returns the signature of a configured component, None if it is built already or unknown."""
         name = value.get("type") if isinstance(value, Mapping) else value
         record = self.find(kind, name) if isinstance(name, str) else None
         return None if record is None else self._read(record)
@@ -208,7 +209,7 @@ class Resolver:
         if parameter is not None and name == subject:
             self.mistake(path, f"{component.name} is given its {name!r}", "leave it out", key=True)
         elif given is not None and given.subject and is_configuration(value):
-            # Schedules, for one, are made of schedules of the same optimizer.
+            # A schedule, for example, may consist of schedules of the same optimizer.
             self._nested_in(given, value, path)
         elif parameter is not None:
             return self._value(types[name], parameter.annotation, value, path)
@@ -242,14 +243,14 @@ class Resolver:
     def _call_check(
         self, component: Component, written: Mapping[str, Any], supplied: Collection[str], path: Path, since: int
     ) -> None:
-        """Calls a pack's check, with objects in the place of arguments that do not fit or come later."""
+        """Calls a pack's check, with placeholder objects for arguments that do not fit or are supplied later."""
         unknown = {*self.mistakes.broken_arguments(path, since), *supplied}
         sound = {name: object() if name in unknown else written[name] for name in (*written, *supplied)}
         check = import_target(component.check, f"the check of {component.qualified}", component.brought_by)
         check(self, path, sound, component)
 
     def _weights(self, value: Any, path: Path) -> None:
-        """Checks what names weights to load: a path, a URI, or a mapping with one and with options."""
+        """Checks a reference to weights: a path, a URI, or a mapping with either and with options."""
         from essmc_core.weights.options import weights_issues
 
         if isinstance(value, Mapping):
@@ -294,7 +295,7 @@ class Resolver:
         return None
 
     def _record(self, record: Mapping[str, Any], value: Mapping[str, Any], path: Path) -> Any:
-        """Resolves a mapping whose keys and what they hold are fixed."""
+        """Resolves a mapping with a fixed set of keys, each with its own type."""
         for name, item in value.items():
             if name in record:
                 self._value(evaluate(record[name], self.registries), record[name], item, (*path, name))

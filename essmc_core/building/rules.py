@@ -1,4 +1,4 @@
-"""Rules of constructors that `essmc validate` applies too: plain functions of arguments, which raise `ConfigError`."""
+"""Constructor rules that `essmc validate` applies too: plain functions of arguments that raise `ConfigError`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Check = Callable[["Checker", "Path", Mapping[str, Any], "Component"], None]
 
 
 def rule_check(*rules: Rule) -> Check:
-    """Returns what a component is registered with as its ``check``, so that rules hold before it is built.
+    """Returns a ``check`` to register a component with, so that its rules are applied before it is built.
 
-    The constructor calls the same rules, which makes one place and one text of each. Modules of rules import nothing
-    heavy.
+    The constructor calls the same rules, so that each has one implementation and one message. Modules of rules import
+    nothing heavy.
 
     Args:
         rules: functions whose parameters have the names of the component's, and which raise `ConfigError`. A rule
-            gets what is written, else what the registration fixes, else the component's default; a parameter that the
-            component does not have keeps the rule's default. A rule is left out where an argument of it is missing,
-            does not fit its annotation, or has a default that cannot be read.
+            is passed what is written, else what the registration fixes, else the component's default; a parameter
+            that the component does not have keeps the rule's default. A rule is skipped if one of its arguments is
+            missing, does not fit its annotation, or has a default that cannot be read.
     """
 
     def check(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
@@ -40,10 +40,10 @@ def rule_check(*rules: Rule) -> Check:
 
 
 def apply_rule(rule: Rule, checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> bool:
-    """Notes what a rule says against the arguments of a component.
+    """Applies a rule to the arguments of a component and records the mistake it raises.
 
     Returns:
-        Whether the rule could be applied and has nothing to say.
+        Whether the rule could be applied and raised nothing.
     """
     parameters = inspect.signature(rule).parameters
     values = {**_defaults(checker, component, parameters), **component.bound, **plain_data(dict(arguments))}
@@ -68,7 +68,7 @@ def _defaults(checker: Checker, component: Component, names: Iterable[str]) -> d
             try:
                 found[parameter.name] = _evaluated(parameter.default)
             except (SyntaxError, ValueError):
-                # Some other default of the rule's own must not be taken for it.
+                # The rule's own default must not be used in its place.
                 found[parameter.name] = object()
     return found
 
@@ -87,11 +87,11 @@ _ARITHMETIC = (
 
 
 def _evaluated(default: str) -> Any:
-    """Returns a default that is a literal, or sums and fractions of such: ``(3 / 4, 4 / 3)``.
+    """Evaluates a default that consists of literals, sums and fractions: ``(3 / 4, 4 / 3)``.
 
     Raises:
-        ValueError: it is something else.
-        SyntaxError: likewise.
+        ValueError: it is any other expression.
+        SyntaxError: it is not an expression.
     """
     tree = ast.parse(default, mode="eval")
     if not all(isinstance(node, _ARITHMETIC) for node in ast.walk(tree)):
@@ -100,12 +100,12 @@ def _evaluated(default: str) -> Any:
 
 
 def _is_unknown(value: Any) -> bool:
-    """Tells what is put in the place of arguments that do not fit, and of defaults that cannot be read."""
+    """Returns whether a value is the placeholder of an argument that does not fit or a default that cannot be read."""
     return type(value) is object
 
 
 def _blamed(text: str, written: list[str]) -> str | None:
-    """Returns the argument that a message or its hint is about, None where it is about several that go together."""
+    """Returns the argument that a message or its hint is about, None if it is about several arguments."""
     if len(written) == 1:
         return written[0]
     named = [name for name in written if re.search(rf"\b{re.escape(name)}\b", text)]

@@ -1,4 +1,4 @@
-"""Whether a plain value fits its annotation, and what to say where it does not."""
+"""Checks whether a plain value fits its annotation, and describes why it does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIMITS = {
     "less_than_equal": "at most {}",
     "less_than": "below {}",
 }
-"""What pydantic calls a number outside its limits, in words."""
+"""Descriptions of the limits of a number, by pydantic's error type."""
 
 
 class Misfit(NamedTuple):
@@ -28,7 +28,7 @@ class Misfit(NamedTuple):
         path: where, within the value.
         message: what is wrong.
         hint: what to do.
-        key: whether it is the key and not its value.
+        key: whether the key is wrong and not its value.
     """
 
     path: Path
@@ -44,7 +44,7 @@ def misfit(expected: Any, annotation: Any, value: Any, path: Path) -> Misfit | N
         expected: the evaluated type.
         annotation: what it was evaluated from, for messages.
         value: plain data or an object.
-        path: where the value is in the tree; its last name is that of the number, where it is one.
+        path: where the value is in the tree; its last name names a number in messages.
     """
     import pydantic
 
@@ -82,7 +82,7 @@ def _unknown_key(error: Any, value: Any) -> Misfit | None:
 
 
 def _inside(loc: Path, value: Any) -> Path:
-    """Leaves real indices and keys of the labels that pydantic adds for members of a union."""
+    """Keeps the indices and keys of a location, without the labels that pydantic adds for members of a union."""
     return tuple(part for part in loc if _is_inside(value, part))
 
 
@@ -100,7 +100,7 @@ def _adapter(expected: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as messages show it, with its type."""
+    """Returns a value and its type as text for messages."""
     text = repr(plain_data(value))
     if len(text) > 60:
         text = text[:57] + "..."

@@ -1,1 +1,1 @@
-"""Components by name: records, tables of names, pins, kinds, and the import of what a record names."""
+"""Components by name: records, name tables, pins, kinds, and the import of targets."""

@@ -1,4 +1,4 @@
-"""The light record of one registered component: a name and where its code is, no code loaded yet."""
+"""The record of one registered component: a name and where its code is, none of it imported yet."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 LOCAL = "local"
-"""The pack of everything that user code registers itself, without a distribution."""
+"""The pack of components that user code registers, without a distribution."""
 
 CORE = "core"
-"""The pack of what the core brings itself."""
+"""The pack of the core's own components."""
 
 RESERVED = frozenset({CORE, LOCAL, "zoo", "commands", ""})
-"""Short names that no distribution can have."""
+"""Short names that no distribution may have."""
 
 _NOTHING_BOUND: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What a registry knows of a component before it is used.
+    """What a registry stores about a component before it is imported.
 
     Attributes:
         kind: plural name of the registry, e.g. ``backbones``.
@@ -30,13 +30,13 @@ class Component:
         summary: one line for listings.
         aliases: other names that work and stay out of listings.
         deprecated: old names that work, warn once and stay out of listings.
-        bare: whether the name resolves without its pack in front.
+        bare: whether the name resolves without the pack's prefix.
         bound: keyword arguments that the registration fixes.
         bound_by_alias: those that an alias or old name fixes instead of, or besides, ``bound``.
         check: ``"package.module:function"`` that checks arguments together, see `StagedRegistry.register`.
-        distribution: what pip calls the pack, for messages; empty where no distribution brings it.
-        retired: former arguments, each with the one value that configurations may still state, which is not passed on,
-            and with what to do in place of others.
+        distribution: distribution that provides the pack, for messages; empty if there is none.
+        retired: removed arguments, each with the one value that configurations may still state, which is not passed
+            on, and with what to do instead of any other value.
     """
 
     kind: str
@@ -60,16 +60,16 @@ class Component:
 
     @property
     def brought_by(self) -> str:
-        """What pip calls the pack; the pack's own name where no distribution brings it."""
+        """Distribution that provides the pack; the pack's name if there is none."""
         return self.distribution or self.pack
 
     def instead_of(self, old_name: str) -> str:
-        """Returns what to use instead of an old name, with what the old one fixes."""
+        """Returns what to use instead of a deprecated name, with the arguments that the deprecated name fixes."""
         fixed = ", ".join(f"{key}={value!r}" for key, value in self.bound_by_alias.get(old_name, {}).items())
         return f"{self.qualified!r}" + (f" (the old one fixes {fixed})" if fixed else "")
 
     def called(self, name: str) -> Component:
-        """Returns the component as one of its names means it: with what that name fixes.
+        """Returns the component with the arguments that one of its names fixes.
 
         Args:
             name: qualified or bare name, alias or old name.
@@ -78,7 +78,7 @@ class Component:
         return replace(self, bound={**self.bound, **own}) if own else self
 
     def load(self) -> Callable[..., Any]:
-        """Imports the target and returns the class or function, bound arguments not applied.
+        """Imports the target and returns the class or function, without applying bound arguments.
 
         Raises:
             TargetImportError: the target cannot be imported; the message names pack, target and what to do.

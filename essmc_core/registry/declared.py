@@ -1,4 +1,4 @@
-"""What packs may declare: names, lines of text and arguments, checked when they are registered."""
+"""Checks of what packs declare at registration: names, one-line texts and arguments."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TARGET = re.compile(f"{_DOTTED}:{_DOTTED}")
 
 
 class DeclarationError(EssmcError, ValueError):
-    """A pack registered a name, a text or an argument that cannot be used."""
+    """A pack registered an invalid name, text or argument."""
 
 
 def check_name(value: object, what: str) -> None:
-    """Checks something that users type: not empty, printable, without spaces and slashes.
+    """Checks a name that users type: not empty, printable, without spaces and slashes.
 
     Raises:
-        DeclarationError: it is anything else.
+        DeclarationError: the name is invalid.
     """
     if not isinstance(value, str):
         raise DeclarationError(f"{what} is {_shown(value)}; it must be text")
@@ -36,7 +36,7 @@ def check_line(value: object, what: str) -> None:
     """Checks a text that listings show on one line.
 
     Raises:
-        DeclarationError: it is no text, or holds line breaks or control characters.
+        DeclarationError: it is not a string, or contains line breaks or control characters.
     """
     if not isinstance(value, str):
         raise DeclarationError(f"{what} is {_shown(value)}; it must be text")
@@ -48,7 +48,7 @@ def check_names(value: object, what: str) -> None:
     """Checks other names of a component: a sequence of names, or a mapping from names to arguments.
 
     Raises:
-        DeclarationError: it is anything else, a single text included.
+        DeclarationError: it is anything else, a single string included.
     """
     if isinstance(value, Mapping):
         for name, arguments in value.items():
@@ -63,14 +63,14 @@ def check_arguments(value: object, what: str) -> None:
     """Checks arguments that a registration fixes.
 
     Raises:
-        DeclarationError: it is no mapping from argument names.
+        DeclarationError: it is not a mapping from argument names.
     """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) and key.isidentifier() for key in value):
         raise DeclarationError(f"{what} is {_shown(value)}; it must map names of arguments to values")
 
 
 def check_retired(value: object, what: str) -> None:
-    """Checks former arguments: each with the value that may still be written and with what to do instead.
+    """Checks removed arguments: each with the value that may still be stated and with what to do instead.
 
     Raises:
         DeclarationError: it is anything else.
@@ -83,10 +83,10 @@ def check_retired(value: object, what: str) -> None:
 
 
 def check_target(value: object, what: str) -> None:
-    """Checks where code is.
+    """Checks an import string.
 
     Raises:
-        ValueError: it does not read ``package.module:attribute``.
+        ValueError: it is not of the form ``package.module:attribute``.
     """
     if not isinstance(value, str) or _TARGET.fullmatch(value) is None:
         shown = repr(value) if isinstance(value, str) else _shown(value)
@@ -97,7 +97,7 @@ def check_kind(kind: object, singular: object) -> None:
     """Checks the names of a new kind of component.
 
     Raises:
-        DeclarationError: one is no lower-case identifier, or both are the same.
+        DeclarationError: one is not a lower-case identifier, or both are the same.
     """
     for name, what in ((kind, "the name of a kind"), (singular, "the singular of a kind")):
         if not isinstance(name, str) or not name.isidentifier() or name != name.lower() or name.startswith("_"):
@@ -107,7 +107,7 @@ def check_kind(kind: object, singular: object) -> None:
 
 
 def _shown(value: Any) -> str:
-    # What a pack hands over may fail at being shown.
+    # The repr of an object that a pack passes may raise.
     try:
         return f"{value!r} ({type(value).__name__})"
     except Exception:

@@ -1,4 +1,4 @@
-"""One import of a target at a time: libraries whose modules import each other in circles fail when two threads do."""
+"""Serialises the import of targets: importing modules with circular imports from two threads fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _lock = threading.RLock()
 
 @contextlib.contextmanager
 def one_import_at_a_time() -> Iterator[None]:
-    """Waits until no other thread imports a target, then keeps others waiting.
+    """Holds a lock while a target is imported.
 
-    A thread that is in the middle of an import of its own does not wait: it holds Python's lock on that module, which
-    the thread it would wait for may need. So no circle of waiting can come about.
+    A thread that is inside an import does not wait for the lock: it holds Python's lock on that module, which the
+    owner of this lock may need. That rules out a deadlock.
     """
     if _inside_an_import():
         yield
@@ -27,7 +27,7 @@ def one_import_at_a_time() -> Iterator[None]:
 
 
 def is_imported(module: str) -> bool:
-    """Returns whether a module is imported to its end."""
+    """Returns whether the import of a module has completed."""
     found = sys.modules.get(module)
     return found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False)
 
@@ -42,7 +42,7 @@ def _inside_an_import() -> bool:
 
 
 def _forget_other_threads() -> None:
-    # A forked child has one thread; the one that held the lock is not among the living there.
+    # A forked child has one thread; the thread that held the lock does not exist there.
     global _lock
     _lock = threading.RLock()
 

@@ -38,9 +38,8 @@ class Registries:
     Args:
         build: builds components of any kind; the default refuses to.
         pins: returns the user's choice among packs that offer the same bare name.
-        explain: gives the hint of a failed look-up, wherever it happens.
-        restore: an importable function that returns these registries' registry of a kind, by which they can be
-            pickled.
+        explain: returns the hint for a failed look-up.
+        restore: an importable function that returns these registries' registry of a kind, which pickling them needs.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Registries:
             DeclarationError: a name is no lower-case identifier.
             DuplicateComponent: the kind exists with another singular, or one of the names means something else.
         """
-        # An empty registry is falsy, so presence is asked by `in`.
+        # An empty registry is falsy, so presence is not tested by truth.
         if self.check_kind(kind, singular):
             return self._by_kind[kind]
         registry = Registry(kind, singular, self, self._pins, lambda kind, name: self.explain(kind, name))
@@ -77,7 +76,7 @@ class Registries:
         return registry
 
     def check_kind(self, kind: str, singular: str) -> bool:
-        """Checks the names of a kind and tells whether it exists.
+        """Checks the names of a kind and returns whether it exists.
 
         Raises:
             DeclarationError: a name is no lower-case identifier.
@@ -121,10 +120,10 @@ class Registries:
         return iter(list(self._by_kind.values()))
 
     def restorer(self) -> Callable[[str], Registry]:
-        """Returns the function that gives the registry of a kind in another process.
+        """Returns the function that returns the registry of a kind in another process.
 
         Raises:
-            PicklingError: these registries are private: another process has no way to know what is in them.
+            PicklingError: these registries are private: another process cannot restore their content.
         """
         if self._restore is None:
             raise pickle.PicklingError(
@@ -141,7 +140,7 @@ class Registries:
         return None
 
     def find_everywhere(self, name: str) -> list[Component]:
-        """Returns what a name means in each kind that knows it."""
+        """Returns the component that a name resolves to in each kind that has it."""
         found = (registry.find(name) for registry in self)
         return [record for record in found if record is not None]
 

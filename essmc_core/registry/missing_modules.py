@@ -1,4 +1,4 @@
-"""What to do about a module that cannot be imported: the pip line of whatever brings it, or the nearest name."""
+"""Hints for a module that cannot be imported: the pip command that installs it, or the nearest name."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ DISTRIBUTIONS = {
     "git": "GitPython",
     "attr": "attrs",
 }
-"""Distributions that are called otherwise than the module they bring."""
+"""Distributions whose name differs from that of the module they provide."""
 
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def remedy_of_missing(module: str, distribution: str = "") -> str:
-    """Returns what to install for a module that is missing, one line.
+    """Returns what to install for a missing module, one line.
 
     Args:
-        module: its dotted name, as ``ModuleNotFoundError.name`` has it.
-        distribution: the distribution whose code asked for it; its requirements know best what brings the module.
+        module: its dotted name, as in ``ModuleNotFoundError.name``.
+        distribution: the distribution whose code imports it; its requirements are the best source of the name.
     """
     top = module.partition(".")[0]
     if "." in module and _is_there(top):
@@ -57,13 +57,13 @@ def remedy_of_missing(module: str, distribution: str = "") -> str:
 
 
 def nearest_module(module: str) -> str:
-    """Returns ``did you mean …?`` with modules beside the first part of a dotted name that is missing, or nothing."""
+    """Returns ``did you mean …?`` with siblings of the first missing part of a dotted name, or an empty string."""
     parent, _, last = first_missing(module).rpartition(".")
     return did_you_mean(last if not parent else f"{parent}.{last}", _beside(parent))
 
 
 def first_missing(module: str) -> str:
-    """Returns the shortest beginning of a dotted name that is not there, as far as can be told without importing."""
+    """Returns the shortest prefix of a dotted name that does not exist, determined without importing anything."""
     top, *rest = module.split(".")
     if not _is_there(top):
         return top
@@ -106,7 +106,7 @@ def _requirements(distribution: str) -> list[str]:
         return []
     import importlib_metadata
 
-    # Metadata that cannot be read only costs the better hint.
+    # Unreadable metadata only makes the hint less specific.
     try:
         return list(importlib_metadata.requires(distribution) or ())
     except Exception:

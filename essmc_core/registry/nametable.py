@@ -1,4 +1,4 @@
-"""Names that several packs may offer: qualified ones always resolve, bare ones unless two packs claim them."""
+"""Names that several packs may offer: qualified names always resolve, bare names unless two packs have them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from essmc_core.foundation.names import Patterns, as_patterns, matches, natural_
 
 
 class Named(Protocol):
-    """What a record must have to be looked up."""
+    """Protocol of records in a `NameTable`."""
 
     @property
     def name(self) -> str:
@@ -24,7 +24,7 @@ class Named(Protocol):
 
     @property
     def bare(self) -> bool:
-        """Whether the name resolves without its pack in front."""
+        """Whether the name resolves without the pack's prefix."""
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Named(Protocol):
         """``pack/name``."""
 
     def instead_of(self, old_name: str) -> str:
-        """Returns what to use instead of an old name."""
+        """Returns what to use instead of a deprecated name."""
 
 
 Record = TypeVar("Record", bound=Named)
@@ -47,7 +47,7 @@ Pins = Callable[[], Mapping[str, str]]
 
 
 def no_pins() -> Mapping[str, str]:
-    """Returns the pins of a table that nothing pins."""
+    """Returns no pins."""
     return {}
 
 
@@ -103,7 +103,7 @@ class NameTable(Generic[Record]):
         self.replace_where(condition, ())
 
     def replace_where(self, condition: Callable[[Record], bool], records: Iterable[Record]) -> None:
-        """Puts records in the place of those that meet the condition, at once: nobody sees a table in between."""
+        """Replaces the records that meet the condition atomically: no reader sees an intermediate state."""
         with self._lock:
             index: _Index[Record] = _Index()
             for record in (*(old for old in self._index.qualified.values() if not condition(old)), *records):
@@ -111,7 +111,7 @@ class NameTable(Generic[Record]):
             self._index = index
 
     def find(self, name: str) -> Record | None:
-        """Returns the record a qualified name, bare name or alias means, None when there is none.
+        """Returns the record that a qualified name, bare name or alias resolves to, None if there is none.
 
         Raises:
             AmbiguousComponent: several packs offer the bare name and no pin settles it.
@@ -128,10 +128,10 @@ class NameTable(Generic[Record]):
         return None
 
     def choose(self, name: str, candidates: Sequence[Record]) -> Record:
-        """Returns the one of several records that a pin settles on.
+        """Returns the one of several records that a pin selects.
 
         Raises:
-            AmbiguousComponent: no pin does.
+            AmbiguousComponent: no pin selects one.
         """
         pins = self._pins()
         pinned = pins.get(f"{self.kind}/{name}", pins.get(name))
@@ -174,7 +174,7 @@ class NameTable(Generic[Record]):
         return [self.display_name(record) for record in self.records(include, exclude)]
 
     def all_names(self) -> list[str]:
-        """Returns every name that could have been meant, for suggestions."""
+        """Returns every name that resolves, for suggestions."""
         index = self._index
         return [*index.bare, *index.qualified, *index.aliases]
 

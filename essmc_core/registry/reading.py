@@ -1,4 +1,4 @@
-"""The signature of a registered component: from its source, which imports nothing of it, or from the live object."""
+"""The signature of a registered component: from its source, without importing it, or from the live object."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 
 class Explain(Protocol):
-    """Says why a name is missing: raises when a broken pack would have brought it, else returns a hint."""
+    """Explains why a name is missing: raises if a broken pack would provide it, else returns a hint."""
 
     def __call__(self, kind: str, name: str) -> str:
         """Explains a failed look-up of ``name`` among the components of ``kind``."""
@@ -38,7 +38,7 @@ class Build(Protocol):
 
 
 def build_nothing(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
-    """Refuses to build: these registries only know names."""
+    """Raises: these registries only resolve names."""
     raise TypeError(f"these {registry.kind} were made without a `build`, and can be looked up alone")
 
 
@@ -53,10 +53,10 @@ class Family(Protocol):
 
     @property
     def build(self) -> Build:
-        """What builds the components of all kinds."""
+        """The function that builds components of all kinds."""
 
     def restorer(self) -> Callable[[str], Registry]:
-        """Returns a function that gives the registry of a kind in another process."""
+        """Returns a function that returns the registry of a kind in another process."""
 
 
 class Registry(Mapping[str, Callable[..., Any]]):
@@ -69,7 +69,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
         singular: e.g. ``backbone``; its CamelCase form is the annotation of nested parameters.
         family: the registries of all kinds, in which nested components are looked up.
         pins: returns the user's choice among packs that offer the same bare name.
-        explain: gives the hint of a failed look-up.
+        explain: returns the hint for a failed look-up.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
         Raises:
             UnknownComponent: nothing has this name; the message suggests names and packs.
             AmbiguousComponent: several packs offer it.
-            BrokenPack: a quarantined pack would have brought it.
+            BrokenPack: a quarantined pack would provide it.
         """
         record = self.find(name)
         if record is None:
@@ -163,7 +163,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
         return record
 
     def find(self, name: str) -> Component | None:
-        """Returns the record of a name, with the arguments that this name fixes; None when nothing has it.
+        """Returns the record of a name, with the arguments that this name fixes; None if there is none.
 
         Raises:
             AmbiguousComponent: several packs offer it.
@@ -197,7 +197,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
     def __repr__(self) -> str:
         return f"<Registry {self.kind}: {len(self)} components>"
 
-    # Registries are rebuilt from metadata in every process; a copy would only drift from it.
+    # Every process rebuilds its registries from metadata; a pickled copy would diverge from it.
     def __reduce__(self) -> tuple[object, ...]:
         return (self.family.restorer(), (self.kind,))
 

@@ -1,4 +1,4 @@
-"""Importing what a registration names, so that whatever goes wrong is one message that names pack and target."""
+"""Imports the target of a registration; any failure becomes one error that names pack and target."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def import_target(target: str, subject: str, distribution: str) -> Any:
     Args:
         target: what to import.
         subject: what it belongs to, for messages, e.g. ``video/ResNet3D (backbones)``.
-        distribution: what pip calls the pack that registered it.
+        distribution: distribution of the pack that registered it.
 
     Raises:
-        TargetModuleMissing: the module, or one that it imports, is not there.
+        TargetModuleMissing: the module, or one that it imports, is not installed.
         TargetAttributeMissing: the module has no such attribute.
-        TargetImportError: importing the module failed otherwise.
-        EssmcError: what the module itself raised, with a note.
+        TargetImportError: importing the module failed for another reason.
+        EssmcError: the module itself raised it; a note is added.
     """
     module, _, attribute = target.partition(":")
     try:
@@ -35,7 +35,7 @@ def import_target(target: str, subject: str, distribution: str) -> Any:
     except EssmcError as error:
         add_note(error, f"while importing {subject} of {distribution}, target {target}")
         raise
-    # SystemExit and the like from somebody's module must not end the user's program.
+    # SystemExit and similar exceptions from a third-party module must not end the user's program.
     except BaseException as error:
         raise _explained(error, target, subject, distribution) from error
     try:
@@ -43,7 +43,7 @@ def import_target(target: str, subject: str, distribution: str) -> Any:
             found = getattr(found, part)
     except AttributeError as error:
         raise _without_attribute(found, part, target, subject, distribution) from error
-    # A module may import what it offers only when it is asked for it.
+    # A module may import an attribute lazily, on access.
     except Exception as error:
         raise _explained(error, target, subject, distribution) from error
     if not callable(found):

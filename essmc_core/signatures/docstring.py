@@ -1,4 +1,4 @@
-"""What Google-style docstrings say of each parameter."""
+"""Descriptions of parameters in Google-style docstrings."""
 
 from __future__ import annotations
 

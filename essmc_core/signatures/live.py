@@ -1,4 +1,4 @@
-"""Signatures of live objects, which cost no parsing of source."""
+"""Signatures of live objects, read without parsing source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from essmc_core.signatures.signature import MISSING, Parameter, Signature
 
 
 def read_live(target: Any) -> Signature:
-    """Returns the signature of an imported class or function, docs left out; costs no parsing of source."""
+    """Returns the signature of an imported class or function without docs; no source is parsed."""
     name = getattr(target, "__name__", repr(target))
     constructor = getattr(target, "__init__", None)
     if isinstance(target, type) and getattr(constructor, "__module__", "") == "torch.nn.modules.module":
@@ -46,14 +46,14 @@ def _namespace(target: Any) -> Mapping[str, Any]:
     function = inspect.unwrap(getattr(target, "__init__") if isinstance(target, type) else target)  # noqa: B009
     module = sys.modules.get(getattr(target, "__module__", "") or "")
     found: dict[str, Any] = getattr(function, "__globals__", None) or getattr(module, "__dict__", {})
-    # The constructor of a dataclass has the annotations of its bases, which their modules understand.
+    # The constructor of a dataclass has annotations of its bases, which refer to the globals of their modules.
     bases = target.__mro__[1:] if isinstance(target, type) else ()
     homes = (sys.modules.get(base.__module__) for base in bases)
     return ChainMap(found, *(vars(home) for home in homes if home is not None))
 
 
 def _spelt_out(annotation: Any, namespace: Mapping[str, Any]) -> Any:
-    """Puts the choices in the place of a name that stands for them: ``Mode`` → ``Literal['train', 'test']``."""
+    """Replaces the name of a `Literal` alias by its choices: ``Mode`` → ``Literal['train', 'test']``."""
     if not isinstance(annotation, str):
         return annotation
 

@@ -25,7 +25,7 @@ PLAIN_MODULES = (
     "essmc_core.TrainModule",
     "essmc_core.contract.module.TrainModule",
 )
-"""Classes whose own constructor takes anything at run time and nothing in truth."""
+"""Classes whose constructor has ``**kwargs`` in its signature but accepts no arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Parameter:
 
     @property
     def annotation_text(self) -> str:
-        """The annotation as one would write it."""
+        """The annotation as source text."""
         if isinstance(self.annotation, str):
             return self.annotation
         return inspect.formatannotation(self.annotation)
@@ -64,7 +64,7 @@ class Signature:
     Attributes:
         name: name of the class or function.
         parameters: those a configuration may set, in order.
-        takes_any: whether it has ``**kwargs``, so that unknown arguments cannot be told from known ones.
+        takes_any: whether it has ``**kwargs``, so that unknown arguments cannot be detected.
         doc: docstring without indentation.
         file: source file, empty where there is none.
         line: 1-based line of the definition, 0 where unknown.
@@ -85,7 +85,7 @@ class Signature:
 
     @property
     def text(self) -> str:
-        """The signature as Python would show it, without the component's name."""
+        """The signature in Python's notation, without the component's name."""
         parts = []
         for parameter in self.parameters:
             annotation = f": {parameter.annotation_text}" if parameter.annotation != "" else ""
@@ -102,7 +102,7 @@ class Signature:
         return f"{self.file}:{self.line}" if self.file else ""
 
     def without(self, bound: Mapping[str, Any]) -> Signature:
-        """Returns the signature less the arguments that a registration fixes."""
+        """Returns the signature without the arguments that a registration fixes."""
         if not bound:
             return self
         return replace(self, parameters=tuple(p for p in self.parameters if p.name not in bound))

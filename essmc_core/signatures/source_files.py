@@ -1,4 +1,4 @@
-"""Where a module's source lies, found without importing it or its parents."""
+"""Finds the source file of a module without importing it or its parents."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def source_file(module: str) -> Path | None:
-    """Returns the source file of a dotted module name, None where there is none to read.
+    """Returns the source file of a dotted module name, None if there is none to read.
 
-    The finder runs for the top-level package only: that of a dotted name would import its parents.
+    The finder is called for the top-level package only: for a dotted name it would import the parents.
     """
     top, *rest = module.split(".")
     try:
         spec = find_spec(top)
-    # A module in sys.modules without a spec, or a finder that fails, is a module whose source cannot be told.
+    # The source cannot be located if a module in sys.modules has no spec or a finder fails.
     except (ImportError, ValueError, AttributeError):
         return None
     if spec is None:

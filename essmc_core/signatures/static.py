@@ -1,4 +1,4 @@
-"""Signatures from source text: griffe parses the module, nothing of it runs."""
+"""Signatures from source text: griffe parses the module, none of its code runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _WITHOUT_ARGUMENTS = ("object", "abc.ABC", "typing.Generic", "typing.Protocol", 
 
 @functools.lru_cache(maxsize=512)
 def read_statically(target: str) -> Signature | None:
-    """Returns the signature of ``"package.module:attribute"``, None where the source does not tell.
+    """Returns the signature of ``"package.module:attribute"``, None if the source does not determine it.
 
-    Functions defined by assignment, classes with a base beyond reading, and modules without source are not told.
+    It does not for functions defined by assignment, classes with a base that cannot be read, and modules without
+    source.
     """
     module, _, attribute = target.partition(":")
     found = _find(f"{module}.{attribute}", _MAX_HOPS)
@@ -40,7 +41,7 @@ def read_statically(target: str) -> Signature | None:
 
 
 def class_attribute(target: Any, name: str) -> Any:
-    """Returns a literal that a class or a base of it assigns to a name in its body, None where the source tells none.
+    """Returns the literal that a class or one of its bases assigns to an attribute in its body, None if there is none.
 
     Args:
         target: ``"package.module:attribute"``, or the class itself.
@@ -67,7 +68,7 @@ def _attribute_text(found: Any, name: str, hops: int) -> str | None:
 
 
 def _find(path: str, hops: int) -> Any:
-    """Returns griffe's object of a dotted path, following re-exports; None where there is no source."""
+    """Returns griffe's object of a dotted path, following re-exports; None if there is no source."""
     if hops == 0:
         return None
     parts = path.split(".")
@@ -114,13 +115,13 @@ def _is_dataclass(found: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Constructor:
-    """Where the arguments of a class are written: none of its own for a plain ``torch.nn.Module``."""
+    """Where the constructor of a class is defined: nowhere for a plain ``torch.nn.Module``."""
 
     function: Any = None
 
 
 def _constructor(found: Any, hops: int) -> _Constructor | None:
-    """Returns the constructor a class has or inherits, None where a base is beyond reading."""
+    """Returns the constructor that a class has or inherits, None if a base cannot be read."""
     if "__init__" in found.members:
         return _Constructor(found.members["__init__"])
     for base in found.bases:
@@ -134,12 +135,12 @@ def _constructor(found: Any, hops: int) -> _Constructor | None:
 
 
 def _path_of(base: Any) -> str:
-    """The dotted path of a base class, subscripts left out."""
+    """Returns the dotted path of a base class, without subscripts."""
     return str(getattr(base, "canonical_path", base)).partition("[")[0]
 
 
 def _docs(owner: Any, hops: int) -> dict[str, str]:
-    """The doc of each parameter; a class that does not repeat its base's docs inherits them."""
+    """Returns the doc of each parameter; a class that does not repeat its base's docs inherits them."""
     docs: dict[str, str] = {}
     if owner.is_class and hops:
         for base in reversed(owner.bases):
@@ -154,7 +155,7 @@ def _docs(owner: Any, hops: int) -> dict[str, str]:
 
 
 def _fields(found: Any, hops: int) -> dict[str, Parameter]:
-    """The arguments of a dataclass: annotated attributes of its bases, then its own, as `dataclasses` orders them."""
+    """Returns a dataclass's arguments: annotated attributes of its bases, then its own, in `dataclasses`' order."""
     fields: dict[str, Parameter] = {}
     for base in found.bases if hops else ():
         parent = None if _path_of(base) in _WITHOUT_ARGUMENTS else _find(_path_of(base), hops - 1)
@@ -162,7 +163,7 @@ def _fields(found: Any, hops: int) -> dict[str, Parameter]:
             fields.update(_fields(parent, hops - 1))
     bodies = [(member.lineno, member.endlineno) for member in found.members.values() if member.is_function]
     for name, member in found.members.items():
-        # griffe takes `ClassVar` off the annotation and leaves out this label.
+        # griffe removes `ClassVar` from the annotation and then does not set this label.
         if not member.is_attribute or member.annotation is None or "instance-attribute" not in member.labels:
             continue
         if any(start <= member.lineno <= end for start, end in bodies):
@@ -174,7 +175,7 @@ def _fields(found: Any, hops: int) -> dict[str, Parameter]:
 
 
 def _spelt_out(annotation: Any) -> str:
-    """The text of an annotation, with the choices in the place of a name of ours that stands for them."""
+    """Returns the text of an annotation, with the names of `Literal` aliases replaced by their choices."""
     import griffe
 
     if not isinstance(annotation, griffe.Expr):
@@ -218,6 +219,6 @@ def _signature(owner: Any, function: Any) -> Signature:
 
 
 def names_in(path: str) -> list[str]:
-    """Returns what a module defines and imports, read from its source; nothing where it has none."""
+    """Returns the names that a module defines and imports, read from its source; empty if it has none."""
     module = _module(path)
     return [] if module is None else list(module.members)

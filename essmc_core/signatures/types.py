@@ -1,4 +1,4 @@
-"""From the source text of an annotation to a type that pydantic can check, evaluating nothing."""
+"""Translates the source text of an annotation to a type that pydantic can check, without evaluating it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Kind(Protocol):
 
 
 class Kinds(Protocol):
-    """The kinds of component that there are."""
+    """The existing kinds of component."""
 
     def by_annotation(self, alias: str) -> Kind | None:
-        """Returns the kind whose nested parameters carry this annotation, e.g. ``Backbone``; None where none does."""
+        """Returns the kind whose nested parameters carry this annotation, e.g. ``Backbone``; None if there is none."""
 
 
 BOUNDED: dict[str, Any] = {
@@ -51,7 +51,7 @@ BOUNDED: dict[str, Any] = {
     "Probability": Probability,
     "ShareBelowOne": ShareBelowOne,
 }
-"""Numbers with limits, by the names that annotations give them."""
+"""Types of numbers with limits, by the names of their annotations."""
 _PLAIN: dict[str, Any] = {
     "int": int,
     "float": float,
@@ -69,20 +69,20 @@ _PLAIN: dict[str, Any] = {
     "MetricOnKeys": MetricOnKeys,
 }
 _OBJECTS = ("Tensor",)
-"""Types of which no configuration file can hold a value."""
+"""Types whose values no configuration file can hold."""
 _SEQUENCES = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "set", "frozenset", "Set")
 _MAPPINGS = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict")
 
 
 def evaluate(annotation: Any, kinds: Kinds) -> Any:
-    """Returns the type an annotation stands for; ``Any`` wherever it cannot be told.
+    """Returns the type that an annotation stands for; ``Any`` wherever that cannot be determined.
 
     Sequences of every spelling accept lists and tuples alike. A nested component becomes
     ``Annotated[Any, Nested(kind)]``.
 
     Args:
         annotation: source text, or the annotation object of a live signature.
-        kinds: name the aliases of nested components.
+        kinds: the kinds by their annotation aliases.
     """
     if annotation == "":
         return Any
@@ -95,7 +95,7 @@ def evaluate(annotation: Any, kinds: Kinds) -> Any:
 
 
 def without_limits(text: str) -> str:
-    """Puts the plain type in the place of a number with limits in an annotation's text: ``PositiveInt`` -> ``int``."""
+    """Replaces number types with limits by plain types in an annotation's text: ``PositiveInt`` -> ``int``."""
     bases = {name: get_args(bounded)[0].__name__ for name, bounded in BOUNDED.items()}
     return re.sub(rf"\b({'|'.join(bases)})\b", lambda found: bases[found[0]], text)
 
@@ -110,7 +110,7 @@ def nested_kind(annotated: Any) -> str | None:
 
 
 def configured(annotated: Any) -> Configured | None:
-    """Returns the mark of a component's configuration, None for other types."""
+    """Returns the `Configured` mark of a type, None for other types."""
     extras = get_args(annotated)[1:] if get_origin(annotated) is Annotated else ()
     return next((extra for extra in extras if isinstance(extra, Configured)), None)
 
@@ -149,7 +149,7 @@ def has_nested(annotated: Any) -> bool:
 
 
 def _sequence(*items: Any, fixed: bool = False) -> Any:
-    """A tuple type that takes lists and tuples, but neither strings nor mappings."""
+    """Returns a tuple type that accepts lists and tuples, but neither strings nor mappings."""
     import pydantic
 
     made = tuple[items] if fixed else tuple[items[0] if items else Any, ...]  # type: ignore[valid-type,misc]
@@ -162,7 +162,7 @@ def _mapping(*items: Any) -> Any:
 
 
 def _object() -> Any:
-    """A type that takes any value but those that a configuration file can hold."""
+    """Returns a type that accepts any value except those that a configuration file can hold."""
     import pydantic
 
     return Annotated[Any, pydantic.PlainValidator(_unwritten)]
@@ -176,7 +176,7 @@ def _unwritten(value: object) -> object:
 
 @functools.lru_cache(maxsize=64)
 def _bounded(annotated: Any) -> Any:
-    """The type of numbers within limits."""
+    """Returns the type of numbers within limits."""
     import pydantic
 
     bounds = next(extra for extra in get_args(annotated)[1:] if isinstance(extra, Bounds))
