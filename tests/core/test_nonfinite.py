@@ -13,7 +13,7 @@ import essmc_core
 from essmc_core.cli.output import write_json
 from essmc_core.errors import NonFiniteOutput, WeightsMismatch
 from essmc_core.models.prediction import predict
-from essmc_solvers.checkpoint.run_state import load_weights
+from essmc_solvers.checkpoint.weights import load_weights
 from essmc_solvers.errors import CheckpointMismatch
 from essmc_solvers.reporting.metrics_file import MetricsFile, read_records
 

@@ -25,7 +25,8 @@ _STEPS = ("T_max", "step_size", "T_0", "T_mult", "total_steps", "epochs", "steps
 
 def check_training(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
     """Checks the arguments of a training solver: an optimizer that is there, groups it knows, what needs what."""
-    optimizer, schedule = arguments.get("optimizer"), arguments.get("lr_scheduler")
+    optimizer: Any = arguments.get("optimizer")
+    schedule: Any = arguments.get("lr_scheduler")
     if optimizer is None:
         checker.mistake(path, "training needs an optimizer", "e.g. optimizer: {type: AdamW, lr: 1e-3}")
     groups = arguments.get("param_groups") or ()
@@ -85,7 +86,7 @@ def check_option(checker: Checker, path: Path, name: str, value: Any) -> None:
 def check_schedule(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
     """Checks the ranges of a schedule's arguments, and lists that go together."""
     for name in _STEPS:
-        value = arguments.get(name)
+        value: Any = arguments.get(name)
         if _is_number(value) and not value > 0:
             checker.mistake((*path, name), f"{name} must be above 0, got {value!r}")
     parts, milestones = arguments.get("schedulers"), arguments.get("milestones")

@@ -116,7 +116,7 @@ def test_the_best_can_be_below_zero(tmp_path: Path) -> None:
     run = solver(hooks=[hook])
     marks = []
     for value in (-3.0, -5.0, -2.0, -2.0):
-        run.epoch_outputs = {"train": {"score": value}}
+        run.progress.epoch_outputs = {"train": {"score": value}}
         marks.append(hook._improves(run))
     assert marks == [True, False, True, False]
 
@@ -227,11 +227,11 @@ def test_a_number_that_is_none_is_never_the_best() -> None:
     made = solver(hooks=[hook])
     marks = []
     for value in (float("nan"), 1.0, float("nan"), 2.0):
-        made.epoch_outputs = {"train": {"score": value}}
+        made.progress.epoch_outputs = {"train": {"score": value}}
         marks.append(hook._improves(made))
     assert marks == [False, True, False, True]
     hook.load_state_dict({"best": float("nan")})
-    made.epoch_outputs = {"train": {"score": 0.5}}
+    made.progress.epoch_outputs = {"train": {"score": 0.5}}
     assert hook._improves(made)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core.errors import ConfigError
+from essmc_core.zoo.checkpoints import BEST
 from essmc_core.zoo.trained import SIDECAR
-from essmc_solvers.checkpoint.folder import BEST, list_checkpoints
+from essmc_solvers.checkpoint.folder import list_checkpoints
 
 METRICS = "metrics.jsonl"
 

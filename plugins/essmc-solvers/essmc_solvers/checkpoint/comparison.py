@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.foundation.plain_data import plain_data
+from essmc_solvers.checkpoint.hook_parts import sets_rates
 from essmc_solvers.checkpoint.settings import flat, run_settings
 from essmc_solvers.errors import CheckpointMismatch
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
+from essmc_solvers.run.protocol import Run
 
 _SPEED_ALONE = ("num_workers", "pin_memory", "prefetch_factor", "persistent_workers", "multiprocessing_context",
                 "timeout")  # fmt: skip
@@ -21,6 +20,7 @@ _SPEED_ALONE = ("num_workers", "pin_memory", "prefetch_factor", "persistent_work
 _HORIZONS = {"CosineAnnealingLR": "T_max", "PolynomialLR": "total_iters", "CosineLRScheduler": "t_initial",
              "PolyLRScheduler": "t_initial", "TanhLRScheduler": "t_initial"}  # fmt: skip
 """Schedules that come to an end after some epochs, and how they call their number."""
+_HOOKS = "solver.hooks."
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,6 @@ class Change:
     def __str__(self) -> str:
         return f"{self.name} was {_shown(self.was)}, is {_shown(self.now)}" + (f": {self.note}" if self.note else "")
 
-    @property
-    def is_of_rates(self) -> bool:
-        """Whether schedules have to be derived anew."""
-        parts = ("solver.lr_scheduler", "solver.hooks.LrHook", "solver.max_epochs", "batches of")
-        is_rate = self.name.startswith("solver.optimizer") and self.name.endswith(".lr")
-        return is_rate or self.name.startswith(parts)
-
 
 class _Missing:
     def __repr__(self) -> str:
@@ -58,21 +51,35 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
-def changes(solver: TrainValSolver, content: Mapping[str, Any]) -> list[Change]:
+def concerns_rates(change: Change, hooks: Iterable[Any]) -> bool:
+    """Tells whether schedules have to be derived anew for a change.
+
+    Args:
+        change: what is different.
+        hooks: of the run.
+    """
+    name = change.name
+    if name.startswith(_HOOKS):
+        return sets_rates(hooks, name.removeprefix(_HOOKS))
+    is_rate = name.startswith("solver.optimizer") and name.endswith(".lr")
+    return is_rate or name.startswith(("solver.lr_scheduler", "solver.max_epochs", "batches of"))
+
+
+def changes(run: Run, content: Mapping[str, Any]) -> list[Change]:
     """Returns what a run does differently from the one that wrote a checkpoint.
 
     What only the hardware, logging, saving or evaluation depends on may change and is left out.
 
     Args:
-        solver: the run that goes on.
+        run: the run that goes on.
         content: of the checkpoint.
     """
-    found = _of_settings(content.get("settings") or {}, run_settings(solver), content)
-    then, now = content.get("config"), solver.config
+    found = _of_settings(content.get("settings") or {}, run_settings(run), content)
+    then, now = content.get("config"), run.config
     if isinstance(then, Mapping) and now is not None:
         listed = {change.name for change in found}
         found += [change for change in _of_sections(then, plain_data(now)) if change.name not in listed]
-    model_then, model_now = (_model(card) for card in (content.get("card"), getattr(solver.module, "card", None)))
+    model_then, model_now = (_model(card) for card in (content.get("card"), getattr(run.module, "card", None)))
     if model_then is not None and model_now is not None:
         found += _differences(flat(model_then, "model"), flat(model_now, "model"))
     return found

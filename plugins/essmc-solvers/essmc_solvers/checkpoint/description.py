@@ -11,22 +11,21 @@ from essmc_core.zoo.trained import SIDECAR, sidecar
 from essmc_solvers.data.class_names import class_names as names_of
 from essmc_solvers.data.labels import class_counts, learns_gt_label
 from essmc_solvers.errors import CheckpointNotWritten
+from essmc_solvers.run.protocol import Run
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from essmc_solvers.solvers.training import TrainValSolver
 
-
-def describe_model(solver: TrainValSolver) -> dict[str, Any]:
+def describe_model(run: Run) -> dict[str, Any]:
     """Returns ``input``, a mapping, and ``labels``, class names by index; each is None where it is not known.
 
     Args:
-        solver: a run that has its data.
+        run: a run that has its data.
     """
-    config = _configuration(solver)
-    stated = config.get("labels")
-    named = class_names(solver.module, solver.loaders["train"].dataset)
+    config = _configuration(run)
+    stated: Any = config.get("labels")
+    named = class_names(run.module, run.loaders["train"].dataset)
     return {
         "input": dict(config["input"]) if isinstance(config.get("input"), Mapping) else None,
         "labels": named or (list(stated) if _is_names(stated) else None),
@@ -71,13 +70,13 @@ def class_names(model: nn.Module, dataset: Any) -> list[str] | None:
     return list(classes) if fits else None
 
 
-def _configuration(solver: TrainValSolver) -> Mapping[str, Any]:
+def _configuration(run: Run) -> Mapping[str, Any]:
     """Returns what the run was configured by, or else what built its model."""
-    if solver.config is not None and "input" in solver.config:
-        return solver.config
-    card = getattr(solver.module, "card", None) or {}
+    if run.config is not None and "input" in run.config:
+        return run.config
+    card = getattr(run.module, "card", None) or {}
     built_by: Mapping[str, Any] = card.get("config") or {}
-    return {**built_by, **(solver.config or {})}
+    return {**built_by, **(run.config or {})}
 
 
 def _is_names(value: Any) -> bool:

@@ -92,7 +92,7 @@ def _load(
     from essmc_core.zoo.trained import trained_weights
     from essmc_core.zoo.weights_asked import weights_source
     from essmc_solvers.checkpoint.folder import best_or_newest
-    from essmc_solvers.checkpoint.run_state import load_for_evaluation
+    from essmc_solvers.checkpoint.weights import load_for_evaluation
     from essmc_solvers.data.class_names import KnownClasses
 
     published = _published_classes(job)

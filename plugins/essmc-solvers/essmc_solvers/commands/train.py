@@ -143,11 +143,16 @@ def _require_arguments(part: Part, given: Mapping[str, Any]) -> None:
 def _conclude(folder: Path, results: dict[str, dict[str, float]]) -> None:
     from essmc_solvers.hooks.log import FILE
     from essmc_solvers.reporting.curve import draw_curve
-    from essmc_solvers.starting.run_summary import next_steps
     from essmc_solvers.text import in_words
 
     for mode, means in results.items():
         click.echo(f"{mode:<5}  {in_words(means)}")
     drawn = draw_curve(folder / FILE, folder / "curve.png")
     click.echo(f"checkpoints, {FILE}{' and curve.png' if drawn else ''} are in {folder}")
-    click.echo("\n".join(next_steps(folder)))
+    click.echo("\n".join(_next_steps(folder)))
+
+
+def _next_steps(folder: Path) -> list[str]:
+    """Returns the commands that use what a run left in its work dir."""
+    commands = (f"essmc eval {folder}", f"essmc predict {folder} FILE", f"essmc export {folder}")
+    return [f"{'' if number else 'next:':<5} {command}" for number, command in enumerate(commands)]

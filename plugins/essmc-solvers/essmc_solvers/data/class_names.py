@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,14 +115,14 @@ def map_classes(known: KnownClasses | None, dataset: Any, name: str, head: int |
     return ClassMap(torch.tensor([numbers[label] for label in own]), len(known.names))
 
 
-def _compare(own: Sequence[str], names: Sequence[str], unclear: set[str] | frozenset[str] = frozenset()) -> str:
+def _compare(own: Sequence[str], names: Sequence[str], unclear: AbstractSet[str] = frozenset()) -> str:
     told = [f"unknown: {_listed(set(own) - set(names))}", f"missing: {_listed(set(names) - set(own))}"]
     if unclear & set(own):
         told.append(f"named twice: {_listed(unclear & set(own))}")
     return "; ".join(told)
 
 
-def _listed(names: set[str]) -> str:
+def _listed(names: AbstractSet[str]) -> str:
     shown = sorted(names)[:_SHOWN]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(map(repr, shown)) + more or "none"

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from essmc_core import METRICS
 from essmc_core.contract.annotations import MetricOnKeys
-from essmc_core.errors import ConfigError, ContractError
+from essmc_core.errors import ConfigError
 from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
 from essmc_solvers.data.batch import Batch
 from essmc_solvers.engine import autocast, gather_objects
+from essmc_solvers.evaluation.collecting import batch_size, joined, look_up, named_outputs, rows
 from essmc_solvers.model.calling import call_model
-from essmc_solvers.starting.trial import names_of
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.base import BaseSolver
+from essmc_solvers.run.passes import pass_results, start_pass
+from essmc_solvers.run.protocol import Run
+from essmc_solvers.step.running_means import reported_names
 
 
 class EvaluationPass:
@@ -70,20 +70,20 @@ class EvaluationPass:
         """Whether anything is collected over all data."""
         return bool(self._keys)
 
-    def names(self, solver: BaseSolver, inputs: Mapping[str, Any]) -> set[str] | None:
+    def names(self, run: Run, inputs: Mapping[str, Any]) -> set[str] | None:
         """Returns the names of all that a pass reports, from one batch; None where a metric cannot do with that.
 
         Args:
-            solver: the run, whose model is in eval mode.
+            run: the run, whose model is in eval mode.
             inputs: what the model takes.
 
         Raises:
             ConfigError: there is nothing of a name to collect.
         """
-        outputs = _named(call_model(solver.module, solver.module, inputs), inputs)
-        merged, count = {**solver.batch, **outputs}, _batch_size(outputs, solver.batch)
-        data = {key: _joined(_rows(_look_up(merged, key), count)) for key in self._keys}
-        names = names_of(outputs)
+        outputs = named_outputs(call_model(run.module, run.module, inputs), inputs)
+        merged, count = {**run.batch, **outputs}, batch_size(outputs, run.batch)
+        data = {key: joined(rows(look_up(merged, key), count)) for key in self._keys}
+        names = reported_names(outputs)
         for metric, keys in self._metrics:
             try:
                 names |= set(metric(*(data[key] for key in keys)))
@@ -92,51 +92,51 @@ class EvaluationPass:
         return names
 
     @torch.no_grad()
-    def run(self, solver: BaseSolver, model: nn.Module) -> dict[str, float]:
+    def run(self, run: Run, model: nn.Module) -> dict[str, float]:
         """Returns means and metrics by name; every process must take part."""
-        solver._start_pass("eval")
+        start_pass(run, "eval")
         model.eval()
-        solver.means.reset()
+        progress = run.progress
         collected: list[dict[str, list[Any]]] = []
-        solver.call("before_all_iter")
-        for batch in solver._timed(solver.loaders["eval"].batches(0)):
+        run.call("before_all_iter")
+        for batch in progress.timed(run.loaders["eval"].batches(0)):
             if batch.data is None:
                 continue
-            solver.iter = batch.index
-            solver._take_batch(batch)
-            solver.call("before_iter")
-            with autocast(solver.accelerator):
-                inputs = solver._inputs()
-                solver.iter_outputs = _named(call_model(model, solver.module, inputs), inputs)
-            collected.append(self._take(solver, batch, is_first=not collected))
-            solver.iter += 1
-            solver.call("after_iter")
-        results = solver.pass_results()
-        results.update(self._finish(solver, collected))
-        solver.epoch_outputs["eval"] = results
-        solver.call("after_all_iter")
+            progress.iter = batch.index
+            progress.batch = run.data.prepare(batch.data, "eval", batch.index)
+            run.call("before_iter")
+            with autocast(run.accelerator):
+                inputs = progress.inputs
+                progress.iter_outputs = named_outputs(call_model(model, run.module, inputs), inputs)
+            collected.append(self._take(run, batch, is_first=not collected))
+            progress.iter += 1
+            run.call("after_iter")
+        results = pass_results(run)
+        results.update(self._finish(run, collected))
+        progress.epoch_outputs["eval"] = results
+        run.call("after_all_iter")
         return results
 
-    def _take(self, solver: BaseSolver, batch: Batch, is_first: bool) -> dict[str, list[Any]]:
-        outputs = solver.iter_outputs
-        own, solver.iter_items = batch.count(_batch_size(outputs, solver.batch))
+    def _take(self, run: Run, batch: Batch, is_first: bool) -> dict[str, list[Any]]:
+        outputs = run.iter_outputs
+        own, run.progress.iter_items = batch.count(batch_size(outputs, run.batch))
         # A loss that is a sum is one over all evaluation data.
-        solver.means.add(outputs, own, is_first / solver.accelerator.num_processes)
-        merged = {**solver.batch, **outputs}
-        return {key: _rows(_look_up(merged, key), own) for key in self._keys}
+        run.means.add(outputs, own, is_first / run.accelerator.num_processes)
+        merged = {**run.batch, **outputs}
+        return {key: rows(look_up(merged, key), own) for key in self._keys}
 
-    def _finish(self, solver: BaseSolver, collected: list[dict[str, list[Any]]]) -> dict[str, float]:
+    def _finish(self, run: Run, collected: list[dict[str, list[Any]]]) -> dict[str, float]:
         if not self._keys:
             return {}
-        by_process = gather_objects(solver.accelerator, collected)
+        by_process = gather_objects(run.accelerator, collected)
         # Processes took their batches in turn.
         batches = [batch for row in itertools.zip_longest(*by_process) for batch in row if batch is not None]
-        data = {key: _joined([row for batch in batches for row in batch[key]]) for key in self._keys}
+        data = {key: joined([row for batch in batches for row in batch[key]]) for key in self._keys}
         results: dict[str, float] = {}
         for metric, keys in self._metrics:
             results.update({name: float(value) for name, value in metric(*(data[key] for key in keys)).items()})
-        if self._save and solver.is_main and solver.work_dir is not None:
-            path = solver.work_dir / f"eval_{solver.epoch + 1:05d}.pth"
+        if self._save and run.is_main and run.work_dir is not None:
+            path = run.work_dir / f"eval_{run.epoch + 1:05d}.pth"
             content = plain_content({"data": data, "results": results})
             write_sealed(path, lambda file: torch.save(content, file))
         return results
@@ -149,50 +149,3 @@ def _metric(config: Any, ignored: int | None) -> Any:
     if ignored is not None and hasattr(metric, "ignore_index") and not is_told:
         metric.ignore_index = ignored
     return metric
-
-
-def _named(outputs: Any, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns a model's test output as a mapping."""
-    if isinstance(outputs, Tensor):
-        return {"logits": outputs}
-    found = f"a {type(outputs).__name__}"
-    if isinstance(outputs, Mapping):
-        if "gt_label" not in inputs or any(str(name).startswith("logits") for name in outputs):
-            return outputs
-        found = f"a dict without 'logits': it has {', '.join(map(repr, outputs)) or 'no keys'}"
-    raise ContractError(
-        f"In test mode the model returned {found}.",
-        hint='In test mode a model returns `logits`, a tensor (N, num_classes), or a dict with "logits" and metrics; '
-        "see essmc_core.TrainModule.",
-    )
-
-
-def _batch_size(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> int:
-    if "batch_size" in outputs:
-        return int(outputs["batch_size"])
-    for value in (*inputs.values(), *outputs.values()):
-        if isinstance(value, Tensor) and value.ndim:
-            return int(value.shape[0])
-    raise ContractError("The batch size cannot be told: neither inputs nor outputs are tensors.")
-
-
-def _look_up(merged: Mapping[str, Any], dotted: str) -> Any:
-    value: Any = merged
-    for part in [dotted] if dotted in merged else dotted.split("."):
-        try:
-            value = [item[part] for item in value] if isinstance(value, (list, tuple)) else value[part]
-        except (KeyError, TypeError, IndexError):
-            known = ", ".join(map(str, merged))
-            raise ConfigError(f"there is no {dotted!r} to collect in evaluation", hint=f"There is {known}.") from None
-    return value
-
-
-def _rows(value: Any, count: int) -> list[Any]:
-    """Returns what a batch says of its first items, one entry each."""
-    if isinstance(value, Tensor):
-        return list(value.detach().cpu()[:count]) if value.ndim else [value.detach().cpu()] * count
-    return list(value[:count]) if isinstance(value, (list, tuple)) else [value] * count
-
-
-def _joined(rows: list[Any]) -> Any:
-    return torch.stack(rows) if rows and isinstance(rows[0], Tensor) else rows

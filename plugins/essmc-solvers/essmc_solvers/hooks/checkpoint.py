@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
+from essmc_solvers.checkpoint import contents, folder
+from essmc_solvers.checkpoint.capture import capture
+from essmc_solvers.checkpoint.description import write_sidecar
+from essmc_solvers.checkpoint.restore import restore
+from essmc_solvers.checkpoint.weights import AVERAGED
 from essmc_solvers.hooks.base import Hook
+from essmc_solvers.hooks.ema import EmaHook
 from essmc_solvers.hooks.log import LogHook
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
+from essmc_solvers.run.protocol import Run
 
 AUTO = "auto"
 
@@ -61,33 +65,31 @@ class CheckpointHook(Hook):
         self.keep_last = keep_last
         self.best: float | None = None
 
-    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def before_solve(self, run: Run) -> None:
         """Resumes, if the solver is to."""
-        if solver.work_dir is not None and solver.is_main:
-            from essmc_solvers.checkpoint.folder import remove_leftovers
+        if run.work_dir is not None and run.is_main:
+            folder.remove_leftovers(run.work_dir)
+        if run.resume_from is not None:
+            self._resume(run)
 
-            remove_leftovers(solver.work_dir)
-        if solver.resume_from is not None:
-            self._resume(solver)
-
-    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_iter(self, run: Run) -> None:
         """Saves within an epoch."""
-        if solver.mode != "train" or self.iterations is None or not solver.is_step_end:
+        if run.mode != "train" or self.iterations is None or not run.is_step_end:
             return
         # Where steps span several iterations, the first step's end after the interval counts.
-        if solver.total_iters // self.iterations > (solver.total_iters - solver.accumulate_steps) // self.iterations:
-            self._save(solver, solver.epoch, solver.iter)
+        if run.total_iters // self.iterations > (run.total_iters - run.accumulate_steps) // self.iterations:
+            self._save(run, run.epoch, run.iter)
 
-    def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_epoch(self, run: Run) -> None:
         """Saves after an epoch, and marks the best."""
-        done = solver.epoch + solver.folds
-        is_best = self.save_best and self._improves(solver)
-        if is_best or done % self.interval == 0 or done >= solver.max_epochs:
-            self._save(solver, done, 0, is_best)
+        done = run.epoch + run.folds
+        is_best = self.save_best and self._improves(run)
+        if is_best or done % self.interval == 0 or done >= run.max_epochs:
+            self._save(run, done, 0, is_best)
 
-    def watched(self, solver: TrainValSolver) -> list[tuple[str, str, str]]:
+    def watched(self, run: Run) -> list[tuple[str, str, str]]:
         """Returns what is watched: who, whose data, and the name of the metric."""
-        mode = "eval" if "eval" in solver.loaders else "train"
+        mode = "eval" if "eval" in run.loaders else "train"
         return [("save_best_by of CheckpointHook", mode, self.save_best_by[1:])] if self.save_best_by else []
 
     def state_dict(self) -> dict[str, Any]:
@@ -98,9 +100,9 @@ class CheckpointHook(Hook):
         """Takes up the best value so far."""
         self.best = state["best"]
 
-    def _improves(self, solver: TrainValSolver) -> bool:
-        mode = "eval" if "eval" in solver.loaders else "train"
-        means = solver.epoch_outputs.get(mode)
+    def _improves(self, run: Run) -> bool:
+        mode = "eval" if "eval" in run.loaders else "train"
+        means = run.epoch_outputs.get(mode)
         if means is None:  # an epoch without evaluation
             return False
         by = self.save_best_by or ("+acc@1" if "acc@1" in means else "-loss")
@@ -117,55 +119,50 @@ class CheckpointHook(Hook):
         self.best = value
         return True
 
-    def save_now(self, solver: TrainValSolver, epoch: int, iteration: int) -> Path | None:
+    def save_now(self, run: Run, epoch: int, iteration: int) -> Path | None:
         """Saves the run as it is, where an optimizer step ends; every process must take part.
 
         Args:
-            solver: the run.
+            run: the run.
             epoch: epochs that are complete.
             iteration: iterations done of the next one.
 
         Returns:
             The checkpoint, None where there is no work dir.
         """
-        return self._save(solver, epoch, iteration)
+        return self._save(run, epoch, iteration)
 
-    def _save(self, solver: TrainValSolver, epoch: int, iteration: int, is_best: bool = False) -> Path | None:
-        if solver.work_dir is None:
+    def _save(self, run: Run, epoch: int, iteration: int, is_best: bool = False) -> Path | None:
+        if run.work_dir is None:
             return None
-        from essmc_solvers.checkpoint import contents, folder
-        from essmc_solvers.checkpoint.description import write_sidecar
-        from essmc_solvers.checkpoint.run_state import capture
-
         position = folder.Position(epoch, iteration)
-        content = capture(solver, position)
-        path = solver.work_dir / position.file_name
-        if not solver.is_main:
+        content = capture(run, position)
+        path = run.work_dir / position.file_name
+        if not run.is_main:
             return path
         contents.save(path, content)
-        write_sidecar(solver.work_dir, content)
+        write_sidecar(run.work_dir, content)
         if is_best:
             folder.mark_best(path)
-        folder.remove_old(solver.work_dir, self.keep_last)
+        folder.remove_old(run.work_dir, self.keep_last)
         return path
 
-    def _resume(self, solver: TrainValSolver) -> None:
-        from essmc_solvers.checkpoint.folder import list_checkpoints, load_newest
-        from essmc_solvers.checkpoint.run_state import restore
-
-        source = solver.resume_from
+    def _resume(self, run: Run) -> None:
+        source = run.resume_from
         if source == AUTO:
-            if solver.work_dir is None:
+            if run.work_dir is None:
                 raise ConfigError("resume_from 'auto' needs a work_dir")
-            if not list_checkpoints(solver.work_dir):
-                solver.log(f"nothing to resume in {solver.work_dir}: starting anew")
-                log = solver.hook(LogHook)
+            if not folder.list_checkpoints(run.work_dir):
+                run.log(f"nothing to resume in {run.work_dir}: starting anew")
+                log = run.hook(LogHook)
                 if log is not None:
                     log.forget()
                 return
-            source = solver.work_dir
+            source = run.work_dir
         assert source is not None
-        path, content = load_newest(Path(source))
-        restore(solver, content, path)
-        within = f", iteration {solver.iter}" if solver.iter else ""
-        solver.log(f"resumed from {path}: {solver.epoch} of {solver.max_epochs} epochs done{within}")
+        path, content = folder.load_newest(Path(source))
+        restore(run, content, path)
+        if AVERAGED in content and run.hook(EmaHook) is None:
+            run.log(f"warning: {path.name} has averaged weights, which end here: this run has no EmaHook")
+        within = f", iteration {run.iter}" if run.iter else ""
+        run.log(f"resumed from {path}: {run.epoch} of {run.max_epochs} epochs done{within}")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from essmc_solvers.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.base import BaseSolver
+from essmc_solvers.run.protocol import Run
 
 
 class DistSamplerHook(Hook):
@@ -20,9 +16,9 @@ class DistSamplerHook(Hook):
     def __init__(self, priority: int = 400) -> None:
         super().__init__(priority)
 
-    def before_epoch(self, solver: BaseSolver) -> None:
+    def before_epoch(self, run: Run) -> None:
         """Tells the samplers the epoch."""
-        if "train" in solver.loaders:
-            for sampler in solver.loaders["train"].samplers():
+        if "train" in run.loaders:
+            for sampler in run.loaders["train"].samplers():
                 if hasattr(sampler, "set_epoch"):
-                    sampler.set_epoch(solver.epoch)
+                    sampler.set_epoch(run.epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from essmc_core.contract.annotations import ShareBelowOne
 from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
+from essmc_solvers.run.protocol import Run
 
 
 class EmaHook(Hook):
@@ -44,38 +42,37 @@ class EmaHook(Hook):
         self._evaluates = False
 
     @torch.no_grad()
-    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def before_solve(self, run: Run) -> None:
         """Starts from the weights as they are."""
-        if solver.is_fsdp:
+        if run.is_fsdp:
             raise ConfigError("EmaHook does not work with sharded parameters (FSDP)")
-        self._module = solver.module
-        self.restart(solver)
+        self._module = run.module
+        self._restart(run)
 
     @torch.no_grad()
-    def restart(self, solver: TrainValSolver) -> None:
-        """Takes the weights as they are for the average."""
-        self._steps = solver.total_steps
-        self._average = {name: tensor.detach().clone() for name, tensor in _averaged(solver.module).items()}
+    def _restart(self, run: Run) -> None:
+        self._steps = run.total_steps
+        self._average = {name: tensor.detach().clone() for name, tensor in _averaged(run.module).items()}
 
     @torch.no_grad()
-    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_iter(self, run: Run) -> None:
         """Takes the weights in after each optimizer step."""
-        if solver.mode != "train" or solver.total_steps == self._steps:
+        if run.mode != "train" or run.total_steps == self._steps:
             return
-        self._steps = solver.total_steps
+        self._steps = run.total_steps
         decay = min(self.decay, (1 + self._steps) / (10 + self._steps)) if self.warmup else self.decay
-        current = _averaged(solver.module)
+        current = _averaged(run.module)
         torch._foreach_lerp_(list(self._average.values()), [current[name] for name in self._average], 1 - decay)
 
-    def before_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def before_all_iter(self, run: Run) -> None:
         """Puts the average into the model for evaluation."""
-        if solver.mode == "eval":
+        if run.mode == "eval":
             self._swap()
             self._evaluates = True
 
-    def after_all_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_all_iter(self, run: Run) -> None:
         """Puts the trained weights back."""
-        if solver.mode == "eval":
+        if run.mode == "eval":
             self.end_evaluation()
 
     def end_evaluation(self) -> None:
@@ -92,6 +89,19 @@ class EmaHook(Hook):
         states = self._module.state_dict(keep_vars=True)
         averaged = {name: shared.get(id(tensor), tensor) for name, tensor in states.items()}
         return {name: value.detach() if isinstance(value, Tensor) else value for name, value in averaged.items()}
+
+    def compared_settings(self) -> dict[str, Any]:
+        """Returns what decides the average."""
+        return {"decay": self.decay, "warmup": self.warmup}
+
+    def checkpoint_entries(self) -> dict[str, Any]:
+        """Returns the averaged weights under the name that evaluation reads them by."""
+        return {"state_dict_ema": self.averaged_state()}
+
+    def start_without_state(self, run: Run, checkpoint: str) -> None:
+        """Starts from the weights of the checkpoint."""
+        run.log(f"warning: {checkpoint} has no averaged weights: EmaHook starts from the weights as they are now")
+        self._restart(run)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the average and how many steps it took in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
@@ -12,10 +12,8 @@ from essmc_solvers.reporting.memory import memory_bytes
 from essmc_solvers.reporting.metrics_file import MetricsFile
 from essmc_solvers.reporting.progress import Progress, make_progress
 from essmc_solvers.reporting.rates import learning_rates
+from essmc_solvers.run.protocol import Run
 from essmc_solvers.text import duration, each_in_words, in_words
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.base import BaseSolver
 
 FILE = "metrics.jsonl"
 
@@ -49,39 +47,39 @@ class LogHook(Hook):
         self._seen_iter = self._seen_items = 0
         self._seen_data = 0.0
 
-    def before_solve(self, solver: BaseSolver) -> None:
+    def before_solve(self, run: Run) -> None:
         """Opens what is written to."""
-        if not solver.is_main:
+        if not run.is_main:
             return
         self._progress = make_progress(self._wants_progress)
-        if solver.work_dir is not None:
-            self._file = MetricsFile(solver.work_dir / FILE)
+        if run.work_dir is not None:
+            self._file = MetricsFile(run.work_dir / FILE)
 
-    def before_all_iter(self, solver: BaseSolver) -> None:
+    def before_all_iter(self, run: Run) -> None:
         """Starts the clocks of a pass."""
         self._began = self._seen_time = time.perf_counter()
         self._items = self._seen_items = 0
-        self._seen_iter, self._seen_data = solver.iter, 0.0
+        self._seen_iter, self._seen_data = run.iter, 0.0
         if self._progress is not None:
-            self._progress.start(_title(solver), solver.iter, solver.epoch_max_iter)
+            self._progress.start(_title(run), run.iter, run.epoch_max_iter)
 
-    def after_iter(self, solver: BaseSolver) -> None:
+    def after_iter(self, run: Run) -> None:
         """Counts; every few iterations looks at the means."""
-        self._items += solver.iter_items
-        if solver.iter % self.log_interval == 0:
-            self._look(solver)
+        self._items += run.iter_items
+        if run.iter % self.log_interval == 0:
+            self._look(run)
         elif self._progress is not None:
-            self._progress.advance(solver.iter)
+            self._progress.advance(run.iter)
 
-    def after_all_iter(self, solver: BaseSolver) -> None:
+    def after_all_iter(self, run: Run) -> None:
         """Logs the means of the pass."""
-        means = solver.epoch_outputs.get(solver.mode, {})
+        means = run.epoch_outputs.get(run.mode, {})
         seconds = time.perf_counter() - self._began
         if self._progress is not None:
             self._progress.stop()
         rate = self._items / seconds if seconds else 0.0
-        solver.log(f"{_title(solver)}  {in_words(means)}  {rate:.0f} items/s  {duration(seconds)}")
-        self._write(solver, {"done": True, **means, "items_per_s": rate, "seconds": seconds})
+        run.log(f"{_title(run)}  {in_words(means)}  {rate:.0f} items/s  {duration(seconds)}")
+        self._write(run, {"done": True, **means, "items_per_s": rate, "seconds": seconds})
 
     def close(self) -> None:
         """Puts the terminal in order."""
@@ -101,54 +99,54 @@ class LogHook(Hook):
         """Empties the metrics file of what a run that came to nothing left in it."""
         self.load_state_dict({"metrics_bytes": 0})
 
-    def _look(self, solver: BaseSolver) -> None:
-        means = solver.reduced_means()
-        if not solver.is_main:
+    def _look(self, run: Run) -> None:
+        means = run.reduced_means()
+        if not run.is_main:
             return
         now = time.perf_counter()
         elapsed = max(now - self._seen_time, 1e-9)
-        iterations = max(solver.iter - self._seen_iter, 1)
+        iterations = max(run.iter - self._seen_iter, 1)
         speed = {
             "items_per_s": (self._items - self._seen_items) / elapsed,
             "iter_time": elapsed / iterations,
-            "data_time": (solver.data_seconds - self._seen_data) / iterations,
-            "memory": memory_bytes(solver.accelerator.device),
+            "data_time": (run.data_seconds - self._seen_data) / iterations,
+            "memory": memory_bytes(run.accelerator.device),
         }
-        self._seen_time, self._seen_iter = now, solver.iter
-        self._seen_items, self._seen_data = self._items, solver.data_seconds
-        rates = learning_rates(solver)
-        if solver.mode == "train":
-            self._write(solver, {**means, **rates, **speed})
+        self._seen_time, self._seen_iter = now, run.iter
+        self._seen_items, self._seen_data = self._items, run.data_seconds
+        rates = learning_rates(run)
+        if run.mode == "train":
+            self._write(run, {**means, **rates, **speed})
         assert self._progress is not None
-        parts = self._figures(solver, means, rates, speed)
+        parts = self._figures(run, means, rates, speed)
         if self._progress.is_live:
-            self._progress.advance(solver.iter, parts)
-        elif solver.mode == "train":
-            solver.log("  ".join([_title(solver), f"{solver.iter}/{solver.epoch_max_iter or '?'}", *parts]))
+            self._progress.advance(run.iter, parts)
+        elif run.mode == "train":
+            run.log("  ".join([_title(run), f"{run.iter}/{run.epoch_max_iter or '?'}", *parts]))
 
     def _figures(
-        self, solver: BaseSolver, means: dict[str, float], rates: dict[str, float], speed: dict[str, float]
+        self, run: Run, means: dict[str, float], rates: dict[str, float], speed: dict[str, float]
     ) -> list[str]:
         """Returns what a line says, the most important first: where there is little room the rest is left out."""
         waiting = speed["data_time"] / speed["iter_time"]
-        left = [] if solver.epoch_max_iter is None else [f"ETA {duration(self._seconds_left(solver, speed))}"]
+        left = [] if run.epoch_max_iter is None else [f"ETA {duration(self._seconds_left(run, speed))}"]
         memory = f"{speed['memory'] / 2**30:.1f} GB"
         speeds = [f"{speed['items_per_s']:.0f} items/s", f"data {waiting:.0%}", memory]
         return [*each_in_words(means), *left, *each_in_words(rates), *speeds]
 
-    def _seconds_left(self, solver: BaseSolver, speed: dict[str, float]) -> float:
-        assert solver.epoch_max_iter is not None
-        left = solver.epoch_max_iter - solver.iter
-        if solver.mode == "train":
-            passes = solver.max_epochs - solver.epoch - solver.folds
-            left += passes * solver.epoch_max_iter // solver.folds
+    def _seconds_left(self, run: Run, speed: dict[str, float]) -> float:
+        assert run.epoch_max_iter is not None
+        left = run.epoch_max_iter - run.iter
+        if run.mode == "train":
+            passes = run.max_epochs - run.epoch - run.folds
+            left += passes * run.epoch_max_iter // run.folds
         return left * speed["iter_time"]
 
-    def _write(self, solver: BaseSolver, values: dict[str, Any]) -> None:
+    def _write(self, run: Run, values: dict[str, Any]) -> None:
         if self._file is not None:
-            place = {"epoch": solver.epoch + 1, "iter": solver.iter, "total_iters": solver.total_iters}
-            self._file.append({"mode": solver.mode, **place, **values})
+            place = {"epoch": run.epoch + 1, "iter": run.iter, "total_iters": run.total_iters}
+            self._file.append({"mode": run.mode, **place, **values})
 
 
-def _title(solver: BaseSolver) -> str:
-    return f"epoch {solver.epoch + 1}/{solver.max_epochs}  {solver.mode}"
+def _title(run: Run) -> str:
+    return f"epoch {run.epoch + 1}/{run.max_epochs}  {run.mode}"

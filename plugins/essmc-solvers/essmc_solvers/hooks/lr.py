@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
-
-from torch.optim.lr_scheduler import (
-    CosineAnnealingWarmRestarts,
-    LambdaLR,
-    LRScheduler,
-    OneCycleLR,
-    ReduceLROnPlateau,
-)
+from typing import Any, Literal
 
 from essmc_core.contract.annotations import NonNegativeFloat
-from essmc_core.errors import ConfigError, EssmcError
+from essmc_core.errors import ConfigError
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.optimizers.schedule_doubts import doubts
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
-
-_USUAL_START = 1e-4
+from essmc_solvers.optimizers.schedule_steps import (
+    catch_up,
+    check_length,
+    groups_of,
+    is_plateau,
+    is_timm,
+    set_rate,
+    step_epoch,
+    step_iteration,
+)
+from essmc_solvers.optimizers.warm_up import WarmUp
+from essmc_solvers.run.protocol import Run
 
 
 class LrHook(Hook):
@@ -51,6 +47,7 @@ class LrHook(Hook):
     """
 
     for_training = True
+    sets_rates = True
 
     def __init__(
         self,
@@ -62,157 +59,71 @@ class LrHook(Hook):
         priority: int = 200,
     ) -> None:
         super().__init__(priority)
-        if warmup_func not in (None, "linear"):
-            raise ConfigError(f"warmup_func is 'linear' or nothing, got {warmup_func!r}")
-        if warmup_func and not 0 < warmup_epochs < math.inf:
-            raise ConfigError(f"warmup_epochs must be above 0, got {warmup_epochs}")
-        if warmup_start_lr is not None and not 0 <= warmup_start_lr < math.inf:
-            raise ConfigError(f"warmup_start_lr must be 0 or more, got {warmup_start_lr}")
         self.set_by_epoch = set_by_epoch
-        self.warmup_func = warmup_func
-        self.warmup_epochs = warmup_epochs
-        self.warmup_start_lr = warmup_start_lr
+        self.warm_up = WarmUp(warmup_func, warmup_epochs, warmup_start_lr)
         self.metric = metric
         self._scheduled: list[list[float]] = []
 
-    def before_solve(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def before_solve(self, run: Run) -> None:
         """Takes the rates that optimizers and schedules start with as those to warm up to."""
-        for schedule in solver.lr_schedulers.values():
-            self._check_steps(schedule, solver)
-        self._read(solver)
-        for doubt in doubts(self, solver):
-            solver.log(f"warning: {doubt}")
-        self._apply(solver, 0.0)
+        schedules = run.lr_schedulers.values()
+        for schedule in schedules:
+            check_length(schedule, run.max_epochs, run.loaders["train"].length, self.set_by_epoch)
+        self._read(run)
+        largest = self._largest_rate
+        for doubt in doubts(
+            schedules, self.warm_up, largest_rate=largest, metric=self.metric, max_epochs=run.max_epochs
+        ):
+            run.log(f"warning: {doubt}")
+        self._apply(run, 0.0)
 
-    def derive(self, solver: TrainValSolver) -> None:
+    def rederive(self, run: Run) -> None:
         """Lets schedules that are new catch up with a run, and takes the rates that they come to."""
-        done = solver.epoch + solver.folds * solver.iter / (solver.loaders["train"].length or float("inf"))
-        for schedule in solver.lr_schedulers.values():
-            with _naming(schedule):
-                self._catch_up(schedule, done, solver)
-        self._read(solver)
-        self._apply(solver, float(solver.epoch) if self.set_by_epoch else done)
+        done = run.epoch + run.folds * run.iter / (run.loaders["train"].length or float("inf"))
+        for schedule in run.lr_schedulers.values():
+            catch_up(schedule, run.epoch, done, run.total_iters, self.set_by_epoch)
+        self._read(run)
+        self._apply(run, float(run.epoch) if self.set_by_epoch else done)
 
-    def _catch_up(self, schedule: Any, done: float, solver: TrainValSolver) -> None:
-        has_closed_form = hasattr(schedule, "_get_closed_form_lr") or isinstance(schedule, LambdaLR)
-        if _is_timm(schedule):
-            if "plateau" not in type(schedule).__name__.lower():
-                schedule.step(solver.epoch)
-                schedule.step_update(solver.total_iters)
-        elif isinstance(schedule, ReduceLROnPlateau):
-            return
-        elif self.set_by_epoch:
-            for _ in range(solver.epoch):
-                schedule.step()
-        elif isinstance(schedule, CosineAnnealingWarmRestarts) or has_closed_form:
-            _step_within_epoch(schedule, done)
-        else:
-            for _ in range(solver.total_iters):
-                schedule.step()
-
-    def _check_steps(self, schedule: Any, solver: TrainValSolver) -> None:
-        """Refuses schedules that would end before the training."""
-        length = 1 if self.set_by_epoch else solver.loaders["train"].length
-        if not isinstance(schedule, OneCycleLR) or length is None:
-            return
-        steps = solver.max_epochs * length
-        if schedule.total_steps < steps:
-            unit = "epoch" if self.set_by_epoch else "iteration"
-            raise ConfigError(
-                f"OneCycleLR ends after {schedule.total_steps} steps, and this training makes {steps}: LrHook with "
-                f"set_by_epoch={self.set_by_epoch} makes one step an {unit}",
-                hint=f"lr_scheduler: {{type: OneCycleLR, total_steps: {steps}, …}}",
-            )
-
-    def watched(self, solver: TrainValSolver) -> list[tuple[str, str, str]]:
+    def watched(self, run: Run) -> list[tuple[str, str, str]]:
         """Returns what is watched: who, whose data, and the name of the metric."""
-        plateaus = [schedule for schedule in solver.lr_schedulers.values() if _is_plateau(schedule)]
         mode, _, name = self.metric.partition("/")
-        return [("metric of LrHook", mode, name)] if plateaus else []
+        return [("metric of LrHook", mode, name)] if any(map(is_plateau, run.lr_schedulers.values())) else []
 
-    def after_iter(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_iter(self, run: Run) -> None:
         """Sets the rates of the next iteration."""
-        if solver.mode != "train":
+        if run.mode != "train":
             return
-        timm = [schedule for schedule in solver.lr_schedulers.values() if _is_timm(schedule)]
-        if self.set_by_epoch and not timm:
+        if self.set_by_epoch and not any(map(is_timm, run.lr_schedulers.values())):
             return
-        done = solver.epoch + solver.folds * solver.iter / (solver.epoch_max_iter or float("inf"))
-        self.restore(solver)
-        for schedule in solver.lr_schedulers.values():
-            with _naming(schedule):
-                if _is_timm(schedule):
-                    schedule.step_update(solver.total_iters)
-                elif not self.set_by_epoch:
-                    _step_within_epoch(schedule, done)
-        self._read(solver)
-        self._apply(solver, float(solver.epoch) if self.set_by_epoch else done)
+        done = run.epoch + run.folds * run.iter / (run.epoch_max_iter or float("inf"))
+        self._restore(run)
+        for schedule in run.lr_schedulers.values():
+            step_iteration(schedule, done, run.total_iters, self.set_by_epoch)
+        self._read(run)
+        self._apply(run, float(run.epoch) if self.set_by_epoch else done)
 
-    def after_epoch(self, solver: TrainValSolver) -> None:  # type: ignore[override]
+    def after_epoch(self, run: Run) -> None:
         """Sets the rates of the next epoch."""
-        following = solver.epoch + solver.folds
-        self.restore(solver)
-        for schedule in solver.lr_schedulers.values():
-            with _naming(schedule):
-                self._step_epoch(schedule, following, solver)
-        self._read(solver)
-        self._apply(solver, following)
+        following = run.epoch + run.folds
+        self._restore(run)
+        for schedule in run.lr_schedulers.values():
+            goes_by_metric = is_plateau(schedule)
+            if not goes_by_metric or not self._waits(run):
+                metric = self._watched(run) if goes_by_metric else None
+                step_epoch(schedule, following, run.folds, metric, self.set_by_epoch)
+        self._read(run)
+        self._apply(run, following)
 
-    def _step_epoch(self, schedule: Any, following: int, solver: TrainValSolver) -> None:
-        if _is_plateau(schedule) and self._waits(solver):
-            return
-        if _is_timm(schedule):
-            schedule.step(following, self._watched(solver) if _is_plateau(schedule) else None)
-        elif isinstance(schedule, ReduceLROnPlateau):
-            schedule.step(self._watched(solver))
-        elif self.set_by_epoch:
-            for _ in range(solver.folds):
-                schedule.step()
-
-    def _waits(self, solver: TrainValSolver) -> bool:
-        """Tells whether this epoch has no evaluation, whose metric is watched: there is nothing new to go by."""
-        return self.metric.startswith("eval/") and "eval" in solver.loaders and "eval" not in solver.epoch_outputs
-
-    def _watched(self, solver: TrainValSolver) -> float:
-        mode, _, name = self.metric.partition("/")
-        means = solver.epoch_outputs.get(mode, {})
-        if name not in means:
-            known = [f"{mode}/{key}" for mode, values in solver.epoch_outputs.items() for key in values]
-            raise ConfigError(
-                f"LrHook watches {self.metric!r}, which this epoch does not have", hint=f"There is {', '.join(known)}."
-            )
-        return float(means[name])
-
-    def _read(self, solver: TrainValSolver) -> None:
-        """Keeps the rates that the schedules chose."""
-        self._scheduled = [[_number(group["lr"]) for group in groups] for groups in _groups(solver)]
-
-    def restore(self, solver: TrainValSolver) -> None:
-        """Gives the schedules back the rates they chose: many compute the next one from the last."""
-        for groups, rates in zip(_groups(solver) if self._scheduled else [], self._scheduled, strict=True):
-            for group, rate in zip(groups, rates, strict=True):
-                _set(group, rate)
-
-    def _apply(self, solver: TrainValSolver, epoch: float) -> None:
-        """Lays the warm-up over the schedule's rates."""
-        if self.warmup_func is None or epoch >= self.warmup_epochs:
-            return
-        share = epoch / self.warmup_epochs
-        largest = self.largest_rate
-        for groups, rates in zip(_groups(solver), self._scheduled, strict=True):
-            for group, rate in zip(groups, rates, strict=True):
-                start = min(self._start(largest) * (rate / largest if largest else 1.0), rate)
-                _set(group, start + (rate - start) * share)
-
-    @property
-    def largest_rate(self) -> float:
-        """The largest of the rates that the schedules chose last."""
-        return max((rate for rates in self._scheduled for rate in rates), default=0.0)
-
-    def _start(self, largest: float) -> float:
-        if self.warmup_start_lr is not None:
-            return self.warmup_start_lr
-        return _USUAL_START if largest > _USUAL_START else largest / 10
+    def compared_settings(self) -> dict[str, Any]:
+        """Returns what decides the rates."""
+        return {
+            "set_by_epoch": self.set_by_epoch,
+            "warmup_func": self.warm_up.func,
+            "warmup_epochs": self.warm_up.epochs,
+            "warmup_start_lr": self.warm_up.start,
+            "metric": self.metric,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the schedules' rates, which the optimizers do not hold during warm-up."""
@@ -222,65 +133,39 @@ class LrHook(Hook):
         """Takes up the schedules' rates."""
         self._scheduled = [list(rates) for rates in state["scheduled"]]
 
+    def _waits(self, run: Run) -> bool:
+        """Tells whether this epoch has no evaluation, whose metric is watched: there is nothing new to go by."""
+        return self.metric.startswith("eval/") and "eval" in run.loaders and "eval" not in run.epoch_outputs
 
-@contextmanager
-def _naming(schedule: Any) -> Iterator[None]:
-    """Names the schedule whose step fails."""
-    try:
-        yield
-    except EssmcError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"{type(schedule).__name__} cannot make a step: {error}",
-            hint="Do its arguments fit max_epochs and LrHook's set_by_epoch?",
-        ) from error
+    def _watched(self, run: Run) -> float:
+        mode, _, name = self.metric.partition("/")
+        means = run.epoch_outputs.get(mode, {})
+        if name not in means:
+            known = [f"{mode}/{key}" for mode, values in run.epoch_outputs.items() for key in values]
+            raise ConfigError(
+                f"LrHook watches {self.metric!r}, which this epoch does not have", hint=f"There is {', '.join(known)}."
+            )
+        return float(means[name])
 
+    def _read(self, run: Run) -> None:
+        """Keeps the rates that the schedules chose."""
+        self._scheduled = [[float(group["lr"]) for group in groups] for groups in groups_of(run.optimizers)]
 
-def _step_within_epoch(schedule: Any, epoch: float) -> None:
-    if isinstance(schedule, ReduceLROnPlateau):
-        return
-    if isinstance(schedule, CosineAnnealingWarmRestarts):
-        schedule.step(epoch)
-    elif isinstance(schedule, LRScheduler) and (
-        hasattr(schedule, "_get_closed_form_lr") or isinstance(schedule, LambdaLR)
-    ):
-        schedule.last_epoch = epoch  # type: ignore[assignment]
-        rates = _lambda_rates(schedule, epoch) if isinstance(schedule, LambdaLR) else schedule._get_closed_form_lr()
-        for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
-            _set(group, rate)
-        schedule._last_lr = list(rates)
-    else:
-        schedule.step()
+    def _restore(self, run: Run) -> None:
+        """Gives the schedules back the rates they chose: many compute the next one from the last."""
+        for groups, rates in zip(groups_of(run.optimizers) if self._scheduled else [], self._scheduled, strict=True):
+            for group, rate in zip(groups, rates, strict=True):
+                set_rate(group, rate)
 
+    def _apply(self, run: Run, epoch: float) -> None:
+        """Lays the warm-up over the schedule's rates."""
+        if not self.warm_up.covers(epoch):
+            return
+        largest = self._largest_rate
+        for groups, rates in zip(groups_of(run.optimizers), self._scheduled, strict=True):
+            for group, rate in zip(groups, rates, strict=True):
+                set_rate(group, self.warm_up.rate(rate, largest, epoch))
 
-def _lambda_rates(schedule: LambdaLR, epoch: float) -> list[Any]:
-    # The functions take epochs as int by their annotation, and any number in fact.
-    factors: list[Any] = schedule.lr_lambdas
-    return [base * factor(epoch) for base, factor in zip(schedule.base_lrs, factors, strict=True)]
-
-
-def _groups(solver: TrainValSolver) -> list[list[dict[str, Any]]]:
-    return [optimizer.param_groups for optimizer in solver.optimizers.values()]
-
-
-def _set(group: dict[str, Any], rate: Any) -> None:
-    # Some optimizers keep the rate as a tensor, which compiled code goes on reading.
-    if hasattr(group["lr"], "fill_"):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def _number(rate: Any) -> float:
-    return float(rate)
-
-
-def _is_plateau(schedule: Any) -> bool:
-    return isinstance(schedule, ReduceLROnPlateau) or (
-        _is_timm(schedule) and "plateau" in type(schedule).__name__.lower()
-    )
-
-
-def _is_timm(schedule: Any) -> bool:
-    return hasattr(schedule, "step_update")
+    @property
+    def _largest_rate(self) -> float:
+        return max((rate for rates in self._scheduled for rate in rates), default=0.0)

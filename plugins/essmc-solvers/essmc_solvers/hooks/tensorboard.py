@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError, MissingDependency
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.reporting.rates import learning_rates
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.base import BaseSolver
+from essmc_solvers.run.protocol import Run
 
 
 class TensorboardLogHook(Hook):
@@ -35,7 +33,7 @@ class TensorboardLogHook(Hook):
         self._folder: Path | None = None
         self._open: Any = None
 
-    def before_solve(self, solver: BaseSolver) -> None:
+    def before_solve(self, run: Run) -> None:
         """Finds the folder.
 
         Raises:
@@ -48,18 +46,18 @@ class TensorboardLogHook(Hook):
             raise MissingDependency(
                 "TensorboardLogHook needs tensorboard", hint="pip install 'essmc-solvers[tensorboard]'"
             ) from error
-        if self.log_dir is None and solver.work_dir is None:
+        if self.log_dir is None and run.work_dir is None:
             raise ConfigError("TensorboardLogHook needs a log_dir, since the run has no work_dir")
-        self._folder = Path(self.log_dir) if self.log_dir is not None else Path(str(solver.work_dir), "tensorboard")
+        self._folder = Path(self.log_dir) if self.log_dir is not None else Path(str(run.work_dir), "tensorboard")
 
-    def after_iter(self, solver: BaseSolver) -> None:
+    def after_iter(self, run: Run) -> None:
         """Writes the running means of the training."""
-        if solver.mode == "train" and solver.iter % self.log_interval == 0:
-            self._write(solver, "train/iter", {**solver.reduced_means(), **learning_rates(solver)}, solver.total_iters)
+        if run.mode == "train" and run.iter % self.log_interval == 0:
+            self._write(run, "train/iter", {**run.reduced_means(), **learning_rates(run)}, run.total_iters)
 
-    def after_all_iter(self, solver: BaseSolver) -> None:
+    def after_all_iter(self, run: Run) -> None:
         """Writes the means of the pass."""
-        self._write(solver, solver.mode, solver.epoch_outputs.get(solver.mode, {}), solver.epoch + 1)
+        self._write(run, run.mode, run.epoch_outputs.get(run.mode, {}), run.epoch + 1)
 
     def close(self) -> None:
         """Completes the file."""
@@ -67,8 +65,8 @@ class TensorboardLogHook(Hook):
             self._open.close()
             self._open = None
 
-    def _write(self, solver: BaseSolver, section: str, values: dict[str, float], step: int) -> None:
-        if not solver.is_main:
+    def _write(self, run: Run, section: str, values: dict[str, float], step: int) -> None:
+        if not run.is_main:
             return
         if self._open is None:
             from torch.utils.tensorboard import SummaryWriter

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +42,16 @@ def exact_short_convolutions(model: nn.Module) -> Iterator[list[str]]:
             del module.forward
 
 
-def uses_bfloat16(model: nn.Module, mixed_precision: str) -> bool:
-    """Tells whether a model will compute in bfloat16."""
-    return mixed_precision == "bf16" or any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+def guarded(model: nn.Module, device: torch.device, mixed_precision: str) -> AbstractContextManager[Any]:
+    """Returns the context in which a model is trained: `exact_short_convolutions` for bfloat16 on a CPU, else nothing.
+
+    Args:
+        model: what is trained.
+        device: where.
+        mixed_precision: ``no``, ``fp16`` or ``bf16``.
+    """
+    lowered = mixed_precision == "bf16" or any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+    return exact_short_convolutions(model) if lowered and device.type == "cpu" else nullcontext()
 
 
 def _forward(conv: nn.Conv3d, input: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import did_you_mean
@@ -32,6 +33,19 @@ class GroupRules:
     param_groups: Sequence[Mapping[str, Any]] = ()
     bn_weight_decay: float | None = None
     no_decay: Sequence[str] = field(default=())
+
+    def check_effect_on(self, optimizer: object) -> None:
+        """Refuses rules for an optimizer that has its groups already.
+
+        Raises:
+            ConfigError: there are rules, and the optimizer is built.
+        """
+        has_rules = bool(self.param_groups or self.no_decay or self.bn_weight_decay is not None)
+        if has_rules and isinstance(optimizer, Optimizer):
+            raise ConfigError(
+                "param_groups, bn_weight_decay and no_decay have no effect on an optimizer that is built already",
+                hint="Give it groups as it is built, or give its configuration: {'type': 'AdamW', 'lr': 1e-3}.",
+            )
 
 
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:

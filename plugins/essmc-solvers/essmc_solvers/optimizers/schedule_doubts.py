@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-if TYPE_CHECKING:
-    from essmc_solvers.hooks.lr import LrHook
-    from essmc_solvers.solvers.training import TrainValSolver
+from essmc_solvers.optimizers.warm_up import WarmUp
 
 _LARGER_IS_BETTER = ("acc", "map", "auc", "f1")
 
 
-def doubts(hook: LrHook, solver: TrainValSolver) -> Iterator[str]:
-    """Yields in words what to say of a run's learning rates."""
-    if hook.warmup_func is not None:
-        yield from _warm_up(hook, solver)
-    for schedule in solver.lr_schedulers.values():
+def doubts(
+    schedules: Iterable[Any], warm_up: WarmUp, *, largest_rate: float, metric: str, max_epochs: int
+) -> Iterator[str]:
+    """Yields in words what to say of a run's learning rates.
+
+    Args:
+        schedules: those of the run.
+        warm_up: what lies over them.
+        largest_rate: that they start with.
+        metric: what schedules go by that go by one.
+        max_epochs: of the run.
+    """
+    if warm_up.func is not None:
+        start = warm_up.start
+        if start is not None and start > largest_rate:
+            yield f"warmup_start_lr {start:g} is above the rate {largest_rate:g}, which there is from the beginning"
+        if warm_up.epochs > max_epochs:
+            yield f"the warm-up takes {warm_up.epochs:g} epochs, more than max_epochs {max_epochs}"
+    for schedule in schedules:
         yield from _floor(schedule)
         if isinstance(schedule, ReduceLROnPlateau) and schedule.mode == "min":
-            name = hook.metric.partition("/")[2].lower()
+            name = metric.partition("/")[2].lower()
             if any(part in name for part in _LARGER_IS_BETTER):
-                yield f"ReduceLROnPlateau waits for {hook.metric} to fall: is mode: max meant?"
-
-
-def _warm_up(hook: LrHook, solver: TrainValSolver) -> Iterator[str]:
-    rate, start = hook.largest_rate, hook.warmup_start_lr
-    if start is not None and start > rate:
-        yield f"warmup_start_lr {start:g} is above the rate {rate:g}, which there is from the beginning"
-    if hook.warmup_epochs > solver.max_epochs:
-        yield f"the warm-up takes {hook.warmup_epochs:g} epochs, more than max_epochs {solver.max_epochs}"
+                yield f"ReduceLROnPlateau waits for {metric} to fall: is mode: max meant?"
 
 
 def _floor(schedule: Any) -> Iterator[str]:

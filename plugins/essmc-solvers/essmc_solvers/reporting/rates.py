@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from essmc_solvers.run.protocol import Run
+
 if TYPE_CHECKING:
     from torch import nn
-
-    from essmc_solvers.solvers.base import BaseSolver
 
 REST = "rest"
 
 
-def learning_rates(solver: BaseSolver) -> dict[str, float]:
+def learning_rates(run: Run) -> dict[str, float]:
     """Returns the learning rates of a training.
 
     They are ``lr`` where there is one, and ``lr/backbone``, ``lr/head`` … for several optimizers and for groups of
     parameters with rates of their own: by the ``name`` of the group, else by what the names of its parameters begin
     with, ``rest`` where they have nothing in common.
     """
-    optimizers: Mapping[str, Any] = getattr(solver, "optimizers", {}) if solver.mode == "train" else {}
+    optimizers: Mapping[str, Any] = getattr(run, "optimizers", {}) if run.mode == "train" else {}
     rates: dict[str, float] = {}
     for key, optimizer in optimizers.items():
         prefix = f"lr/{key}" if key else "lr"
-        for label, place in _labels(solver.module, optimizer):
+        for label, place in _labels(run.module, optimizer):
             name = f"{prefix}/{label}" if label else prefix
             rates[name] = float(optimizer.param_groups[place]["lr"])
     return rates

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from essmc_solvers.checkpoint.folder import Position
 from essmc_solvers.hooks.checkpoint import CheckpointHook
 from essmc_solvers.hooks.ema import EmaHook
 from essmc_solvers.hooks.lr import LrHook
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
+from essmc_solvers.solvers.base import BaseSolver
 
 
 @contextmanager
-def epoch_rescued(solver: TrainValSolver) -> Iterator[None]:
+def epoch_rescued(solver: BaseSolver) -> Iterator[None]:
     """Writes the checkpoint of a trained epoch when its evaluation, or a hook after it, fails within a block.
 
     Among several processes one that fails leaves the others waiting, so that nothing can be put together then: the
@@ -34,22 +31,22 @@ def epoch_rescued(solver: TrainValSolver) -> Iterator[None]:
         if solver.is_main and is_new:
             path.unlink(missing_ok=True)
         return
-    solver.finished_hooks.clear()
+    solver.events.forget()
     try:
         yield
     except Exception as error:
-        if not solver.has_finished("after_epoch", saver):
+        if not solver.events.has_finished("after_epoch", saver):
             _rescue(solver, saver, error)
         raise
 
 
-def _rescue(solver: TrainValSolver, saver: CheckpointHook, error: Exception) -> None:
+def _rescue(solver: BaseSolver, saver: CheckpointHook, error: Exception) -> None:
     ema = solver.hook(EmaHook)
     if ema is not None:
         ema.end_evaluation()
-    solver.mode = ""
+    solver.progress.mode = ""
     rates = solver.hook(LrHook)
-    if rates is not None and not solver.has_finished("after_epoch", rates):
+    if rates is not None and not solver.events.has_finished("after_epoch", rates):
         try:
             rates.after_epoch(solver)
         except Exception as second:  # it may be what failed

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from essmc_core import Hook, Model
 from essmc_core.contract.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
 from essmc_solvers.checkpoint.folder import named_checkpoint
-from essmc_solvers.checkpoint.run_state import load_for_evaluation
+from essmc_solvers.checkpoint.weights import load_for_evaluation
+from essmc_solvers.checkpoint.work_dir import prepare_work_dir
 from essmc_solvers.data.class_names import KnownClasses, remembered_classes
 from essmc_solvers.evaluation.evaluation_pass import EvaluationPass
 from essmc_solvers.hooks.base import Hook as BaseHook
@@ -118,7 +119,7 @@ class EvaluationSolver(BaseSolver):
             DataError: there are no data, or they have classes that the model has not.
         """
         self._take_data(data, ["eval"])
-        self._prepare_work_dir()
+        prepare_work_dir(self.work_dir)
         seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
         try:
             self.call("before_solve")
@@ -126,5 +127,5 @@ class EvaluationSolver(BaseSolver):
                 self.evaluation.run(self, self.model)
             self.call("after_solve")
         finally:
-            self._close_hooks()
+            self.events.close()
         return {mode: dict(means) for mode, means in self.epoch_outputs.items()}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from essmc_solvers.engine import gather_objects
 from essmc_solvers.errors import DataError
 from essmc_solvers.model.calling import call_model
+from essmc_solvers.run.protocol import Run
 from essmc_solvers.starting.trial import trial
-
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
 
 TORCHS_WORDS = "Expected more than 1 value per channel"
 CURE = (
@@ -25,7 +23,7 @@ class _OneValue(Exception):
     """A batch norm got one value per channel."""
 
 
-def check_batches_of_one(solver: TrainValSolver) -> None:
+def check_batches_of_one(run: Run) -> None:
     """Refuses data of which a batch, or a process's share of one, is a single item where batch norm needs more.
 
     Such a batch is run through the model: batch norms that see a picture or a clip have values enough.
@@ -33,26 +31,26 @@ def check_batches_of_one(solver: TrainValSolver) -> None:
     Raises:
         DataError: one that has too few, with the layer.
     """
-    if solver.is_fsdp or not _has_batch_norms(solver.module):
+    if run.is_fsdp or not _has_batch_norms(run.module):
         return
-    found = solver.loaders["train"].single(solver.epoch)
-    message = "" if found is None else _try(solver, *found)
-    messages = [one for one in gather_objects(solver.accelerator, message) if one]
+    found = run.loaders["train"].single(run.epoch)
+    message = "" if found is None else _try(run, *found)
+    messages = [one for one in gather_objects(run.accelerator, message) if one]
     if messages:
         raise DataError(messages[0], hint=CURE)
 
 
-def told(solver: TrainValSolver, error: ValueError) -> DataError | None:
+def too_few_items(run: Run, error: ValueError) -> DataError | None:
     """Returns what to say of torch's error, None of any other."""
     if TORCHS_WORDS not in str(error):
         return None
-    message = f"batch {solver.iter + 1} of epoch {solver.epoch + 1} has too few items for batch norm: {error}"
+    message = f"batch {run.iter + 1} of epoch {run.epoch + 1} has too few items for batch norm: {error}"
     return DataError(message, hint=CURE)
 
 
-def _try(solver: TrainValSolver, index: int, batches: int) -> str:
+def _try(run: Run, index: int, batches: int) -> str:
     layer, handles = "", []
-    names = {module: name for name, module in solver.module.named_modules()}
+    names = {module: name for name, module in run.module.named_modules()}
 
     def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         values = inputs[0]
@@ -61,14 +59,14 @@ def _try(solver: TrainValSolver, index: int, batches: int) -> str:
             layer = f"{names[module]} ({type(module).__name__})"
             raise _OneValue
 
-    with trial(solver, "train", index) as inputs:
+    with trial(run, "train", index) as inputs:
         if inputs is None:
             return ""
-        solver.module.train()
-        solver.frozen.settle()
+        run.module.train()
+        run.frozen.settle()
         try:
             handles += [norm.register_forward_pre_hook(look) for norm in names if _is_batch_norm(norm)]
-            call_model(solver.module, solver.module, inputs)
+            call_model(run.module, run.module, inputs)
         except _OneValue:
             pass
         finally:
@@ -76,7 +74,7 @@ def _try(solver: TrainValSolver, index: int, batches: int) -> str:
                 handle.remove()
     if not layer:
         return ""
-    share = "" if solver.loaders["train"].world == 1 else "'s share of one process"
+    share = "" if run.loaders["train"].world == 1 else "'s share of one process"
     place = "the last batch" if index + 1 == batches else f"batch {index + 1}"
     return (
         f"{place}{share} of the training data, which make {batches} batches, has 1 item, and {layer} has one value per "

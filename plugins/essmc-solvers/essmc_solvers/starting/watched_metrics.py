@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from essmc_core.errors import ConfigError
+from essmc_solvers.evaluation.evaluation_pass import EvaluationPass
 from essmc_solvers.model.calling import call_model
-from essmc_solvers.starting.trial import names_of, trial
+from essmc_solvers.run.protocol import Run
+from essmc_solvers.starting.trial import trial
+from essmc_solvers.step.running_means import reported_names
 
-if TYPE_CHECKING:
-    from essmc_solvers.solvers.training import TrainValSolver
 
-
-def check_watched_metrics(solver: TrainValSolver) -> None:
+def check_watched_metrics(run: Run, evaluation: EvaluationPass) -> None:
     """Refuses names that the model does not report; those of streams are found out after the first epoch.
+
+    Args:
+        run: that has its data.
+        evaluation: what will be reported of the evaluation data.
 
     Raises:
         ConfigError: a hook watches what there is not, or evaluation collects what there is not.
     """
-    watched = [entry for hook in solver.hooks if hasattr(hook, "watched") for entry in hook.watched(solver)]
+    watched = [entry for hook in run.hooks if hasattr(hook, "watched") for entry in hook.watched(run)]
     known: dict[str, set[str] | None] = {}
-    if "eval" in solver.loaders and solver.evaluation.collects:
-        known["eval"] = _reported(solver, "eval")
+    if "eval" in run.loaders and evaluation.collects:
+        known["eval"] = _reported(run, evaluation, "eval")
     for who, mode, name in watched:
-        if mode not in solver.loaders:
+        if mode not in run.loaders:
             raise ConfigError(
-                f"{who} watches {name!r} of the {mode!r} data, and the data are {_listed(solver.loaders)}",
+                f"{who} watches {name!r} of the {mode!r} data, and the data are {_listed(run.loaders)}",
                 hint="Metrics are of train or eval: eval/acc@1; the section data.eval has the data for the latter.",
             )
         if (mode, name) == ("train", "loss"):
             continue
         if mode not in known:
-            known[mode] = _reported(solver, mode)
+            known[mode] = _reported(run, evaluation, mode)
         names = known[mode]
         if names is not None and name not in names:
             close = difflib.get_close_matches(name, names, 1)
@@ -44,18 +47,18 @@ def check_watched_metrics(solver: TrainValSolver) -> None:
             )
 
 
-def _reported(solver: TrainValSolver, mode: str) -> set[str] | None:
+def _reported(run: Run, evaluation: EvaluationPass, mode: str) -> set[str] | None:
     """Returns the names of what a pass reports, None where a trial does not tell."""
-    if solver.is_fsdp:
+    if run.is_fsdp:
         return None
-    with trial(solver, mode) as inputs:
+    with trial(run, mode) as inputs:
         if inputs is None:
             return None
-        solver.module.eval()
+        run.module.eval()
         if mode == "eval":
-            return solver.evaluation.names(solver, inputs)
-        forward = getattr(solver.module, "forward_train", None)
-        return None if forward is None else names_of(call_model(forward, solver.module, inputs)) or None
+            return evaluation.names(run, inputs)
+        forward = getattr(run.module, "forward_train", None)
+        return None if forward is None else reported_names(call_model(forward, run.module, inputs)) or None
 
 
 def _listed(names: Iterable[str]) -> str:

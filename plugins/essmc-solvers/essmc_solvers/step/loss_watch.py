@@ -46,10 +46,11 @@ class LossWatch:
     def watching(self) -> AbstractContextManager[Any]:
         """Watches within a block."""
         stack = ExitStack()
+        own: Any = getattr(self._module, "loss", None)
         for name, module in self._module.named_modules():
             if states_normalizer(module):
                 handle = module.register_forward_hook(self._stating(name))
-            elif module is getattr(self._module, "loss", None) and self._in_parts:
+            elif module is own and self._in_parts:
                 handle = module.register_forward_hook(self._compare)
             else:
                 continue

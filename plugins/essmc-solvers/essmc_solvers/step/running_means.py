@@ -102,6 +102,14 @@ class RunningMeans:
         self._last = 0
 
 
+def reported_names(outputs: Any) -> set[str]:
+    """Returns the names of the means that are taken of a model's outputs."""
+    means = RunningMeans()
+    if isinstance(outputs, Mapping):
+        means.add(outputs, 1.0)
+    return set(means.names)
+
+
 def combine(states: list[dict[str, Any]]) -> dict[str, float]:
     """Returns the means over several processes' states."""
     sums: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""A run as hooks see it, and how far it has come."""
