@@ -96,7 +96,7 @@ def check_schedule(checker: Checker, path: Path, arguments: Mapping[str, Any], c
 
 
 def check_save_best(checker: Checker, path: Path, arguments: Mapping[str, Any], component: Component) -> None:
-    """Checks how CheckpointHook is told what is best."""
+    """Checks the metric by which CheckpointHook chooses the best epoch."""
     by = arguments.get("save_best_by")
     if isinstance(by, str) and by and (by[0] not in "+-" or len(by) < 2):
         hint = "+ is for the largest, - for the smallest"

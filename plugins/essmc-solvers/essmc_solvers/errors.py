@@ -9,7 +9,7 @@ from essmc_solvers.text import counted
 
 
 class CheckpointNotFound(EssmcError, FileNotFoundError):
-    """There is nothing to resume from where the run was told to."""
+    """There is no checkpoint where the run is to resume from."""
 
 
 class CheckpointCorrupt(EssmcError):
@@ -41,13 +41,13 @@ class TrainingDiverged(EssmcError, ArithmeticError):
 
 
 class TrainingInterrupted(EssmcError):
-    """A run was told to stop, and did so where it can be taken up again.
+    """A run was asked to stop, and did so where it can be resumed.
 
     Args:
         epoch: epochs that are complete.
         within: iterations done of the next one, in words.
         path: the checkpoint of that moment, None where none could be written.
-        signal_number: of the signal that told it.
+        signal_number: of the signal that asked for it.
     """
 
     def __init__(self, epoch: int, within: str, path: Path | None, signal_number: int) -> None:

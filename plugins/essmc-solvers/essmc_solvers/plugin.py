@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from essmc_core import hookimpl
 from essmc_core.discovery.hooks import StagedCommands, StagedRegistries
+from essmc_solvers import retired
 from essmc_solvers.optimizers.library_names import timm_optimizers, timm_schedulers, torch_optimizers, torch_schedulers
 
 
@@ -55,18 +56,21 @@ def _register_solvers_and_hooks(registries: StagedRegistries) -> None:
         "essmc_solvers.solvers.training:TrainValSolver",
         summary="Epochs of training, evaluation in between",
         check=_check("training"),
+        retired=retired.OF_SOLVERS,
     )
     add(
         "MoSISolver",
         "essmc_solvers.solvers.mosi:MoSISolver",
         summary="TrainValSolver with MoSI's parameter groups",
         check=_check("training"),
+        retired=retired.OF_SOLVERS,
     )
     add(
         "EvaluationSolver",
         "essmc_solvers.solvers.evaluation:EvaluationSolver",
         summary="One pass over evaluation data",
         check=_check("evaluation"),
+        retired=retired.OF_EVALUATION,
     )
     add = registries.hooks.register
     add("BackwardHook", "essmc_solvers.hooks.backward:BackwardHook", summary="Gradients and optimizer steps")

@@ -1,4 +1,4 @@
-"""In what a run that is resumed differs from the one whose checkpoint it takes up: refused, unless it is meant."""
+"""How a resumed run differs from the one that wrote the checkpoint: refused, unless `resume_changed` is set."""
 
 from __future__ import annotations
 

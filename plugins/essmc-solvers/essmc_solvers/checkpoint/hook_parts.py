@@ -14,7 +14,7 @@ def hook_states(hooks: Iterable[Any]) -> dict[str, Any]:
 
 
 def load_hook_states(run: Run, states: Mapping[str, Any], checkpoint: str) -> None:
-    """Lets hooks take up their states, or start without, where there were no such hooks.
+    """Restores the states of hooks; those that the earlier run did not have start without.
 
     Args:
         run: with everything else restored.

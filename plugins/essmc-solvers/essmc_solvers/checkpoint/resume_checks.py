@@ -116,7 +116,7 @@ def check_length(run: Run, content: Mapping[str, Any], path: Path) -> None:
 
 
 def tell_changes(run: Run, content: Mapping[str, Any], path: Path) -> None:
-    """Says in what a run that is taken up differs from that which was written."""
+    """Logs in what a resumed run differs from the one that wrote the checkpoint, where that is allowed."""
     if content["epoch"] == run.max_epochs:
         run.log(f"all {run.max_epochs} epochs are done already: a larger max_epochs goes on")
     dropped = [name for key, name in content.get("kinds", {}).get("lr_scheduler", {}).items()

@@ -149,7 +149,7 @@ def _note(read: TrainingConfig) -> str:
 
 
 def _construct_loader(part: Part, seed: int, model_input: Mapping[str, Any]) -> Iterable[Any]:
-    """Constructs a loader; seed and input are told to those that ask for them."""
+    """Constructs a loader; those that have methods for them are given seed and input."""
     from essmc_core.building.construct import construct
 
     loader: Iterable[Any] = construct(part)

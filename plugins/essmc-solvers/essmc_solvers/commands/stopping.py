@@ -23,7 +23,7 @@ def stopping_on_signals(solver: TrainValSolver) -> Iterator[None]:
     again, so that there further ones are ignored; a launcher kills what does not end.
 
     Args:
-        solver: the run; a solver without `request_stop` is let alone.
+        solver: the run; nothing is done for a solver without `request_stop`.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(solver, "request_stop"):
         yield

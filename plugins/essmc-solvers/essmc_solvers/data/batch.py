@@ -17,7 +17,8 @@ class Share:
     """What one process has of a batch that is divided.
 
     Attributes:
-        own: items that count here. Where it is 0 the batch holds stand-ins, so that processes stay in step.
+        own: items that count here. Where it is 0 the batch holds items of another process, so that all processes make
+            the same steps.
         total: items that count in all processes together.
     """
 
@@ -81,5 +82,5 @@ def cut(batch: Sequence[Any], parts: int) -> list[Sequence[Any]]:
     """Cuts into parts whose lengths differ by one at most."""
     bounds = [len(batch) * part // parts for part in range(parts + 1)]
     cut = [batch[low:high] for low, high in itertools.pairwise(bounds)]
-    # Longer parts first: the first part stands in where another is empty, so it must not be.
+    # Longer parts first: the first part replaces one that is empty, so it must not be empty itself.
     return sorted(cut, key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""Classes compared by name: those of training are the truth that evaluation data are mapped to."""
+"""Classes compared by name: labels of evaluation data are renumbered as those of the training data."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def map_classes(known: KnownClasses | None, dataset: Any, name: str, head: int |
         known: the model's classes; None where nobody names them.
         dataset: what is evaluated.
         name: of the data, for messages.
-        head: classes of the model's output, None where it does not tell.
+        head: classes of the model's output, None where that is not known.
 
     Raises:
         DataError: a class is not among the model's, or there is no telling which of the model's classes it is.
@@ -130,7 +130,7 @@ def _listed(names: AbstractSet[str]) -> str:
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Numbers of classes for those of a dataset.
+    """The model's number of each class of a dataset.
 
     Attributes:
         numbers: the model's number of each of the dataset's classes (K,).

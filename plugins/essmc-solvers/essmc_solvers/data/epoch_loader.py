@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from essmc_solvers.data.batch import Batch, Share, batch_size_of, cut, read_batch
-from essmc_solvers.data.worker_errors import telling_errors
+from essmc_solvers.data.worker_errors import passing_errors
 from essmc_solvers.errors import DataError
 from essmc_solvers.randomness import mixed_seed, seeded
 
@@ -32,7 +32,7 @@ class EpochLoader:
     """Passes over a loader's data.
 
     The order of a map-style dataset is drawn anew for each pass from (seed, epoch), whatever else uses random numbers,
-    so a pass can be taken up at any batch without loading those before it. Streams, and loaders that are no
+    so a pass can be resumed at any batch without loading those before it. Streams, and loaders that are no
     `torch.utils.data.DataLoader`, are read from the start up to that batch.
 
     Args:
@@ -55,7 +55,7 @@ class EpochLoader:
         self.rank, self.world = (0, 1) if divides_itself else (rank, world)
         self._plan = _Planned()
         self._indexed = self._with_planned_batches()
-        self._streamed = self._telling_stream()
+        self._streamed = self._stream_with_errors()
 
     def samplers(self) -> list[Any]:
         """Returns the sampler objects of the loader, outermost first."""
@@ -86,7 +86,7 @@ class EpochLoader:
 
     @property
     def full_batch(self) -> int | None:
-        """Items of a full batch of all processes together, None where the loader does not tell."""
+        """Items of a full batch of all processes together, None where the loader has no batch size."""
         sampler = getattr(self.loader, "batch_sampler", None)
         size = getattr(self.loader, "batch_size", None) or getattr(sampler, "batch_size", None)
         if not isinstance(size, int) or size < 1:
@@ -95,14 +95,14 @@ class EpochLoader:
 
     @property
     def usual_size(self) -> float:
-        """Items that one process has of a full batch, 1 where the loader does not tell."""
+        """Items that one process has of a full batch, 1 where the loader has no batch size."""
         return 1.0 if self.full_batch is None else self.full_batch / self.world
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yields the batches of a pass.
 
         Args:
-            epoch: which pass; datasets and samplers with ``set_epoch`` are told.
+            epoch: number of the pass, which datasets and samplers with ``set_epoch`` are given.
             start: batches to leave out.
         """
         set_epoch = getattr(self.dataset, "set_epoch", None)
@@ -111,7 +111,7 @@ class EpochLoader:
         return self._read_indexed(epoch, start) if self._indexed is not None else self._read_stream(epoch, start)
 
     def fetch(self, epoch: int, index: int) -> Any:
-        """Returns one batch of a pass again, None where the data cannot be taken up there."""
+        """Returns one batch of a pass again, None where single batches cannot be loaded."""
         if self._indexed is None:
             return None
         indices, _ = self._divided(epoch)[index]
@@ -122,7 +122,7 @@ class EpochLoader:
         """Returns the first batch of a pass of which this process sees one item alone, and the number of batches.
 
         Returns:
-            None where there is none, or the data are a stream, which does not tell.
+            None where there is none, or the data are a stream, whose batches are not known beforehand.
         """
         if self._indexed is None:
             return None
@@ -163,7 +163,7 @@ class EpochLoader:
             )
 
     def _own_of(self, index: int, group: tuple[Any, ...], is_last: bool) -> Batch:
-        """Returns this process's batch of a group; where the last group has none for it, the first one stands in."""
+        """Returns this process's batch of a group; where the last group has none for it, the first one of the group."""
         if len(group) == self.world:
             return read_batch(index, group[self.rank], None, is_last)
         sizes = [batch_size_of(loaded) for loaded in group]
@@ -200,8 +200,8 @@ class EpochLoader:
             return None
         return _like(loader, batch_sampler=self._plan)
 
-    def _telling_stream(self) -> DataLoader[Any] | None:
-        """Returns a loader of the same stream whose workers tell their errors; None where it is no DataLoader."""
+    def _stream_with_errors(self) -> DataLoader[Any] | None:
+        """Returns a loader of the same stream whose workers pass on their errors; None where it is no DataLoader."""
         if not isinstance(self.loader, DataLoader) or not self._is_stream:
             return None
         return _like(self.loader, batch_size=self.loader.batch_size, drop_last=self.loader.drop_last)
@@ -231,7 +231,7 @@ def _like(loader: DataLoader[Any], **batches: Any) -> DataLoader[Any]:
             "multiprocessing_context": loader.multiprocessing_context,
             "timeout": loader.timeout,
         }
-        dataset, collate_fn = telling_errors(dataset, collate_fn)
+        dataset, collate_fn = passing_errors(dataset, collate_fn)
         prepare = _Prepare(prepare)
     return DataLoader(
         dataset,
@@ -245,7 +245,7 @@ def _like(loader: DataLoader[Any], **batches: Any) -> DataLoader[Any]:
 
 
 class _Prepare:
-    """Lets Ctrl-C, which reaches all processes of a terminal, be the main process's affair."""
+    """Lets workers ignore Ctrl-C, which reaches all processes of a terminal: the main process ends them."""
 
     def __init__(self, prepare: Callable[[int], None] | None) -> None:
         self.prepare = prepare

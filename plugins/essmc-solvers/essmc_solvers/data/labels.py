@@ -15,7 +15,7 @@ from essmc_solvers.errors import DataError, LabelError
 
 
 def class_counts(model: nn.Module) -> tuple[int, ...]:
-    """Returns the number of classes of each of a model's outputs, empty where it does not tell."""
+    """Returns the number of classes of each of a model's outputs, empty where it does not say."""
     for owner in (model, getattr(model, "head", None)):
         count = getattr(owner, "num_classes", None)
         if isinstance(count, int):
@@ -26,7 +26,7 @@ def class_counts(model: nn.Module) -> tuple[int, ...]:
 
 
 def learns_gt_label(model: nn.Module) -> bool:
-    """Tells whether a model is trained by ``gt_label``, not by a label of another name, as ``mosi_label``."""
+    """Returns whether a model is trained by ``gt_label``, not by a label of another name, as ``mosi_label``."""
     names = list(inspect.signature(getattr(model, "forward_train", model.forward)).parameters)
     return not any(name.endswith("_label") and name != "gt_label" for name in names)
 
@@ -35,7 +35,7 @@ class LabelCheck:
     """Checks labels while they are on the CPU; on accelerators a label out of range kills the process.
 
     Args:
-        model: whose head tells the number of classes. One that learns other labels than ``gt_label`` is let alone.
+        model: whose head has the number of classes. Labels of one that learns others than ``gt_label`` are not checked.
 
     Attributes:
         learns_indices: whether the model learns ``gt_label`` by one output, whose classes data sets name.
@@ -48,7 +48,7 @@ class LabelCheck:
 
     @property
     def classes(self) -> int | None:
-        """Classes of the model's only output, None where it has several or does not tell."""
+        """Classes of the model's only output, None where it has several or does not say."""
         return self._counts[0] if len(self._counts) == 1 else None
 
     def check_dataset(self, dataset: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Errors of loading processes, told as they were raised; torch would tell them as a traceback in a message."""
+"""Errors of loading processes, raised as they are; torch would raise another with the traceback as its message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from essmc_core.errors import EssmcError
 Collate = Callable[[list[Any]], Any]
 
 
-def telling_errors(dataset: Dataset[Any], collate_fn: Collate) -> tuple[Dataset[Any], Collate]:
+def passing_errors(dataset: Dataset[Any], collate_fn: Collate) -> tuple[Dataset[Any], Collate]:
     """Returns a dataset and a collation for workers that give an `EssmcError` in the place of a batch.
 
     Args:

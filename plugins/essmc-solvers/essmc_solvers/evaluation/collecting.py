@@ -35,7 +35,7 @@ def batch_size(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> int:
     """Returns the number of items of a batch.
 
     Raises:
-        ContractError: neither outputs nor inputs tell it.
+        ContractError: it follows neither from the outputs nor from the inputs.
     """
     if "batch_size" in outputs:
         return int(outputs["batch_size"])

@@ -32,7 +32,7 @@ class EvaluationPass:
         extra_keys: what else to collect.
         do_final_eval: run the metrics; None does where there are any.
         save_eval_data: write what was collected to the work dir.
-        model: whose loss tells the ``ignore_index`` of metrics that have one and are not given it.
+        model: whose loss has the ``ignore_index`` for metrics that take one and are not given it.
 
     Raises:
         ConfigError: a metric without keys, or nothing to save.
@@ -143,7 +143,7 @@ class EvaluationPass:
 
 
 def _metric(config: Any, ignored: int | None) -> Any:
-    """Builds a metric, which leaves out what the loss ignores unless it is told otherwise."""
+    """Builds a metric, which leaves out what the loss ignores unless its configuration has an ``ignore_index``."""
     metric = METRICS.build(config)
     is_told = not isinstance(config, str) and (not isinstance(config, Mapping) or "ignore_index" in config)
     if ignored is not None and hasattr(metric, "ignore_index") and not is_told:

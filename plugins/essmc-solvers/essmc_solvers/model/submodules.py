@@ -1,4 +1,4 @@
-"""Parameters told by the largest submodules that they make up."""
+"""Names of parameters, shortened to those of the largest submodules that consist of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What schedules and warm-ups may be told and is hardly meant."""
+"""Settings of schedules and warm-ups that are possible and hardly meant."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def check_length(schedule: Any, max_epochs: int, batches: int | None, by_epoch: 
     Args:
         schedule: one that is built.
         max_epochs: of the training.
-        batches: of an epoch, None where a stream does not tell.
+        batches: of an epoch, None for streams of unknown length.
         by_epoch: whether it makes one step an epoch, or one an iteration.
 
     Raises:

@@ -19,7 +19,7 @@ class Progress:
         epoch: epochs done.
         iter: iterations done of this pass over ``mode``'s data.
         total_iters: training iterations done.
-        epoch_max_iter: iterations of this pass, None where a stream does not tell.
+        epoch_max_iter: iterations of this pass, None for streams of unknown length.
         mode: ``train`` or ``eval``, and empty before either.
         batch: inputs of this iteration by name, on the device, ``meta`` included.
         iter_outputs: what the model gave for them.
@@ -54,7 +54,7 @@ class Progress:
         Args:
             mode: ``train`` or ``eval``.
             iteration: iterations of it that are done already.
-            length: iterations of a whole pass, None where a stream does not tell.
+            length: iterations of a whole pass, None for streams of unknown length.
         """
         self.mode = mode
         self.iter = iteration

@@ -138,7 +138,7 @@ class Run(Protocol):
 
     @property
     def epoch_max_iter(self) -> int | None:
-        """Iterations of this pass, None where a stream does not tell."""
+        """Iterations of this pass, None for streams of unknown length."""
         return self.progress.epoch_max_iter
 
     @property

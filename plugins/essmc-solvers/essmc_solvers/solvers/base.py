@@ -174,8 +174,8 @@ class BaseSolver(Run, ABC):
         self.known_classes = self.data.take(data, names, self.known_classes, stated, type(self).__name__)
 
     @contextlib.contextmanager
-    def _told_normalizers(self) -> Iterator[None]:
-        """Lets the model tell what its means were divided by."""
+    def _with_normalizers(self) -> Iterator[None]:
+        """Lets the model return what its means were divided by, within a block."""
         module: Any = self.module
         before = getattr(module, "tells_normalizers", False)
         module.tells_normalizers = True

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from essmc_core import Hook, Model
-from essmc_core.contract.annotations import LrSchedulerConfig, MetricOnKeys, OptimizerConfig
+from essmc_core.contract.annotations import MetricOnKeys
 from essmc_solvers.checkpoint.folder import named_checkpoint
 from essmc_solvers.checkpoint.weights import load_for_evaluation
 from essmc_solvers.checkpoint.work_dir import prepare_work_dir
@@ -43,12 +43,6 @@ class EvaluationSolver(BaseSolver):
         class_names: names of the model's classes in their order, by which labels of data with named classes are
             mapped; those in a checkpoint of ``resume_from`` come first. By default those that the model was trained by
             in this process.
-        optimizer: not used; like the following, it is taken so that a `TrainValSolver`'s configuration fits as it is.
-        lr_scheduler: not used.
-        max_epochs: not used.
-        num_folds: not used.
-        eval_interval: not used.
-        envs: not used; the launcher tells devices and processes.
     """
 
     def __init__(
@@ -68,12 +62,6 @@ class EvaluationSolver(BaseSolver):
         mixed_precision: Literal["no", "fp16", "bf16"] = "no",
         split_batches: bool = True,
         class_names: Sequence[str] = (),
-        optimizer: OptimizerConfig | dict[str, OptimizerConfig] | None = None,
-        lr_scheduler: LrSchedulerConfig | dict[str, LrSchedulerConfig] | None = None,
-        max_epochs: int = 1,
-        num_folds: int = 1,
-        eval_interval: int = 1,
-        envs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -98,7 +86,7 @@ class EvaluationSolver(BaseSolver):
         self.model = self.module.to(self.accelerator.device)
 
     def order_hooks(self, given: Any, default_hooks: bool) -> list[Any]:
-        """Returns the hooks less those of training."""
+        """Returns the hooks without those of training."""
         return [hook for hook in super().order_hooks(given, default_hooks) if not getattr(hook, "for_training", False)]
 
     def default_hooks(self) -> list[BaseHook]:
@@ -123,7 +111,7 @@ class EvaluationSolver(BaseSolver):
         seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
         try:
             self.call("before_solve")
-            with self._told_normalizers():
+            with self._with_normalizers():
                 self.evaluation.run(self, self.model)
             self.call("after_solve")
         finally:

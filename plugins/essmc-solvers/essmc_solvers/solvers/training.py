@@ -43,7 +43,7 @@ from essmc_solvers.step.optimizer_step import StepOptions
 
 
 class TrainValSolver(BaseSolver):
-    """Trains a model, evaluates it every few epochs, and can take up a run where it stopped.
+    """Trains a model, evaluates it every few epochs, and resumes runs that were stopped.
 
     It relies on the contract of `essmc_core.TrainModule` alone. Resumed runs end with the same bits as uninterrupted
     ones, provided that the items of the dataset depend on seed, epoch and index only.
@@ -57,7 +57,6 @@ class TrainValSolver(BaseSolver):
             unless that is resumed or overwritten.
         overwrite: remove the checkpoints and metrics of an earlier run from the work dir.
         logger: takes the log lines; they go to standard output by default.
-        envs: taken for the sake of EssentialMC2's configurations; the launcher tells devices and processes.
         max_epochs: passes over the training data.
         num_folds: passes that count as one epoch for hooks and evaluation.
         hooks: hooks, as a sequence or mapping; one replaces the default of the same class.
@@ -74,7 +73,7 @@ class TrainValSolver(BaseSolver):
         freeze: parameters that do not train: names of submodules or parameters, or patterns of such (``backbone``,
             ``backbone.layer[12]``, ``*.bias``). They get no gradients, and no optimizer takes them.
         freeze_statistics: whether batch norms of the frozen part keep their statistics, and use them in training.
-        accumulate_steps: batches whose gradients make one optimizer step: those of the mean over all their items.
+        accumulate_steps: batches of one optimizer step, whose gradients are those of the mean over all their items.
         clip_grad_norm: largest norm of all gradients together.
         clip_grad_value: largest absolute value of a gradient.
         sync_bn: share batch statistics among processes (accelerators only).
@@ -86,7 +85,7 @@ class TrainValSolver(BaseSolver):
         mixed_precision: ``no``, ``fp16`` or ``bf16``. On CPUs, 3D convolutions that bfloat16 breaks run in float32.
         split_batches: divide each batch among processes, so that their number does not change the training; otherwise
             each process takes whole batches, and the batch of one step grows with their number.
-        resume_changed: go on with the settings of now where they differ from the checkpoint's, which is refused
+        resume_changed: go on with this run's settings where they differ from the checkpoint's, which is refused
             otherwise; schedules are derived anew.
 
     Raises:
@@ -101,7 +100,6 @@ class TrainValSolver(BaseSolver):
         resume_from: str | os.PathLike[str] | None = None,
         work_dir: str | os.PathLike[str] | None = None,
         logger: logging.Logger | None = None,
-        envs: Mapping[str, Any] | None = None,
         max_epochs: PositiveInt = 1,
         num_folds: PositiveInt = 1,
         hooks: list[Hook] | dict[str, Hook] | None = None,
@@ -195,7 +193,7 @@ class TrainValSolver(BaseSolver):
         self._take_data(data, ["train"])
         precision = self.accelerator.mixed_precision
         guard = guarded(self.module, self.accelerator.device, precision)
-        with self.holding_work_dir(), guard, self._told_normalizers():
+        with self.holding_work_dir(), guard, self._with_normalizers():
             seed_everything(mixed_seed(self.seed, self.accelerator.process_index))
             self._try_batches()
             self._own_dir.take(is_resumed=self.resume_from is not None, overwrite=self.overwrite)
@@ -234,7 +232,7 @@ class TrainValSolver(BaseSolver):
             ConfigError: a hook watches a metric that nobody reports.
         """
         super().check_data(data)
-        with self._told_normalizers():
+        with self._with_normalizers():
             self._try_batches()
 
     def forward_train(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Batches of one item under batch norm, which has no statistics of one value: told before the training starts."""
+"""Batches of one item, of which batch norm has no statistics: refused before the training starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_batches_of_one(run: Run) -> None:
 
 
 def too_few_items(run: Run, error: ValueError) -> DataError | None:
-    """Returns what to say of torch's error, None of any other."""
+    """Returns an error that explains torch's about too few values, None for any other."""
     if TORCHS_WORDS not in str(error):
         return None
     message = f"batch {run.iter + 1} of epoch {run.epoch + 1} has too few items for batch norm: {error}"

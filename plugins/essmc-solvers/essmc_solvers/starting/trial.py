@@ -15,7 +15,7 @@ from essmc_solvers.run.protocol import Run
 
 @contextmanager
 def trial(run: Run, mode: str, index: int = 0) -> Iterator[Mapping[str, Any] | None]:
-    """Gives one batch of a pass by name within a block, after which all is as it was before.
+    """Provides the inputs of one batch within a block, after which everything is as it was before.
 
     Args:
         run: the run, which has its data.

@@ -14,7 +14,7 @@ from essmc_solvers.step.running_means import reported_names
 
 
 def check_watched_metrics(run: Run, evaluation: EvaluationPass) -> None:
-    """Refuses names that the model does not report; those of streams are found out after the first epoch.
+    """Refuses names that the model does not report; with streams, that shows after the first epoch only.
 
     Args:
         run: that has its data.
@@ -48,7 +48,7 @@ def check_watched_metrics(run: Run, evaluation: EvaluationPass) -> None:
 
 
 def _reported(run: Run, evaluation: EvaluationPass, mode: str) -> set[str] | None:
-    """Returns the names of what a pass reports, None where a trial does not tell."""
+    """Returns the names of what a pass reports, None where a trial cannot show them."""
     if run.is_fsdp:
         return None
     with trial(run, mode) as inputs:

@@ -21,10 +21,11 @@ _STATE_IT = (
 
 
 class LossWatch:
-    """Sees what the losses inside a model are called with, for models and losses that do not tell normalizers.
+    """Watches the calls of losses inside a model, where model or loss does not state what it divides by.
 
-    A loss that states its normalizer, or one of torch's own, tells it for a model that does not. Any other loss of
-    scores and labels is compared with the mean of its halves, and one of a single item with that of the item before.
+    The normalizer of a loss that states it, or of one of torch's own, is that of a model that states none. Any other
+    loss of scores and labels is compared with the mean of its halves, and one of a single item with that of the item
+    before.
 
     Args:
         module: the model.

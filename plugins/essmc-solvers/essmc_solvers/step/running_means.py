@@ -32,7 +32,7 @@ class RunningMeans:
     def add(self, values: Mapping[str, Any], weight: float, ends: float = 1.0) -> None:
         """Adds the scalars among a model's outputs, ``batch_size`` aside.
 
-        A loss of several terms is the sum of their means. A value that is a sum, which its normalizer None tells, is
+        A loss of several terms is the sum of their means. A value whose normalizer is None is a sum: it is
         added up, and its mean is that over all that ended.
 
         Args:
