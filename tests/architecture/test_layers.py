@@ -30,17 +30,16 @@ LAYERS = (
     "zoo", "discovery", "models", "cli",
 )  # fmt: skip
 """The rooms of essmc_core from the ground up; docs/design.md draws the same."""
-STRAIGHT = [name for name in DISTRIBUTIONS if name not in ("essmc_solvers",)]
 UNNAMED = {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
 MOST_ROOMS, MOST_ARROWS = 20, 75
 
 
-@pytest.mark.parametrize("package", STRAIGHT)
+@pytest.mark.parametrize("package", DISTRIBUTIONS)
 def test_no_import_goes_in_a_circle(package):
     assert circle(imports_of(package)) == []
 
 
-@pytest.mark.parametrize("package", STRAIGHT)
+@pytest.mark.parametrize("package", DISTRIBUTIONS)
 def test_no_folders_import_each_other(package):
     rooms = between_rooms(imports_of(package))
     # What a distribution exports at its top comes from everywhere below it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core.errors import ConfigError
-from essmc_core.zoo.checkpoints import BEST
+from essmc_core.weights.checkpoints import BEST
 from essmc_core.zoo.trained import SIDECAR
 from essmc_solvers.checkpoint.folder import list_checkpoints
 
