@@ -1,4 +1,4 @@
-"""Opening picture files of any kind, strangers' included: one picture, upright, RGB, of bounded size."""
+"""Opening untrusted picture files of any format: one picture, upright, RGB, of bounded size."""
 
 from __future__ import annotations
 

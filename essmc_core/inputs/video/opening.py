@@ -1,4 +1,4 @@
-"""Opening a video that lies on this machine, or in memory, with the decoder of one's choice."""
+"""Opening a local or in-memory video with the chosen decoder."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _preference(stream: Any) -> tuple[bool, bool, int, int]:
 
 
 def _marked(stream: Any, *names: str) -> bool:
-    # Old versions of PyAV do not tell.
+    # Old versions of PyAV do not expose it.
     disposition = getattr(stream, "disposition", None)
     flags = [getattr(type(disposition), name, None) for name in names]
     return disposition is not None and any(flag is not None and bool(disposition & flag) for flag in flags)

@@ -106,7 +106,7 @@ class TorchCodecReader(VideoReader):
 
     def _frames(self, indices: list[int]) -> Tensor:
         if self._decoder is not None and indices:
-            # The first frame tells where the decoder's clock begins.
+            # The first frame gives the origin of the decoder's clock.
             wanted = indices if indices[0] == 0 else [0, *indices]
             try:
                 batch = self._decoder.get_frames_at(wanted)

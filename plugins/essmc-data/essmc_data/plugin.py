@@ -1,4 +1,4 @@
-"""What this pack tells the core: transforms, frame samplers, datasets and the options of data loaders."""
+"""What this pack registers: transforms, frame samplers, datasets and the data loader."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class MapDataset(TorchDataset[Item | None], ABC):
     classes_given = False
     """Whether the user numbered the classes by hand, rather than folders or labels by their names."""
     modalities: tuple[str, ...] = ()
-    """``image`` and ``video``: of what files its items tell the path; none where it makes its items itself."""
+    """``image`` and ``video``: the kinds of file its items have paths of; none where it makes its items itself."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -29,7 +29,7 @@ _LARGEST_DIGIT = 16
 class MovingImages(MapDataset):
     """Clips of still pictures that stand still or move in one of four directions at one of several speeds.
 
-    The pseudo motion of MoSI (Huang et al., CVPR 2021) in its simplest form. No single frame tells the class, so that
+    The pseudo motion of MoSI (Huang et al., CVPR 2021) in its simplest form. No single frame shows the class, so that
     a network without temporal kernels stays at chance. Clips are made on the fly, fresh in every epoch of training and
     the same in every evaluation, each from (seed, epoch, index) alone; the two share no picture.
 
@@ -82,7 +82,7 @@ class MovingImages(MapDataset):
         if fields.shape[1] > channels:
             fields = fields.mean(1, keepdim=True)
         self._side = fields.shape[-1]
-        # Constants, since statistics of a clip would tell standing pictures from moving ones.
+        # Constants: statistics of a clip would separate standing pictures from moving ones.
         self._planes = [plane.flatten() for plane in fields.sub_(mean).div_(std).unbind(1)]
         self.picture_ids = self._split(len(fields), test_share)
         self.clips = clips or len(self.classes) * len(self.picture_ids)
@@ -152,7 +152,7 @@ class MovingImages(MapDataset):
         if self.motion == "torus":
             begin = (starts % np.uint64(side)).astype(np.int64)
         else:
-            # Every class can start anywhere in this range, so that the start tells nothing of it.
+            # Every class can start anywhere in this range, so that the start is independent of it.
             begin = self._margin + (starts % np.uint64(side - self.size - 2 * self._margin + 1)).astype(np.int64)
         # Content that moves right is a window that moves left.
         offsets = torch.from_numpy(begin[:, :, None] - travelled)

@@ -16,7 +16,7 @@ from essmc_data.files.opening import open_stream
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _ENDINGS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-# Typeshed leaves out these two, which tell how an archive ends.
+# Typeshed lacks these two, by which the ways an archive ends differ.
 _END: type[tarfile.HeaderError] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
 _NO_HEADER: type[tarfile.HeaderError] = tarfile.EmptyHeaderError  # type: ignore[attr-defined]
 
@@ -64,9 +64,9 @@ class ShardSample:
         self.files: dict[str, bytes] = {}
         self.problem = problem
 
-    def error(self, told: str, hint: str = "") -> UnreadableInput:
+    def error(self, message: str, hint: str = "") -> UnreadableInput:
         """Returns an error that names the sample."""
-        return UnreadableInput(f"The sample {self.key} of {self.shard} {told}.", hint=hint)
+        return UnreadableInput(f"The sample {self.key} of {self.shard} {message}.", hint=hint)
 
     def add(self, suffix: str, content: bytes | None) -> None:
         """Adds a file; None for a link."""
@@ -142,5 +142,5 @@ def read_shard(url: str, dots_in_keys: bool = False) -> Iterator[ShardSample]:
 def _check_end(archive: tarfile.TarFile) -> None:
     ended_by = getattr(archive, "ended_by", None)
     if ended_by is not None and not isinstance(ended_by, _END):
-        told = "it ends without the mark of an end" if isinstance(ended_by, _NO_HEADER) else str(ended_by)
-        raise tarfile.ReadError(f"{told}, after {len(archive.getmembers())} files")
+        message = "it ends without the mark of an end" if isinstance(ended_by, _NO_HEADER) else str(ended_by)
+        raise tarfile.ReadError(f"{message}, after {len(archive.getmembers())} files")

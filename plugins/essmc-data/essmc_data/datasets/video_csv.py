@@ -14,7 +14,7 @@ from essmc_data.lists.labels import whole_number
 
 
 class VideoCsv(VideoDataset):
-    """Videos of a list file, of three forms that are told apart by its first line.
+    """Videos of a list file, of one of three forms, recognised by its first line.
 
     - ``path label`` with a space, a tab, a comma or a semicolon between, without a header (PySlowFast, MMAction);
     - a header with columns ``path`` and ``label``, or other usual names of these; and ``total_frames`` of folders of

@@ -76,8 +76,10 @@ def read_annotation(location: str) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        told = f"{location}:{line}: byte 0x{content[error.start]:02x} is not {encoding.upper().removesuffix('-SIG')}."
-        raise DatasetNotFound(told, hint="Save the file as UTF-8.") from error
+        message = (
+            f"{location}:{line}: byte 0x{content[error.start]:02x} is not {encoding.upper().removesuffix('-SIG')}."
+        )
+        raise DatasetNotFound(message, hint="Save the file as UTF-8.") from error
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

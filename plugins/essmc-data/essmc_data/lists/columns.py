@@ -68,7 +68,7 @@ class Layout:
     """What the user says of a list.
 
     Attributes:
-        delimiter: a name or a mark of `DELIMITERS`; None to tell by the list itself.
+        delimiter: a name or a mark of `DELIMITERS`; None to infer it from the list.
         columns: names of the columns of a list without a header, of which ``path``, ``label`` and ``total_frames``
             count; or which columns of the header are these.
         multi_label: whether a line may have several labels.
@@ -110,7 +110,7 @@ def read_rows(lines: Sequence[Line], layout: Layout) -> list[Row]:
         except ListError as error:
             failed.append((mark in lines[0].text.strip(), error.where.line if error.where else 0, error))
     if not read:
-        # The delimiter that occurs, and of several the one that was understood longest, tells most.
+        # The delimiter that occurs, and of several the one that was understood longest, explains most.
         raise max(failed, key=lambda entry: entry[:2])[2]
     first, *others = read
     for other in others:
@@ -150,8 +150,8 @@ class _Reading:
         rows = [self._pair(line, cells) for line, cells in zip(lines, split, strict=True)]
         named = [whole_number(row.labels[0]) is None for row in rows]
         if named[0] and len(rows) > 1 and not any(named[1:]) and not _MEDIA.search(rows[0].path):
-            told = f"The first line is neither a path and a number nor a known header: {shown(lines[0].text)}."
-            raise lines[0].error(told, f"{_UNDERSTOOD}\n  {_HEADERS}")
+            message = f"The first line is neither a path and a number nor a known header: {shown(lines[0].text)}."
+            raise lines[0].error(message, f"{_UNDERSTOOD}\n  {_HEADERS}")
         if all(named):
             for row in rows:
                 self._check_named_pair(row)
@@ -160,14 +160,14 @@ class _Reading:
 
     def _places(self, line: Line, header: list[str]) -> dict[str, list[int]] | None:
         """Returns where the columns stand, None where the first line is no header."""
-        told = self.layout.columns
-        if isinstance(told, Mapping):
-            lower = {role: name.lower() for role, name in told.items()}
+        given = self.layout.columns
+        if isinstance(given, Mapping):
+            lower = {role: name.lower() for role, name in given.items()}
             if missing := sorted(set(lower.values()) - set(header)):
                 raise line.error(f"The header has no column {missing[0]!r}: {shown(line.text)}.")
             return {role: [header.index(name)] for role, name in lower.items()}
         is_header = any(cell in (*PATHS, KINETICS[0]) for cell in header)
-        if told is not None:
+        if given is not None:
             if is_header:
                 raise line.error("`columns` is a list, and the list has a header.", "columns: {path: …, label: …}")
             return None
@@ -279,8 +279,8 @@ class _Reading:
         if odd is not None:
             raise row.line.error(f"{odd!r} is a path, not a label: {shown(row.line.text)}.", _UNDERSTOOD)
         if "/" not in row.path and not re.search(r"\.\w+$", row.path):
-            told = f"{row.path!r} is no path of a file, and no known name of a column: {shown(row.line.text)}."
-            raise row.line.error(told, f"{_UNDERSTOOD}\n  {_HEADERS}")
+            message = f"{row.path!r} is no path of a file, and no known name of a column: {shown(row.line.text)}."
+            raise row.line.error(message, f"{_UNDERSTOOD}\n  {_HEADERS}")
 
 
 def _alike(rows: list[Row]) -> list[Row]:

@@ -23,17 +23,17 @@ class Entry:
     number: int
     content: Any
 
-    def error(self, told: str, hint: str = "") -> ListError:
+    def error(self, message: str, hint: str = "") -> ListError:
         """Returns an error that names this entry."""
-        mark = ":" if told[:1].isupper() else ""
-        return ListError(f"{self.file}: entry {self.number}{mark} {told}", hint=hint)
+        mark = ":" if message[:1].isupper() else ""
+        return ListError(f"{self.file}: entry {self.number}{mark} {message}", hint=hint)
 
 
 def parse_json(file: str, text: str) -> Any:
     """Returns what a JSON text says.
 
     Raises:
-        ListError: it is no JSON, or nested beyond all bounds.
+        ListError: it is no JSON, or nested too deeply.
     """
     try:
         return json.loads(text)

@@ -39,7 +39,7 @@ class LabelledList:
     num_classes: int | None
 
     def paths(self, path_of: Callable[[Row], str]) -> list[str]:
-        """Returns the rows' paths, and tells of those that are listed more than once.
+        """Returns the rows' paths, and warns of those that are listed more than once.
 
         Args:
             path_of: returns the path of a row.

@@ -23,7 +23,7 @@ class Place(Protocol):
     def number(self) -> int:
         """Of the line or entry."""
 
-    def error(self, told: str, hint: str = "") -> ListError:
+    def error(self, message: str, hint: str = "") -> ListError:
         """Returns an error that names the place."""
 
 

@@ -29,9 +29,9 @@ class Line:
     number: int
     text: str
 
-    def error(self, told: str, hint: str = "") -> ListError:
+    def error(self, message: str, hint: str = "") -> ListError:
         """Returns an error that names this place."""
-        return ListError(told, where=Location(self.file, self.number), hint=hint)
+        return ListError(message, where=Location(self.file, self.number), hint=hint)
 
 
 def text_lines(file: str) -> list[Line]:

@@ -60,13 +60,13 @@ def apply_transform(transform: Callable[[Item], Item], item: Item) -> Item:
     except Exception as error:
         if isinstance(transform, Compose) or not type(transform).__module__.startswith("essmc_"):
             raise
-        told = f"{type(transform).__name__} cannot take it: {type(error).__name__}: {error}"
-        raise UnreadableInput(_about(item, told)) from error
+        message = f"{type(transform).__name__} cannot take it: {type(error).__name__}: {error}"
+        raise UnreadableInput(_about(item, message)) from error
 
 
-def _about(item: Item, told: str) -> str:
+def _about(item: Item, message: str) -> str:
     file = file_of(item)
-    return told if file in told else f"{file}: {told}"
+    return message if file in message else f"{file}: {message}"
 
 
 def as_transform(cfg: Any) -> Callable[[Item], Item]:

@@ -14,7 +14,7 @@ from essmc_data.transforms.load_video import LoadVideoFromFile
 class LoadFramesFromFolder(LoadVideoFromFile):
     """Reads ``meta.video_path`` (below ``meta.prefix``), a folder of pictures, into ``video``: uint8 (T, H, W, C).
 
-    Which clip is read is told as to `LoadVideoFromFile`. Where ``meta`` has ``total_frames``, as a list of folders
+    Which clip is read is chosen as by `LoadVideoFromFile`. Where ``meta`` has ``total_frames``, as a list of folders
     says it, the clip is taken from so many frames, and fewer pictures are an input that cannot be read.
 
     Args:
