@@ -1,7 +1,7 @@
-"""The contract and the registries of a model zoo whose parts arrive by pip.
+"""The model contract and the registries of a model zoo whose components are installed by pip.
 
-Importing this package finds the installed packs by their metadata; it imports neither torch nor any of the code
-that builds models. What needs torch is imported when it is first named.
+Importing this package discovers the installed packs by their metadata; it imports neither torch nor any of the code
+that builds models. Names that need torch are imported on first access.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def packs() -> list[Pack]:
 
 
 def rediscover() -> list[Pack]:
-    """Looks for packs anew, e.g. after ``pip install`` in a notebook; what user code registered stays.
+    """Discovers packs again, e.g. after ``pip install`` in a notebook; components of user code stay registered.
 
     Code of a pack that was imported before stays in memory: after an upgrade, restart Python.
     """
@@ -147,7 +147,7 @@ def rediscover() -> list[Pack]:
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        # A submodule of the same name as what it exports would hide it once imported; there is none.
+        # No submodule has the name of an export, which it would hide once imported.
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -158,7 +158,7 @@ def __dir__() -> list[str]:
 
 def _discover() -> None:
     DISCOVERY.run()
-    # At the command line the same is said as an error, once.
+    # The command line reports the same as an error.
     if DISCOVERY.complaints and os.path.basename(sys.argv[0] if sys.argv else "") not in ("essmc", "essmc.exe", "-m"):
         from essmc_core.foundation.settings import SettingWarning
 

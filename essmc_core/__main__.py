@@ -1,4 +1,4 @@
-"""``python -m essmc_core`` is the command ``essmc``."""
+"""Runs the command ``essmc`` as ``python -m essmc_core``."""
 
 from essmc_core.cli import main
 

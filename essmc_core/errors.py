@@ -1,4 +1,4 @@
-"""Every exception the core raises on purpose: what was wrong, where, and what to do about it."""
+"""Every exception that the core raises deliberately, with message, place and hint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EssmcError(Exception):
     Args:
         message: what was wrong, in one sentence.
         where: the place in a file that caused it.
-        hint: what to do, ready to follow.
+        hint: what to do about it.
     """
 
     def __init__(self, message: str, *, where: Location | None = None, hint: str = "") -> None:
@@ -29,23 +29,23 @@ class EssmcError(Exception):
         located = f"{self.where}: {self.message}" if self.where else self.message
         return f"{located}\n  {self.hint}" if self.hint else located
 
-    # Exceptions cross process borders by pickle, which would only carry positional arguments.
+    # Exceptions are pickled between processes; by default that keeps positional arguments only.
     def __reduce__(self) -> tuple[object, ...]:
         state = {**self.__dict__, **_built_in_state(self)}
         return (_rebuild, (type(self), self.args, {name: _portable(value) for name, value in state.items()}))
 
 
 def _built_in_state(error: BaseException) -> dict[str, object]:
-    """Returns the attributes that built-in exceptions keep beside their dictionary."""
+    """Returns the attributes that built-in exceptions store outside their ``__dict__``."""
     names = [name for kind, kept in _BUILT_IN_ATTRIBUTES.items() if isinstance(error, kind) for name in kept]
     return {name: value for name in names if (value := getattr(error, name, None)) is not None}
 
 
 def _portable(value: object) -> object:
-    """Returns a value as it is, or its text where it cannot be pickled: a file, a lock, somebody's closure."""
+    """Returns a value unchanged, or its text if it cannot be pickled: a file, a lock, a closure."""
     try:
         pickle.dumps(value)
-    # Whatever an object raises when it is pickled must not hide the error that carries it.
+    # An exception raised by pickling an attribute must not hide the error itself.
     except Exception:
         return repr(value)
     return value
@@ -58,7 +58,7 @@ _BUILT_IN_ATTRIBUTES: dict[type[BaseException], tuple[str, ...]] = {
 
 
 def _rebuild(cls: type[EssmcError], args: tuple[object, ...], state: dict[str, object]) -> EssmcError:
-    # Of several built-in bases only the one whose layout the class has can make an instance.
+    # Of several built-in bases only the one with the instance layout of the class can create an instance.
     base: type[Any] = cls
     while base.__module__ != "builtins" and base.__base__ is not None:
         base = base.__base__
@@ -78,7 +78,7 @@ class ConfigFileNotFound(ConfigError, FileNotFoundError):
 
 
 class ConfigSyntaxError(ConfigError):
-    """A file that is not the YAML subset configurations are written in."""
+    """A file that is not in the YAML subset of configurations."""
 
 
 class ConfigCycle(ConfigError):
@@ -112,7 +112,7 @@ class Issue:
 
 
 class SchemaError(ConfigError):
-    """A configuration that does not fit the components it names; carries every mistake at once.
+    """A configuration that does not fit the components it names; lists every mistake.
 
     Args:
         issues: all mistakes, in the order of the file.
@@ -174,7 +174,7 @@ class TargetModuleMissing(TargetImportError, ModuleNotFoundError):
         message: what was wrong.
         where: the line that imports it.
         hint: what to install.
-        module: the missing module, kept as ``name`` as ``ModuleNotFoundError`` does.
+        module: the missing module, available as ``name`` as in ``ModuleNotFoundError``.
     """
 
     def __init__(self, message: str, *, where: Location | None = None, hint: str = "", module: str = "") -> None:
@@ -195,7 +195,7 @@ class WeightsNotFound(WeightsError, FileNotFoundError):
 
 
 class WeightsCorrupt(WeightsError):
-    """The weights' file is truncated or not a format that can be read."""
+    """The weights' file is truncated or not in a readable format."""
 
 
 class WeightsHashMismatch(WeightsCorrupt):
@@ -203,26 +203,26 @@ class WeightsHashMismatch(WeightsCorrupt):
 
 
 class UnsafeWeights(WeightsError):
-    """A pickle that would run code; refused."""
+    """A pickle that would execute code; it is not loaded."""
 
 
 class WeightsMismatch(WeightsError):
-    """Too little of the weights fits the model; its ``report`` (a ``LoadReport``) says what did not."""
+    """Too little of the weights fits the model; its ``report`` (a ``LoadReport``) lists what did not."""
 
     report: Any = None
 
 
 class ContractError(EssmcError, TypeError):
-    """A model returned something the solvers cannot rely on."""
+    """A model returned something that violates the contract with solvers."""
 
 
 class NonFiniteOutput(EssmcError, ArithmeticError):
-    """A model gave NaN or infinity where probabilities were expected."""
+    """A model returned NaN or infinity where probabilities were expected."""
 
 
 class InputError(EssmcError, ValueError):
-    """A file or tensor that the model cannot take, with what it takes."""
+    """A file or tensor that the model cannot take; the message states what it takes."""
 
 
 class UnreadableInput(InputError):
-    """A file that is missing, empty, damaged or of another kind; what a data set's ``on_error`` decides about."""
+    """A file that is missing, empty, damaged or of another kind; a data set's ``on_error`` controls its handling."""

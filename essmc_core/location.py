@@ -1,4 +1,4 @@
-"""Where a value was written: the file, line and column that messages point at."""
+"""Where a value was written: the file, line and column that messages refer to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place a user can open in an editor.
+    """The position of a value.
 
     Attributes:
-        source: a file path, or a name such as ``override 'model.depth=50'`` where there is no file.
-        line: 1-based line; 0 where the source has no lines.
-        column: 1-based column; 0 where the source has no columns.
+        source: a file path, or a name such as ``override 'model.depth=50'`` if there is no file.
+        line: 1-based line; 0 if the source has no lines.
+        column: 1-based column; 0 if the source has no columns.
     """
 
     source: str

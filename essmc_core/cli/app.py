@@ -24,7 +24,7 @@ class EssmcGroup(click.Group):
     """Commands by name, each imported only when it is used; packs add theirs through their hook."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names, ours first; one that two packs offer, or that is ours, with its pack in front."""
+        """Returns the names, the core's first; qualified by the pack if two packs or the core have the same name."""
         return [*OWN_COMMANDS, *DISCOVERY.commands.names(), *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -47,7 +47,7 @@ class EssmcGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Finds the command; an unknown one is answered with the nearest name or the pack that brings it."""
+        """Finds the command; the error for an unknown one suggests the nearest name or the pack that provides it."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             known = self.list_commands(ctx)
@@ -97,10 +97,10 @@ def main() -> NoReturn:
 
 
 def _refuse_odd_settings(arguments: list[str]) -> None:
-    """Refuses to run while an ``ESSMC_`` variable cannot be followed; `packs` and `--help` only say so.
+    """Raises if an ``ESSMC_`` variable has an invalid value; `packs` and `--help` only warn.
 
     Raises:
-        SettingError: with all that is wrong.
+        SettingError: lists every invalid value.
     """
     for text in misspelled():
         click.echo(f"Warning: {text}", err=True)
@@ -116,7 +116,7 @@ def _refuse_odd_settings(arguments: list[str]) -> None:
 
 
 def _report(error: Exception) -> NoReturn:
-    """Prints what the user can act on; anything else is a defect and keeps its traceback."""
+    """Prints errors that the user can act on; any other exception is a defect and keeps its traceback."""
     notes: list[str] = getattr(error, "__notes__", [])
     if lenient_flag("ESSMC_DEBUG") or not (isinstance(error, EssmcError) or notes):
         raise error
@@ -132,5 +132,5 @@ def _flush() -> None:
 
 
 def _silence_stdout() -> None:
-    # Python flushes stdout once more at exit and would print a second error there.
+    # Python flushes stdout again at exit and would print a second error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,15 +23,15 @@ def overrides_argument(command: Command) -> Command:
 
 
 def weights_options(command: Command) -> Command:
-    """Adds ``--checkpoint``, with what goes with it, and ``--random``."""
+    """Adds ``--checkpoint`` with its companion options, and ``--random``."""
     command = click.option("--random", "use_random", is_flag=True, help="Use random weights.")(command)
     return checkpoint_option(command)
 
 
 def checkpoint_option(command: Command) -> Command:
-    """Adds ``--checkpoint``, and ``--key-map``, ``--allow-missing`` and ``--allow-unused``, which become part of it.
+    """Adds ``--checkpoint``, and ``--key-map``, ``--allow-missing`` and ``--allow-unused``, which are merged into it.
 
-    The command's ``checkpoint`` is a path or URI, or a weights mapping where more was said.
+    The command's ``checkpoint`` is a path or URI, or a weights mapping if other options were given.
     """
 
     @functools.wraps(command)
@@ -68,7 +68,7 @@ def checkpoint_option(command: Command) -> Command:
 
 
 def is_override(word: str) -> bool:
-    """Tells ``path=value`` from the name of a file, which may have an equals sign too."""
+    """Returns whether a word is ``path=value`` rather than a file name, which may contain an equals sign too."""
     path, equals, _ = word.partition("=")
     if not equals or os.path.lexists(word):
         return False

@@ -1,4 +1,4 @@
-"""``essmc build MODEL [path=value …]``: builds a model and says what it is made of."""
+"""``essmc build MODEL [path=value …]``: builds a model and lists its components."""
 
 from __future__ import annotations
 

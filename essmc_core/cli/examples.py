@@ -1,13 +1,13 @@
-"""The examples that the help of a command ends with."""
+"""Examples at the end of a command's help."""
 
 from __future__ import annotations
 
 
 def examples(*lines: str) -> str:
-    """Returns the ``epilog`` of a command: its examples, one a line, which terminals of any width leave as they are.
+    """Returns the ``epilog`` of a command: its examples, one per line, not wrapped at any terminal width.
 
     Args:
         lines: whole commands, ``essmc`` included; under 57 characters they fit a narrow terminal.
     """
-    # The backspace alone in a line is click's mark of a paragraph that is not wrapped.
+    # A backspace alone in a line is click's mark for a paragraph that is not wrapped.
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -47,7 +47,7 @@ def list_components(kind: str | None, pattern: str, exclude: tuple[str, ...], pa
 
 
 def _nothing_found(registry: Registry, pattern: str, matching: int, pack: str | None) -> str:
-    """Returns whether it was the name or the pack that nothing met, and what to do."""
+    """Returns a message on whether the name or the pack matched nothing, and what to do."""
     if matching and pattern == "*":
         return f"the pack {pack} brings no {registry.kind}"
     if matching:

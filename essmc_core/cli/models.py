@@ -58,7 +58,7 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
 
 
 def _nothing_found(pattern: str, exclude: tuple[str, ...]) -> str:
-    """Returns whether it was the name or the conditions that nothing met, and what to do."""
+    """Returns a message on whether the name or the conditions matched nothing, and what to do."""
     named = len(ZOO.table.records(pattern, exclude))
     if named:
         return f"{named:,} zoo models match {pattern!r}, none of them meets the conditions"

@@ -1,4 +1,4 @@
-"""How commands show numbers and JSON, and read numbers that people write."""
+"""Formatting of numbers and JSON in commands, and parsing of abbreviated numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_json(value: object) -> None:
 
 
 def human(count: float | None) -> str:
-    """Returns a number as people write it: ``27.49 M``; empty for None."""
+    """Returns a number in abbreviated form: ``27.49 M``; empty for None."""
     if count is None:
         return ""
     for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):

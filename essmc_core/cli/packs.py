@@ -1,4 +1,4 @@
-"""``essmc packs``: what is installed, what it brings, what is broken and why."""
+"""``essmc packs``: the installed packs, what they provide, which are broken and why."""
 
 from __future__ import annotations
 

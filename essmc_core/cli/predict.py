@@ -1,4 +1,4 @@
-"""``essmc predict MODEL FILE…``: the classes a model sees in pictures or videos."""
+"""``essmc predict MODEL FILE…``: the classes that a model predicts for images or videos."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def predict(
 
 @contextmanager
 def _progress(several: bool) -> Iterator[Any]:
-    """Shows on a terminal which of several files is being looked at."""
+    """Shows on a terminal which of several files is being processed."""
     if not (several and sys.stderr.isatty()):
         yield lambda name: None
         return

@@ -1,4 +1,4 @@
-"""``essmc show NAME``: everything about a component or a zoo model, read without importing it."""
+"""``essmc show NAME``: signature, docs and origin of a component or zoo model, read without importing it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _heading(rows: list[tuple[str, str]]) -> str:
 
 
 def _wrapped(signature: str) -> str:
-    """One parameter a line where the signature is long."""
+    """Returns the signature, with one parameter per line if it is long."""
     if len(signature) < 90:
         return signature
     depth, start, parts = 0, 1, []
@@ -141,7 +141,7 @@ def _component_dict(component: Component) -> dict[str, object]:
 
 
 def _what_training_takes(entry: ZooEntry) -> str:
-    """Returns a comment on the weights that a training of the printed file starts from."""
+    """Returns a comment on the weights from which training with the printed file starts."""
     if not entry.pretrained:
         return ""
     if entry.config.get("pretrained") is False:
@@ -150,7 +150,7 @@ def _what_training_takes(entry: ZooEntry) -> str:
 
 
 def _to_start_from(entry: ZooEntry) -> Config:
-    """Returns an entry's configuration as it reads anywhere: its file of labels is named through the pack."""
+    """Returns an entry's configuration independent of its location: the path of its labels is relative to the pack."""
     labels, where = entry.config.get("labels"), entry.config.where("labels")
     if not isinstance(labels, str) or "::" in labels or where is None:
         return entry.config

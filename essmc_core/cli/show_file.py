@@ -1,4 +1,4 @@
-"""What ``essmc show`` prints of a configuration file, a work dir of training or a checkpoint."""
+"""``essmc show`` for a configuration file, a work dir of training or a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from essmc_core.zoo.recipe import Recipe
 
 
 def names_file(name: str) -> bool:
-    """Returns whether a name is that of a file or folder to show."""
+    """Returns whether a name refers to a file or folder to show."""
     return name.endswith((".yaml", ".yml")) or find_run(name) is not None
 
 
 def show_file(name: str, only_yaml: bool, as_json: bool) -> None:
-    """Prints a configuration as it is read: with what its ``_base_`` and ``zoo`` say."""
+    """Prints a configuration with its ``_base_`` and ``zoo`` merged in."""
     recipe = read_recipe(name)
     checkpoint = None if recipe.trained is None else recipe.trained.checkpoint
     if as_json:

@@ -1,4 +1,4 @@
-"""Tables that keep names whole: columns give way by importance where the terminal is narrow."""
+"""Tables that never truncate names: on a narrow terminal the least important columns are left out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import compress
 
 import click
 
-# One of padding, one that rich draws between columns.
+# One character of padding, one that rich draws between columns.
 _GAP = 2
-# Below this many characters prose becomes a ribbon that nobody reads.
+# A narrower column of prose is not readable.
 _LEAST_PROSE = 24
 
 
@@ -20,11 +20,10 @@ class Column:
     """One column of a table.
 
     Attributes:
-        heading: what stands over it.
-        right: aligned to the right, for numbers.
-        prose: its text may go on in another line, at spaces; anything else stays in one piece, so that it can be
-            copied.
-        gives_way: 0 for what is always shown; of the others those with the highest number are left out first.
+        heading: text above it.
+        right: whether it is aligned to the right, for numbers.
+        prose: whether its text may be wrapped at spaces; other text is never wrapped, so that it can be copied.
+        gives_way: 0 for columns that are always shown; of the others those with the highest number are left out first.
     """
 
     heading: str
@@ -38,15 +37,15 @@ def write_table(
 ) -> None:
     """Prints rows under headings.
 
-    On a terminal the table is drawn by rich and fits its width: prose goes on in further lines, then columns that give
-    way are left out, which the last line says. In a pipe it is one line a row, columns padded, nothing left out, and
+    On a terminal the table is drawn by rich and fits its width: prose is wrapped, then columns are left out by
+    ``gives_way``, which the last line states. In a pipe each row is one line of padded columns, none is left out, and
     the footer goes to standard error.
 
     Args:
         columns: columns, or headings of columns that are always shown; one that starts with ``>`` is aligned to the
             right.
         rows: cells, turned into text by ``str``; None becomes empty.
-        title: drawn over the table on a terminal.
+        title: shown above the table on a terminal.
         footer: a closing remark, e.g. a count.
     """
     described = [column if isinstance(column, Column) else _from_heading(column) for column in columns]
@@ -66,11 +65,11 @@ def _from_heading(heading: str) -> Column:
 def fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], available: int) -> list[int]:
     """Returns the width of each column, 0 for those that are left out.
 
-    Prose is narrowed first, then columns are left out by ``gives_way``, and prose takes the room that this makes. What
-    may neither be narrowed nor left out can make the table wider than ``available``.
+    Prose is narrowed first, then columns are left out by ``gives_way``, and prose is given the space that becomes free.
+    Columns that can be neither narrowed nor left out can make the table wider than ``available``.
 
     Args:
-        columns: what may give way.
+        columns: the columns of the table.
         cells: text by row and column.
         available: characters of a line.
     """
@@ -106,7 +105,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _length(text: str) -> int:
-    """Characters of a terminal that a text takes: two for each of many scripts' signs."""
+    """Returns the number of terminal cells of a text: wide characters take two."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -151,7 +150,7 @@ def _write_rich(columns: Sequence[Column], cells: Sequence[Sequence[str]], title
         )  # fmt: skip
     for row in cells:
         table.add_row(*(Text(cell) for cell in compress(row, shown)))
-    # A terminal breaks lines that are too long without spoiling what is copied from them; rich would cut the names.
+    # A terminal wraps long lines in a way that can still be copied; rich would truncate the names.
     Console(width=max(console.width, _total(compress(widths, shown)))).print(table)
     hidden = [column.heading for column, is_shown in zip(columns, shown, strict=True) if not is_shown]
     remarks = [footer, f"no room for {', '.join(hidden)}" if hidden else ""]

@@ -56,7 +56,7 @@ def validate(model: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
 
 def _notes(parts: Sequence[Part]) -> list[str]:
-    """Returns what a configuration states in vain."""
+    """Returns notes on arguments of a configuration that have no effect."""
     named = [".".join(map(str, (*part.path, name))) for part in parts for name in part.retired]
     return [f"{name}: has no effect; leave it out" for name in named]
 

@@ -1,4 +1,4 @@
-"""``essmc verify [MODEL]``: recomputes what zoo entries state of their cost."""
+"""``essmc verify [MODEL]``: recomputes the cost that zoo entries state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from essmc_core.models.verification import Verdict, verify_entry, write_cost
 def verify(pattern: str, write: bool, as_json: bool) -> int:
     """Recompute parameters and MACs of zoo entries that match PATTERN; exits with 1 if any states others."""
     verdicts: list[Verdict] = []
-    # A pattern that matches nothing is a name that nothing has.
+    # A pattern that matches nothing is reported as an unknown name.
     entries = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
     entries = entries or [ZOO.entry(pattern)]
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Configurations: YAML files that become immutable trees which know where each of their values was written."""
+"""Configurations: YAML files read into immutable trees that keep the position of each value."""
 
 from __future__ import annotations
 

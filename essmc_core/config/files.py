@@ -1,4 +1,4 @@
-"""Reading a configuration file as text, and saying clearly why one cannot be read."""
+"""Reads a configuration file as text, with a specific error for each reason why it cannot be read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from essmc_core.errors import ConfigError, ConfigFileNotFound, ConfigSyntaxError
 from essmc_core.location import Location
 
 MAX_BYTES = 8 << 20
-"""What is read of one file at most."""
+"""Largest size of a file that is read."""
 PIPE_SECONDS = 10
 
 
 def read_text(path: Path, named_at: Location | None) -> str:
-    """The text of a UTF-8 file, without a byte order mark.
+    """Returns the text of a UTF-8 file, without a byte order mark.
 
     Args:
         path: the file.
@@ -43,11 +43,11 @@ def read_text(path: Path, named_at: Location | None) -> str:
 
 
 def read_bounded(path: Path, named_at: Location | None) -> bytes:
-    """The content of a file, never more than `MAX_BYTES` of it.
+    """Returns the content of a file of at most `MAX_BYTES`.
 
     Raises:
         ConfigError: a device or the like, which is not opened; a pipe that nobody writes to; or a larger file.
-        OSError: as the system says.
+        OSError: the file cannot be opened or read.
     """
     mode = path.stat().st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
@@ -56,7 +56,7 @@ def read_bounded(path: Path, named_at: Location | None) -> bytes:
         content = _piped(path, named_at)
     else:
         with path.open("rb") as file:
-            # The size that a file states may be none, as in /proc, or be outrun by whoever writes to it.
+            # The stated size may be 0, as in /proc, and the file may grow while it is read.
             content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ConfigError(
@@ -75,7 +75,7 @@ def _piped(path: Path, named_at: Location | None) -> bytes:
         while len(content) <= MAX_BYTES:
             try:
                 block = os.read(descriptor, 1 << 16)
-            except BlockingIOError:  # somebody will write, and has not yet
+            except BlockingIOError:  # a writer has opened the pipe and not written yet
                 if not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
                     message = f"nothing came through the pipe {path} for {PIPE_SECONDS} s"
                     raise ConfigError(message, where=named_at) from None

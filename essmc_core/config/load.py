@@ -1,4 +1,4 @@
-"""From a file to a Config: the files it names in ``_base_`` first, itself over them, overrides last."""
+"""Loads a file into a Config: the files named in ``_base_`` first, the file merged over them, overrides last."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def load_config(
     *,
     resolve_pack: PackResolver | None = None,
 ) -> Config:
-    """Read a YAML configuration.
+    """Reads a YAML configuration.
 
     Scalars follow YAML 1.2 (see ``essmc_core.config.scalars``): ``1e-3`` is a number, ``no`` and ``2024-01-31`` are
     strings. Lists become tuples.
 
     ``_base_`` at the top of a file names a file relative to it, ``pack::file``, or a list of them. The named files are
     merged in order and the file itself last: mappings merge key by key, anything else replaces what was there, whatever
-    the two types. ``_delete_: true`` in a mapping makes it replace all that earlier files said in its place; without
-    it, a mapping that changes ``type`` keeps the base's other arguments, whose positions show where they came from.
+    the two types. ``_delete_: true`` in a mapping makes it replace everything that earlier files have in its place;
+    without it, a mapping that changes ``type`` keeps the base's other arguments, with the positions they came from.
 
     Args:
         source: the file.
         overrides: ``"model.head.num_classes=51"`` strings, whose values are YAML scalars or ``[...]``/``{...}``, or a
             mapping from dotted path to value. Each sets one value, as an assignment would, without merging.
-        resolve_pack: gives the path of ``file`` in ``pack`` for bases written ``pack::file``.
+        resolve_pack: returns the path of ``file`` in ``pack`` for bases written ``pack::file``.
 
     Raises:
         ConfigFileNotFound: the file, or one named in a ``_base_``, does not exist.
-        ConfigSyntaxError: a file is not the YAML subset configurations are written in.
+        ConfigSyntaxError: a file is not in the YAML subset of configurations.
         ConfigCycle: files name each other in ``_base_``.
         OverrideError: an override cannot be applied.
         ConfigError: any other reason why a file cannot be used.

@@ -1,4 +1,4 @@
-"""``Config``: an immutable mapping that knows where each of its values was written."""
+"""``Config``: an immutable mapping that keeps the position of each of its values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Config(NodeBacked, Mapping[str, Any]):
     """An immutable configuration.
 
     Nested mappings are Configs and sequences are tuples. Keys that are identifiers can be read as attributes too,
-    except where a method has the name (``cfg["items"]``). Objects that YAML has no form for, such as a module that is
-    already built, are kept by identity and never copied. A Config equals any mapping of equal content, a list
-    there being equal to a tuple here.
+    unless a method has the name (``cfg["items"]``). Objects that YAML cannot represent, such as a module that is
+    already built, are kept by identity and never copied. A Config equals any mapping of equal content; lists compare
+    equal to tuples.
 
     Args:
         content: what to hold; copied, never changed.
@@ -46,7 +46,7 @@ class Config(NodeBacked, Mapping[str, Any]):
 
     @classmethod
     def from_node(cls, node: MappingNode) -> Config:
-        """Wrap a node tree once it is fully merged; for the readers in this package."""
+        """Wraps a fully merged node tree; for the readers in this package."""
         return _wrap(settled(node))
 
     def _hold(self, node: MappingNode) -> None:
@@ -66,7 +66,7 @@ class Config(NodeBacked, Mapping[str, Any]):
         return key in self._data
 
     def __getattr__(self, name: str) -> Any:
-        # Protocols such as copy and pickle probe for special methods, at times before __init__ has run.
+        # copy and pickle look up special methods, sometimes before __init__ has run.
         if name.startswith("__") or name in ("_data", "_node"):
             raise AttributeError(name)
         if name in self._data:
@@ -109,7 +109,7 @@ class Config(NodeBacked, Mapping[str, Any]):
         return f"<Config: {shown}>" if keys else "<Config: empty>"
 
     def where(self, *path: str | int) -> Location | None:
-        """Where a value was written; None if that is not known or there is no such value.
+        """Returns where a value was written; None if that is not known or there is no such value.
 
         Args:
             path: keys and list indices from here; nothing for this mapping itself.
@@ -120,14 +120,14 @@ class Config(NodeBacked, Mapping[str, Any]):
         return entries[-1].value.where if len(entries) == len(path) else None
 
     def where_key(self, *path: str | int) -> Location | None:
-        """Where the key of a value was written; for an item of a list, where the item was."""
+        """Returns where the key of a value was written; for an item of a list, where the item was."""
         entries = list(walk(self._node, path))
         if not path or len(entries) < len(path):
             return None
         return entries[-1].value.where if isinstance(path[-1], int) else entries[-1].key_where
 
     def merged(self, *others: Mapping[str, object]) -> Config:
-        """A new Config with others laid over this one, in order, as files are laid over their ``_base_``.
+        """Returns a new Config with others merged over this one, in order, as files are merged over their ``_base_``.
 
         Raises:
             ConfigError: another mapping cannot be a configuration.
@@ -141,12 +141,12 @@ class Config(NodeBacked, Mapping[str, Any]):
         return Config.from_node(node)
 
     def without(self, *keys: str) -> Config:
-        """A new Config without some of the keys at its top."""
+        """Returns a new Config without some of its top-level keys."""
         kept = {key: entry for key, entry in self._node.entries.items() if key not in keys}
         return Config.from_node(MappingNode(kept, self._node.where))
 
     def with_overrides(self, overrides: str | Sequence[str] | Mapping[str, object]) -> Config:
-        """A new Config with single values set, as by ``load_config(..., overrides)``.
+        """Returns a new Config with single values set, as by ``load_config(..., overrides)``.
 
         Raises:
             OverrideError: an override cannot be applied.
@@ -154,14 +154,14 @@ class Config(NodeBacked, Mapping[str, Any]):
         return Config.from_node(apply_overrides(self._node, overrides))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain, mutable dicts and lists; other objects by identity."""
+        """Returns plain, mutable dicts and lists; other objects by identity."""
         return {key: _thaw(value) for key, value in self._data.items()}
 
     def dump(self) -> str:
-        """YAML text that ``load_config`` reads back as an equal Config.
+        """Returns YAML text that ``load_config`` reads back as an equal Config.
 
         Raises:
-            ConfigError: a value that YAML has no form for.
+            ConfigError: a value that YAML cannot represent.
         """
         from essmc_core.config.writer import write_yaml
 

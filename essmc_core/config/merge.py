@@ -6,11 +6,11 @@ from essmc_core.config.tree import Entry, MappingNode, Node
 
 
 def merge(base: MappingNode, over: MappingNode) -> MappingNode:
-    """Lay one tree over another.
+    """Merges one tree over another.
 
     The operation is associative: a chain of bases means the same however it is split into files. To that end a mapping
-    that replaced something (by ``_delete_``, or because a scalar or list stood there) still does so when the result is
-    laid over a third tree.
+    that replaced something (by ``_delete_``, or because its place held a scalar or list) still does so when the result
+    is merged over a third tree.
 
     Args:
         base: the earlier tree.

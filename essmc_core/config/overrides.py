@@ -1,4 +1,4 @@
-"""Dotted overrides such as ``model.head.num_classes=51``: what the command line and keyword knobs are made of."""
+"""Dotted overrides such as ``model.head.num_classes=51``, on which the command line and keyword knobs are based."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Override:
 
 
 def apply_overrides(root: MappingNode, overrides: str | Sequence[str] | Mapping[str, object]) -> MappingNode:
-    """Set each value in order; mappings that do not exist on the way are created.
+    """Sets each value in order; missing mappings along a path are created.
 
     Raises:
         OverrideError: bad syntax, a path through a scalar, or a list index that does not exist.
@@ -52,7 +52,7 @@ def apply_overrides(root: MappingNode, overrides: str | Sequence[str] | Mapping[
 
 
 def parse_overrides(overrides: str | Sequence[str] | Mapping[str, object]) -> list[Override]:
-    """The overrides in the form they are applied in; a string is one override.
+    """Returns the parsed overrides; a string is one override.
 
     Raises:
         OverrideError: bad syntax.

@@ -1,4 +1,4 @@
-"""YAML text to node tree: the safe subset of YAML that configurations are written in, with every position kept."""
+"""Parses YAML text to a node tree: the safe subset of YAML used by configurations, with every position kept."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _NO_CODE = "Configurations are data: they hold strings, numbers, booleans, nulls
 
 
 def read_yaml(text: str, source: str, *, is_file: bool = True) -> Node | None:
-    """Parse one YAML document; None if there is nothing in it.
+    """Parses one YAML document; None if it is empty.
 
-    An alias has the position of the ``*alias``; what is inside it has the position where it was written.
+    An alias has the position of the ``*alias``; values inside it have the position where they were written.
 
     Args:
         text: the document.
         source: the name that positions carry.
-        is_file: whether the text has lines worth pointing at, and may name its ``_base_``.
+        is_file: whether line numbers of the text are meaningful and ``_base_`` is allowed.
 
     Raises:
         ConfigSyntaxError: not YAML, or YAML beyond the subset: custom tags, keys that are not strings, duplicate keys,
@@ -155,7 +155,7 @@ class _Composer:
         try:
             if tag not in ("", "!"):
                 return resolve_tagged(tag, event.value)
-            # An explicit "!" asks for a string, as quotes do.
+            # An explicit "!" requests a string, as quotes do.
             return event.value if event.style or tag else resolve_plain(event.value)
         except LookupError:
             self.fail(f"the tag {short_tag(tag)} is not allowed", event.start_mark, _NO_CODE)
@@ -231,7 +231,7 @@ def _is_merge_key(event: Any) -> bool:
 def _malformed(error: yaml.MarkedYAMLError, composer: _Composer) -> ConfigSyntaxError:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "not YAML"
-    # Since 6.0.4 PyYAML has a limit of its own, which its look-ahead meets first.
+    # Since 6.0.4 PyYAML has a limit of its own, which its look-ahead reaches first.
     if "maximum nesting depth" in problem:
         problem = _TOO_DEEP
     elif error.context and error.problem:

@@ -1,4 +1,4 @@
-"""What an unquoted YAML scalar means: the core schema of YAML 1.2, so that nothing surprising is a number or a date.
+"""The value of an unquoted YAML scalar: the core schema of YAML 1.2, without surprising numbers or dates.
 
 ========================  =======================================================================================
 written                   read as
@@ -22,9 +22,9 @@ INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 MAX_DIGITS = 1000
-"""Of one integer: Python limits decimal ones alone, and takes long to print others."""
+"""Largest number of digits of an integer: Python limits decimal ones only, and is slow to print others."""
 
-# How anything but a string can start; most scalars are strings, and this spares them four patterns.
+# First characters of scalars that are not strings; most are strings, which saves matching four patterns.
 _FIRST = frozenset("~nNtTfF+-.0123456789")
 
 _STANDARD = "tag:yaml.org,2002:"
@@ -34,7 +34,7 @@ SEQ_TAG = _STANDARD + "seq"
 
 
 def resolve_plain(text: str) -> object:
-    """The value of an unquoted scalar.
+    """Returns the value of an unquoted scalar.
 
     Raises:
         ValueError: an integer with more digits than Python converts.
@@ -53,7 +53,7 @@ def resolve_plain(text: str) -> object:
 
 
 def resolve_tagged(tag: str, text: str) -> object:
-    """The value of a scalar with one of YAML's own scalar tags, such as ``!!float 1``.
+    """Returns the value of a scalar with one of YAML's own scalar tags, such as ``!!float 1``.
 
     Raises:
         ValueError: the text is not of that type.
@@ -72,7 +72,7 @@ def resolve_tagged(tag: str, text: str) -> object:
 
 
 def short_tag(tag: str) -> str:
-    """The tag as it is written in a file."""
+    """Returns the tag as it is written in a file."""
     return "!!" + tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else tag
 
 

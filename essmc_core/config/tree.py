@@ -1,4 +1,4 @@
-"""The node tree: configuration values together with the places they were written, before they become a Config."""
+"""The node tree: configuration values with their positions, before they become a Config."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from essmc_core.location import Location
 BASE_KEY = "_base_"
 DELETE_KEY = "_delete_"
 
-# Far beyond any real configuration; what lies deeper or is larger is a mistake or an attack.
+# Far beyond any real configuration: anything deeper or larger is a mistake or an attack.
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """A value with nothing inside: a YAML scalar, or any Python object kept as it is."""
+    """A leaf value: a YAML scalar, or any Python object kept as it is."""
 
     value: object
     where: Location | None
@@ -35,7 +35,7 @@ class SequenceNode:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key of a mapping, its place and its value."""
+    """One key of a mapping, its position and its value."""
 
     key_where: Location | None
     value: Node
@@ -67,12 +67,12 @@ class NodeBacked:
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
-    """The path as people write it, e.g. ``pipeline.0.size``."""
+    """Returns the path in dotted notation, e.g. ``pipeline.0.size``."""
     return ".".join(map(str, path)) or "the top"
 
 
 def from_python(value: object, where: Location | None = None) -> Node:
-    """Copy mappings, lists and tuples into nodes; any other object becomes a scalar, by identity.
+    """Copies mappings, lists and tuples into nodes; any other object becomes a scalar, by identity.
 
     Raises:
         ConfigError: a key is not a string, ``_base_`` is used outside a file, ``_delete_`` is not a boolean, or the
@@ -117,7 +117,7 @@ class _Converter:
 
 
 def take_delete(entries: dict[str, Entry], where: Location | None, *, inherited: bool = False) -> MappingNode:
-    """Make a mapping of the entries, turning a ``_delete_`` key into the node's ``replaces``."""
+    """Returns a mapping node of the entries, with a ``_delete_`` key turned into the node's ``replaces``."""
     entry = entries.pop(DELETE_KEY, None)
     if entry is None:
         return MappingNode(entries, where, inherited)
@@ -133,10 +133,10 @@ def take_delete(entries: dict[str, Entry], where: Location | None, *, inherited:
 
 
 def settled(node: MappingNode) -> MappingNode:
-    """The same tree as plain data: nothing left in it that says how to merge.
+    """Returns the same tree as plain data, without merge instructions.
 
     Raises:
-        ConfigError: the tree is nested too deeply for the recursion of everything that walks it.
+        ConfigError: the tree is nested too deeply for recursive functions.
     """
     return _settled_mapping(node, 0)
 
@@ -159,7 +159,7 @@ def _settled(node: Node, depth: int) -> Node:
 
 
 def describe(node: Node) -> str:
-    """What a node is, for messages."""
+    """Returns what a node is, for messages."""
     if isinstance(node, MappingNode):
         return "mapping"
     if isinstance(node, SequenceNode):
@@ -171,7 +171,7 @@ def describe(node: Node) -> str:
 
 
 def walk(node: Node, path: tuple[str | int, ...]) -> Iterator[Entry]:
-    """The entries along a path, ending early where the path does not exist; a list's items have no key position."""
+    """Yields the entries along a path as far as it exists; a list's items have no key position."""
     for part in path:
         if isinstance(node, MappingNode) and isinstance(part, str) and part in node.entries:
             entry = node.entries[part]

@@ -1,4 +1,4 @@
-"""Node tree to YAML text: block mappings, short lists on one line, numbers and strings that read back unchanged."""
+"""Writes a node tree as YAML: block mappings, short lists on one line, numbers and strings that read back unchanged."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TAG = "tag:yaml.org,2002:"
 
 
 def write_yaml(root: MappingNode) -> str:
-    """The tree as a YAML document, in the order of its keys.
+    """Returns the tree as a YAML document, in the order of its keys.
 
     Raises:
-        ConfigError: a value that YAML has no form for.
+        ConfigError: a value that YAML cannot represent.
     """
     import yaml
 
@@ -32,7 +32,7 @@ def _dumper() -> type[Any]:
     import yaml
 
     class ConfigDumper(yaml.SafeDumper):
-        """Quotes what either YAML version takes for more than a string, so that other readers agree with ours."""
+        """Quotes strings that either YAML version reads as another type, so that other readers agree with this one."""
 
     for name, pattern in (("null", NULL), ("bool", BOOL), ("int", INT), ("float", FLOAT)):
         ConfigDumper.add_implicit_resolver(_TAG + name, _whole(pattern.pattern), None)
@@ -83,7 +83,7 @@ def _string(value: str) -> yaml.ScalarNode:
     import yaml
 
     text = str.__str__(value)
-    # PyYAML writes some of YAML's line breaks, such as U+0085, raw in its other styles, and reads them back as spaces.
+    # In other styles PyYAML writes some of YAML's line breaks, such as U+0085, raw and reads them back as spaces.
     has_line_break = text.splitlines() not in ([], [text])
     return yaml.ScalarNode(_TAG + "str", text, style='"' if has_line_break else None)
 
@@ -92,5 +92,5 @@ def _float_text(value: float) -> str:
     text = float.__repr__(value)
     if text in ("inf", "-inf", "nan"):
         return text.replace("inf", ".inf").replace("nan", ".nan")
-    # YAML 1.1 readers take 1e-05 for a string, 1.0e-05 for a number.
+    # YAML 1.1 readers parse 1e-05 as a string, 1.0e-05 as a number.
     return text if "." in text else text.replace("e", ".0e")

@@ -1,1 +1,1 @@
-"""What every room stands on and what knows nothing of models: names, settings, folders, whole files, plain data."""
+"""Helpers without any knowledge of models: names, settings, folders, atomic files, plain data."""

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the whole new one, whatever interrupts the writing."""
+"""Atomic writing of files: after an interruption a file is either the old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a file's text; a crash, a full disk or a kill leaves the old file as it was."""
+    """Replaces a file's text atomically; a crash, a full disk or a kill leaves the old file unchanged."""
     temporary = path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
         # Not tempfile: its files can be read by nobody else.

@@ -1,4 +1,4 @@
-"""What an exception of anybody's says, even where its own text fails."""
+"""The text of any exception, even one whose ``__str__`` fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ _LONGEST = 2000
 
 
 def text_of(error: BaseException) -> str:
-    """Returns ``str(error)`` without surrounding space, empty where that fails or is no text."""
-    # The exception is somebody else's, and so is what its __str__ raises.
+    """Returns ``str(error)`` without surrounding space, empty if that fails or is not a string."""
+    # The __str__ of a third-party exception may raise anything.
     try:
         return str(error).strip()
     except Exception:
@@ -15,9 +15,9 @@ def text_of(error: BaseException) -> str:
 
 
 def brief(error: BaseException) -> str:
-    """Returns ``Type: text`` on one line, hints left out; the type alone where there is no text.
+    """Returns ``Type: text`` on one line, without hints; the type alone if there is no text.
 
-    An exception may hold a whole file or a network as text, of which the beginning is shown.
+    A long text, such as a whole file or the repr of a network, is shortened.
     """
     message, where = getattr(error, "message", None), getattr(error, "where", None)
     text = message if isinstance(message, str) and message else text_of(error)
@@ -26,12 +26,12 @@ def brief(error: BaseException) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Returns a text whole, or its beginning and how many characters follow."""
+    """Returns a text unchanged, or its beginning and how many characters follow."""
     return text if len(text) <= longest else f"{text[:longest]} … ({len(text) - longest:,} more characters)"
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Adds a line to what tracebacks and the command line show of an exception, whatever its type."""
-    # BaseException.add_note is new in Python 3.11; tracebacks and the command line read the attribute alike.
+    """Adds a line to an exception of any type, which tracebacks and the command line show."""
+    # BaseException.add_note is new in Python 3.11; tracebacks and the command line read the attribute directly.
     notes = [*getattr(error, "__notes__", ()), note]
     error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]

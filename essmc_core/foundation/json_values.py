@@ -1,4 +1,4 @@
-"""Values that JSON can hold: NaN and infinity are none, though Python's json writes them."""
+"""Conversion to valid JSON, which has no NaN and infinity, although Python's json writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def json_values(value: Any) -> Any:
-    """Returns the same data with null in place of numbers that are not finite, in whatever depth."""
+    """Returns the same data with null in place of numbers that are not finite, at any depth."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -20,7 +20,7 @@ def json_values(value: Any) -> Any:
 
 
 def to_json(value: Any, *, indent: int | None = None, ensure_ascii: bool = False) -> str:
-    """Returns JSON that any reader takes; objects that it has no form for become text."""
+    """Returns valid JSON; objects that JSON cannot represent become strings."""
     plain = json_values(value)
     return json.dumps(plain, indent=indent, ensure_ascii=ensure_ascii, default=str, allow_nan=False)
 

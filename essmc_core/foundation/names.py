@@ -36,7 +36,7 @@ def _glob(pattern: str) -> str:
 
 def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
     """Returns up to ``count`` options spelled like ``name``, best first, ignoring case."""
-    # difflib costs milliseconds to import and is wanted only when something went wrong.
+    # difflib takes milliseconds to import and is needed only for error messages.
     import difflib
 
     by_folded: dict[str, str] = {}
@@ -47,7 +47,7 @@ def nearest(name: str, options: Iterable[str], count: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Returns ``did you mean 'x' or 'y'?``, or an empty string when nothing is near."""
+    """Returns ``did you mean 'x' or 'y'?``, or an empty string if no option is similar."""
     found = nearest(name, options)
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
@@ -59,10 +59,10 @@ def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
 
 
 def normalise_distribution(name: str) -> str:
-    """Returns a distribution's name as PEP 503 compares it: lower case, runs of ``-_.`` as one dash."""
+    """Returns a distribution's name normalised by PEP 503: lower case, runs of ``-_.`` as one dash."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pack_name(distribution: str) -> str:
-    """Returns the pack a distribution is called in qualified names: without the ``essmc-`` prefix."""
+    """Returns a distribution's short name for qualified names: without the ``essmc-`` prefix."""
     return normalise_distribution(distribution).removeprefix("essmc-")

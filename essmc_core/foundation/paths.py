@@ -1,4 +1,4 @@
-"""Where the core keeps what it may delete: one cache folder for weights and indexes."""
+"""The core's cache folder, for weights and indexes that can be created again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def cache_dir() -> Path:
     ``ESSMC_CACHE_DIR`` wins, then ``XDG_CACHE_HOME/essmc``, then ``~/.cache/essmc``.
 
     Raises:
-        SettingError: a ``~name`` that nobody has, or a home folder that is not known.
+        SettingError: a ``~name`` of an unknown user, or an unknown home folder.
     """
     try:
         return _cache_dir()

@@ -1,4 +1,4 @@
-"""From configuration values to the plain Python data that constructors take."""
+"""Converts configuration values to the plain Python data that constructors take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain_data(value: Any) -> Any:
-    """Returns fresh dicts and tuples for mappings and sequences; any other object as it is."""
+    """Returns new dicts and tuples for mappings and sequences; any other object unchanged."""
     if isinstance(value, Mapping):
         return {key: plain_data(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The ``ESSMC_`` variables of the environment: what each understands, and what to say of a value that none does."""
+"""The ``ESSMC_`` environment variables: their values, and the error for an invalid one."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ KNOWN = (
 )
 DEFAULT_SECONDS = 30.0
 DECODERS = ("pyav", "torchcodec")
-"""What decodes videos; the first is taken where nothing else is said."""
+"""Video decoders; the first is the default."""
 
 
 class SettingError(ConfigError):
-    """An ``ESSMC_`` variable holds something that it does not understand."""
+    """An ``ESSMC_`` variable has an invalid value."""
 
 
 class SettingWarning(UserWarning):
-    """An ``ESSMC_`` variable is not followed, because its value cannot be understood or names nothing."""
+    """An ``ESSMC_`` variable is ignored, because its value is invalid or names nothing."""
 
 
 def flag(name: str) -> bool:
-    """Returns whether a variable says yes; unset means no.
+    """Returns whether a variable is true; unset means false.
 
     Raises:
-        SettingError: it says neither yes nor no.
+        SettingError: it is neither true nor false.
     """
     value = os.environ.get(name, "").strip().lower()
     if value in TRUE or value in FALSE:
@@ -47,7 +47,7 @@ def flag(name: str) -> bool:
 
 
 def lenient_flag(name: str) -> bool:
-    """Returns whether a variable says yes; what cannot be understood, of which :func:`odd_values` tells, means no."""
+    """Returns whether a variable is true; invalid values, which :func:`odd_values` reports, mean false."""
     try:
         return flag(name)
     except SettingError:
@@ -55,10 +55,10 @@ def lenient_flag(name: str) -> bool:
 
 
 def pack_timeout() -> float:
-    """Returns ``ESSMC_PACK_TIMEOUT`` in seconds, 30 by default; 0 means that no import is too long.
+    """Returns ``ESSMC_PACK_TIMEOUT`` in seconds, 30 by default; 0 means no limit.
 
     Raises:
-        SettingError: it is no number, or negative.
+        SettingError: it is not a number, or negative.
     """
     value = os.environ.get("ESSMC_PACK_TIMEOUT", "").strip()
     if not value:
@@ -85,7 +85,7 @@ def video_decoder() -> str:
 
 
 def odd_values() -> list[SettingError]:
-    """Returns what is wrong with variables that are set, one error each."""
+    """Returns one error for each variable with an invalid value."""
     found = []
     checks: list[Callable[[], object]] = [*(partial(flag, name) for name in FLAGS), pack_timeout, video_decoder]
     for read in checks:
@@ -97,7 +97,7 @@ def odd_values() -> list[SettingError]:
 
 
 def misspelled() -> list[str]:
-    """Returns what to say of variables whose names are nearly those that are understood."""
+    """Returns messages about variables whose names are similar to known ones."""
     unknown = [name for name in os.environ if name.startswith("ESSMC_") and name not in KNOWN]
     near = {name: nearest(name, KNOWN, count=1) for name in unknown}
     return [f"{name} is not understood; did you mean {found[0]!r}?" for name, found in near.items() if found]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from essmc_core.weights.report import LoadReport as LoadReport
     from essmc_core.weights.source import WeightsSource as WeightsSource
 
-# A module must not have the name of what it exports: importing it would hide the export.
+# A module must not have the name of an export: importing the module would hide the export.
 _HOMES = {
     "LoadReport": "report",
     "UnusedWeights": "judgement",

@@ -1,4 +1,4 @@
-"""Rules that make a tensor of the weights fit a tensor of the module, each one saying what it did."""
+"""Rules that adapt a tensor of the weights to a tensor of the module, each with a note on the change."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from essmc_core.weights.adapt_options import AdaptOptions
 from essmc_core.weights.kernels import calibrated_kernel, inflated_kernel, input_channels, point_kernel
 from essmc_core.weights.positions import ResizedPositions
 
-# Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a few words
-# on the change, None if it does not apply, or the reason why it would apply but may not. It need not bring about the
-# final shape: rules are applied one after another, so that a later one may finish what an earlier one began.
+# Given (key, tensor of the weights, tensor of the module, options), a rule returns the changed tensor and a note on the
+# change, None if it does not apply, or the reason why it would apply but is not allowed to. It need not produce the
+# final shape: rules are applied in sequence, so that a later one may complete an earlier one.
 Rule = Callable[[str, Tensor, Tensor, AdaptOptions], "tuple[Tensor, str] | str | None"]
 
 DEFAULT_RULES: tuple[Rule, ...] = (
@@ -29,17 +29,17 @@ DEFAULT_RULES: tuple[Rule, ...] = (
 def fit(
     key: str, given: Tensor, wanted: Tensor, options: AdaptOptions, rules: Sequence[Rule] = DEFAULT_RULES
 ) -> tuple[Tensor, tuple[str, ...]] | str:
-    """Makes one tensor fit another's shape and type.
+    """Adapts one tensor to another's shape and type.
 
     Args:
-        key: the module's name for it.
+        key: the module's key.
         given: tensor of the weights.
         wanted: tensor of the module (only its shape and type are read).
         options: what is allowed.
-        rules: tried in order while the shapes differ, or as a rule's own method ``applies`` says.
+        rules: tried in order while the shapes differ, or if a rule's own method ``applies`` returns true.
 
     Returns:
-        The fitting tensor and notes on what was done, or, if it cannot be made to fit, the reason.
+        The adapted tensor and notes on the changes, or, if it cannot be adapted, the reason.
     """
     if reason := _unusable(given, wanted):
         return reason
@@ -69,7 +69,7 @@ def _shapes_differ(given: Tensor, wanted: Tensor, options: AdaptOptions) -> bool
 
 
 def _unusable(given: Tensor, wanted: Tensor) -> str:
-    """Returns why a tensor cannot be copied whatever its shape, empty if it can."""
+    """Returns why a tensor cannot be copied regardless of its shape, empty if it can."""
     if isinstance(wanted, (UninitializedBuffer, UninitializedParameter)):
         return "the module's tensor gets its shape in its first forward; run one before loading"
     if given.layout is not torch.strided or given.is_nested:

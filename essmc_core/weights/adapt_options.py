@@ -1,4 +1,4 @@
-"""What a caller allows when tensors of weights are made to fit."""
+"""Options for adapting tensors of the weights to a module."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from essmc_core.weights.source import Inflation, TimePositions
 
 @dataclass(frozen=True, slots=True)
 class AdaptOptions:
-    """What the caller allows.
+    """The adaptations that the caller allows.
 
     Attributes:
-        inflate: how 2D kernels become 3D ones; None: they do not.
-        input_key: the convolution whose number of input channels may change; None: no one's may.
-        grids: the module's tables of positions: key -> tokens along time, height and width.
-        position_grid: the same for the tables of the weights; None: to be found out.
-        positions: how positions in time are made more or fewer.
-        resampling: how tables of positions are resized in space, by key, where not bilinearly.
-        pictures: the tables of positions of image networks.
+        inflate: how 2D kernels are inflated to 3D; None: they are not.
+        input_key: the convolution whose number of input channels may change; None: none may.
+        grids: the module's position embeddings: key -> tokens along time, height and width.
+        position_grid: the grid of the weights' position embeddings; None: it is inferred.
+        positions: how position embeddings are resized in time.
+        resampling: how position embeddings are resized in space, by key, if not bilinearly.
+        pictures: keys of the position embeddings of image networks.
         image: whether the weights are an image network's and the module is a video network.
     """
 

@@ -22,18 +22,18 @@ def weights_cache() -> Path:
 
 
 def is_offline() -> bool:
-    """Whether ``ESSMC_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network.
+    """Returns whether ``ESSMC_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids network access.
 
     Raises:
-        SettingError: ``ESSMC_OFFLINE`` says neither yes nor no.
+        SettingError: ``ESSMC_OFFLINE`` is neither true nor false.
     """
     return flag("ESSMC_OFFLINE") or os.environ.get("HF_HUB_OFFLINE", "").lower() not in FALSE
 
 
 def cached_path(uri: str, sha256: str | None) -> Path:
-    """Returns where the file behind a URI is kept.
+    """Returns the path in the cache for a URI.
 
-    Files with a stated digest are told apart by it, whichever URI they came from; the others by their URI.
+    Files with a stated digest are named by it, whichever URI they came from; the others by their URI.
     """
     name = re.sub(r"[^\w.+-]", "_", unquote(urlsplit(uri).path).rsplit("/", 1)[-1])[-100:].lstrip(".") or "weights"
     identity = f"sha256-{sha256}" if sha256 else f"uri-{hashlib.sha256(uri.encode()).hexdigest()[:32]}"
@@ -41,14 +41,14 @@ def cached_path(uri: str, sha256: str | None) -> Path:
 
 
 def discard(path: Path) -> None:
-    """Deletes a file that proved to be no weights, if it is one of the cache's: the next attempt fetches it anew."""
+    """Deletes a file that does not contain weights, if it is in the cache, so that it is fetched again next time."""
     if weights_cache() in path.parents:
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Opens a temporary file that becomes ``path`` if, and only if, the block ends without an exception."""
+    """Opens a temporary file that is renamed to ``path`` if, and only if, the block ends without an exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -70,7 +70,7 @@ def publish(path: Path, content: bytes) -> None:
 
 @contextmanager
 def sole_writer(path: Path) -> Iterator[None]:
-    """Waits until no other process is fetching ``path``, and sweeps up what a killed one left behind."""
+    """Waits until no other process is fetching ``path``, and removes temporary files of killed processes."""
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The checkpoints of a work dir of training: their names, which one the folder stands for, whether one is whole."""
+"""The checkpoints in a work dir of training: their names, which one the folder refers to, whether one is intact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ END_RECORD_SIZE = 22
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """Returns the checkpoints that a folder holds by their names, without the best one's."""
+    """Returns the checkpoints in a folder, newest first by their names, without the best one."""
     found = (
         {match: path for path in folder.iterdir() if (match := NAME.fullmatch(path.name))} if folder.is_dir() else {}
     )
@@ -27,7 +27,7 @@ def newest_first(folder: Path) -> list[Path]:
 
 
 def standing_for(folder: Path) -> Iterator[Path]:
-    """Yields the checkpoints that a folder may stand for: its best one, then the newest, then those before it."""
+    """Yields the checkpoints that a folder may refer to: the best one, then the others from newest to oldest."""
     best = folder / BEST
     if best.is_file():
         yield best
@@ -36,14 +36,14 @@ def standing_for(folder: Path) -> Iterator[Path]:
 
 
 def is_sealed(path: Path) -> bool:
-    """Returns whether a file carries a hash of its content, as checkpoints of runs do."""
+    """Returns whether a file contains a hash of its content, as checkpoints of runs do."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - SEAL_SIZE))
         return file.read(len(SEAL)) == SEAL
 
 
 def damage(path: Path) -> str:
-    """Returns how a sealed file differs from what was written, empty where it does not."""
+    """Returns how a sealed file differs from what was written, empty if it does not."""
     size = path.stat().st_size
     if size < END_RECORD_SIZE + SEAL_SIZE:
         return f"{path} is cut short: it has {size} bytes."

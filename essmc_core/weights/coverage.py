@@ -7,25 +7,25 @@ from collections.abc import Collection, Iterable, Mapping
 
 from torch import Tensor, nn
 
-# Counters of batch norm: harmless when absent, and old files do not have them.
+# Batch norm's counters of batches: harmless if absent, and old files lack them.
 _COUNTERS = ".num_batches_tracked"
-# Buffers that construction computes and that some versions of networks save and others do not; profilers' counts too.
+# Buffers computed at construction, which only some versions of a network save, and counters of profilers.
 _COMPUTED = frozenset({
     "attn_mask", "relative_position_index", "relative_coords_table", "position_ids", "total_ops", "total_params",
 })  # fmt: skip
 
 
 def is_counter(key: str) -> bool:
-    """Whether a key names a batch norm's counter of batches."""
+    """Returns whether a key is that of a batch norm's counter of batches."""
     return f".{key}".endswith(_COUNTERS)
 
 
 def is_derived(key: str, tensor: Tensor) -> bool:
     """Returns whether a tensor of a module may be absent from weights, since construction alone determines it.
 
-    That is the case of counters of batches, which nothing is computed from at a fixed momentum, and of buffers of whole
-    numbers that differ from each other: tables of indices. What was learned or counted in training begins, on
-    construction, with one value in all places, and a parameter is never derived.
+    That holds for counters of batches, which have no effect at a fixed momentum, and for buffers of integers that
+    differ from each other: tables of indices. State that is learned or counted in training is initialised with one
+    value throughout, and a parameter is never derived.
     """
     if is_counter(key):
         return True
@@ -35,14 +35,15 @@ def is_derived(key: str, tensor: Tensor) -> bool:
 
 
 def unused(left_over: Mapping[str, Tensor], module_keys: Collection[str]) -> list[str]:
-    """Returns the left-over keys that belong to a part of the module: those below one of its named parts.
+    """Returns the left-over keys that belong to a submodule: those below the name of one of its submodules.
 
-    A tensor beside all parts (another head, a decoder, a queue) is another network's; one within a part that has no
-    place there means that the part was another one. Auxiliary heads (``aux1``, ``AuxLogits``) serve training alone.
+    A tensor outside all submodules (another head, a decoder, a queue) belongs to another network; a left-over tensor
+    within a submodule means that the submodule was a different one. Auxiliary heads (``aux1``, ``AuxLogits``) are used
+    in training only.
 
     Args:
-        left_over: what found no place, under the module's names.
-        module_keys: those of the module.
+        left_over: tensors that match none of the module's, under the module's names.
+        module_keys: state-dict keys of the module.
     """
     places = _siblings(module_keys)
     return [
@@ -61,15 +62,15 @@ def _is_computed(key: str, tensor: Tensor) -> bool:
 
 
 def coverage(expected: Mapping[str, Tensor], loaded: Collection[str], dropped: Collection[str]) -> float:
-    """Share of the module's tensors that are loaded, in [0, 1].
+    """Returns the share of the module's tensors that are loaded, in [0, 1].
 
-    The smaller of two shares: by elements, where a few large tensors decide, and by tensors, where many small ones do
-    (batch norm's statistics are under a percent of a network's elements, and it is useless without them).
+    The smaller of two shares: by elements, which a few large tensors dominate, and by tensors, which many small ones
+    dominate (batch norm's statistics are less than 1 % of a network's elements, but it is useless without them).
 
     Args:
         expected: the module's tensors.
         loaded: keys that the weights fill.
-        dropped: keys that are left out of the count.
+        dropped: keys that are not counted.
     """
     counted = {key: tensor for key, tensor in expected.items() if key not in dropped and not is_counter(key)}
     if not counted:
@@ -82,10 +83,10 @@ def coverage(expected: Mapping[str, Tensor], loaded: Collection[str], dropped: C
 
 
 def usage(used: Iterable[Tensor], left_over: Mapping[str, Tensor], module_keys: Collection[str]) -> float:
-    """Share of the weights' elements that find a place, in [0, 1].
+    """Returns the share of the weights' elements that are used, in [0, 1].
 
-    Left-over tensors count only where they continue a numbered series of the module (``layer3.6`` where the module ends
-    at ``layer3.5``): the sign of another depth. A head, a decoder or a second branch is rightly left over.
+    Left-over tensors count only if they continue a numbered series of the module (``layer3.6`` if the module ends at
+    ``layer3.5``), which indicates another depth. A head, a decoder or a second branch may be left over.
     """
     places = _siblings(module_keys)
     excess = sum(tensor.numel() for key, tensor in left_over.items() if _continues_series(key, places))

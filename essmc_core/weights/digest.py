@@ -1,4 +1,4 @@
-"""sha256 of weights files: computed once per state of a file, then remembered in the cache folder."""
+"""sha256 of weights files: computed once per state of a file, then stored in the cache folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from essmc_core.errors import WeightsHashMismatch
 from essmc_core.weights.cache import publish, weights_cache
 
 _CHUNK = 1 << 20
-# File systems' clocks are coarse: a file changed a moment ago may change again without its time telling.
+# Timestamps of file systems are coarse: a recently changed file may change again with the same timestamp.
 _SETTLED = 2.0
 
 
 def sha256_of(path: Path) -> str:
     """Returns the file's digest, 64 hexadecimal digits.
 
-    A file that has not changed since (same size, times and inode) is not read again.
+    A file that has not changed since the last call (same size, times and inode) is not read again.
     """
     status = path.stat()
     state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
@@ -31,7 +31,7 @@ def sha256_of(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = _compute(path)
-    # A cache that cannot be written costs a second reading, nothing more.
+    # If the cache cannot be written, the file is merely read again next time.
     with suppress(OSError):
         if time.time() - max(status.st_mtime, status.st_ctime) > _SETTLED:
             publish(note, json.dumps({"state": state, "sha256": digest}).encode())
@@ -39,10 +39,10 @@ def sha256_of(path: Path) -> str:
 
 
 def verify(path: Path, expected: str | None, *, uri: str) -> None:
-    """Checks the file's digest, or the beginning of it, if one is expected.
+    """Checks the file's digest, or its first digits, if any are expected.
 
     Raises:
-        WeightsHashMismatch: it differs.
+        WeightsHashMismatch: the digest differs.
     """
     if expected is None:
         return

@@ -1,4 +1,4 @@
-"""Builds a module straight from its weights: nothing is initialised that is overwritten at once, and nothing copied."""
+"""Builds a module directly from its weights: parameters are neither initialised at random nor copied."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def build_with_weights(
 ) -> tuple[M, LoadReport]:
     """Builds a module and loads its weights, as `load_pretrained` after ``build()`` would, but faster.
 
-    The module is built without random values and receives the tensors of the file themselves. If these do not fill all
-    of it (a new head, say), it is built once more, with random values, and loaded by copying.
+    The module is built without random initialisation, and the tensors of the file are assigned to it. If they do not
+    cover all of it (a new head, for example), it is built again, with random initialisation, and loaded by copying.
 
     Args:
         build: makes the module; may be called twice.
         source: as for `load_pretrained`.
-        mmap: whether the tensors stay mapped from the file; None: only a cache's whose digest was verified. A mapped
-            file must not be overwritten in place while the module lives.
+        mmap: whether the tensors stay memory-mapped; None: only if the file is in a cache and its digest was verified.
+            A mapped file must not be overwritten in place while the module exists.
         allow_head_mismatch: as for `load_pretrained`.
         purpose: as for `load_pretrained`.
         rules: as for `load_pretrained`.
@@ -56,7 +56,7 @@ def build_with_weights(
     plan = plan_checkpoint(
         module, checkpoint, parsed, purpose=purpose, allow_head_mismatch=allow_head_mismatch, rules=rules
     )
-    # Buffers were not left out, so that those the weights lack are right already.
+    # Buffers were initialised, so that those missing from the weights are correct already.
     if plan.filled.issuperset(name for name, _ in module.named_parameters(remove_duplicate=False)):
         execute_plan(module, plan, assign=True)
         note_report(module, plan.report)

@@ -1,4 +1,4 @@
-"""From a URI to a local file: the right way for each scheme, cached, verified, or a clear refusal when offline."""
+"""Resolves a URI of weights to a local file: downloaded by its scheme, cached and verified; an error if offline."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class LocalWeights:
 
     Attributes:
         path: the file.
-        uri: what was asked for.
+        uri: the requested URI.
         managed: whether the file belongs to a cache or a package.
-        mappable: whether nobody rewrites the file in place, so that it is safe to keep it mapped into memory: it is a
-            cache's, and its digest was verified.
+        mappable: whether the file is safe to memory-map, because nobody rewrites it in place: it is in a cache, and
+            its digest was verified.
     """
 
     path: Path
@@ -50,15 +50,15 @@ def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
 
     Raises:
         WeightsNotFound: no such file, package or address, or it would have to be downloaded while offline.
-        WeightsCorrupt: the download broke off, again and again.
-        WeightsHashMismatch: the file is not the expected one; a cached file is fetched once more before giving up.
+        WeightsCorrupt: the download was cut short repeatedly.
+        WeightsHashMismatch: the file is not the expected one; a cached file is fetched again first.
         MissingDependency: the scheme needs a library that is not installed.
     """
     return locate(uri, sha256=sha256).path
 
 
 def locate(uri: str | os.PathLike[str], *, sha256: str | None = None) -> LocalWeights:
-    """Like `fetch`, and tells whether the file is under a cache's or a package's care."""
+    """Does as `fetch`, and returns whether the file is managed by a cache or a package as well."""
     name = os.fspath(uri)
     digest = sha256.lower() if sha256 else None
     scheme = _scheme(name)
@@ -66,7 +66,7 @@ def locate(uri: str | os.PathLike[str], *, sha256: str | None = None) -> LocalWe
     if scheme in ("", "file"):
         found = LocalWeights(_own_file(name, scheme), name, managed=False)
     elif scheme == "pkg":
-        # Of a package that is installed in editable mode these are the user's own files.
+        # Files of a package in editable mode are the user's own, so they are not mapped.
         found = LocalWeights(find_package_file(name), name, managed=True)
     elif scheme == "hf":
         found = LocalWeights(_from_hub(name), name, managed=True, mappable=verified)
@@ -82,7 +82,7 @@ def _scheme(uri: str) -> str:
     scheme = scheme.lower()
     if not separator or _SCHEME.fullmatch(scheme) is None:
         return ""
-    # A file of the user's that is called so is that file; addresses stay addresses, whatever lies in the folder.
+    # An existing file of that name takes precedence, except over the schemes that are handled here.
     return "" if scheme not in _OWN_SCHEMES and os.path.lexists(uri) else scheme
 
 
@@ -100,25 +100,25 @@ def _path_of_uri(uri: str) -> Path:
         parts = urlsplit(uri)
     except ValueError as error:
         raise WeightsNotFound(f"{uri} is no address of a file: {error}.", hint="Give the path.") from error
-    # `file://relative/path` parses as a host; users mean the path.
+    # In `file://relative/path` the first part parses as a host, but the path is meant.
     host = "" if parts.netloc == "localhost" else parts.netloc
     return Path(host + url2pathname(parts.path))
 
 
 def _path(name: str) -> Path:
-    """Returns a path, ``~`` and ``~user`` expanded unless a file is called so."""
+    """Returns a path, with ``~`` and ``~user`` expanded unless a file has that name."""
     path = Path(name)
     if not name.startswith("~") or mode_of(path) is not None:
         return path
     try:
         return path.expanduser()
     except RuntimeError:
-        # Nobody is called so: it is the name of a file.
+        # There is no such user, so it is a file name.
         return path
 
 
 def _checkpoint_in(folder: Path) -> Path:
-    """Returns the checkpoint that the work dir of a training run stands for: its best, else its newest."""
+    """Returns the checkpoint that the work dir of a training run refers to: its best, else its newest."""
     try:
         found = next(standing_for(folder), None)
     except OSError as error:
@@ -146,7 +146,7 @@ def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:
         )
     try:
         with sole_writer(path):
-            # Another process may have fetched it while this one waited.
+            # Another process may have fetched it in the meantime.
             if not (path.is_file() and _is_good(path, sha256, uri)):
                 _download(uri, scheme, path)
     except OSError as error:

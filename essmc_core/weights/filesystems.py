@@ -1,4 +1,4 @@
-"""Downloads through fsspec: s3, gs, oss, sftp and whatever else it knows."""
+"""Downloads through fsspec: s3, gs, oss, sftp and its other schemes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def download(uri: str, target: BinaryIO) -> None:
     except WeightsError:
         raise
     except Exception as error:
-        # Drivers raise exceptions of their own (botocore, aiohttp, ...); the cause is chained.
+        # Drivers raise their own exceptions (botocore, aiohttp, ...); the cause is chained.
         raise WeightsNotFound(f"Cannot fetch the weights {uri}: {type(error).__name__}: {error}.") from error
     if size is not None and target.tell() != size:
         raise WeightsNotFound(f"Fetching {uri} broke off after {target.tell()} of {size} bytes.", hint="Try again.")

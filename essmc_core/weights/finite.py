@@ -1,4 +1,4 @@
-"""Whether weights are numbers: NaN and infinity spread to every output."""
+"""Checks weights for NaN and infinity, which propagate to every output."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Returns whether a tensor has neither NaN nor infinity; whole numbers never have."""
+    """Returns whether a tensor has neither NaN nor infinity; tensors of integers never have."""
     if tensor.is_meta or tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
         return True
     values = torch.view_as_real(tensor) if tensor.is_complex() else tensor
     try:
-        # NaN carries through, so that one pass without a copy tells both.
+        # aminmax propagates NaN, so that one pass without a copy detects both.
         least, most = torch.aminmax(values.detach())
     except (RuntimeError, NotImplementedError):
         return bool(torch.isfinite(values.float()).all())
@@ -23,5 +23,5 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def nonfinite(tensors: Mapping[str, Any]) -> list[str]:
-    """Returns the names of tensors with a NaN or an infinity in them."""
+    """Returns the names of tensors that contain NaN or infinity."""
     return [key for key, value in tensors.items() if isinstance(value, Tensor) and not is_finite(value)]

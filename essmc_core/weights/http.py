@@ -1,4 +1,4 @@
-"""Downloads over http(s): retried when that may help, bounded in time and size, never accepted when cut short."""
+"""Downloads over http(s): retried after transient errors, bounded in time and size, rejected if cut short."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
 # Seconds without a single byte.
 _TIMEOUT = 30.0
-# Seconds for connecting and the headers of one answer, however they drip in.
+# Seconds for connecting and the headers of one response, however slowly they arrive.
 _ANSWER_TIMEOUT = 90.0
-# In each window of so many seconds at least so many bytes must arrive: 1 KiB/s, less than any line that is of use.
+# Minimum rate: so many bytes in each window of so many seconds, which is 1 KiB/s.
 _WINDOW = 60.0
 _LEAST_IN_WINDOW = 60 << 10
-# Bytes of a body whose length the server does not tell.
+# Maximum size of a body whose length the server does not state.
 _LARGEST_UNSIZED = 32 << 30
 _MOST_REDIRECTS = 10
 _CHUNK = 1 << 20
@@ -37,16 +37,16 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def download(uri: str, target: BinaryIO) -> None:
-    """Writes what ``uri`` serves to ``target``, which must be seekable.
+    """Downloads ``uri`` to ``target``, which must be seekable.
 
-    Timeouts, dropped connections, short bodies and the statuses of an overloaded server are tried again, four times
-    in all, with growing pauses. A transfer that all but stands still is given up, and so is a body without an
-    announced length that does not end. Redirects are followed to http and https alone.
+    After timeouts, dropped connections, short bodies and the statuses of an overloaded server the download is retried,
+    up to four attempts with increasing delays. A transfer below the minimum rate is aborted, and so is a body without a
+    stated length that exceeds the maximum size. Redirects are followed to http and https only.
 
     Raises:
-        WeightsNotFound: the server refuses, cannot be reached, is too slow, or redirects to where it may not.
-        WeightsCorrupt: the server kept sending less than it announced, or more than weights can have.
-        WeightsError: the disk has no room.
+        WeightsNotFound: the server refuses, cannot be reached, is too slow, or redirects to another scheme.
+        WeightsCorrupt: the server repeatedly sent less than it stated, or more than the maximum size.
+        WeightsError: the disk is full.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         target.seek(0)
@@ -80,7 +80,7 @@ def _download_once(url: str, target: BinaryIO) -> None:
     except http.client.IncompleteRead as error:
         raise _Transient(WeightsCorrupt(f"The download of {url} broke off.", hint="Try again.")) from error
     except (ValueError, http.client.InvalidURL) as error:
-        # A host name, a port or a path that http has no place for; UnicodeError is a ValueError.
+        # An invalid host name, port or path; UnicodeError is a ValueError.
         raise WeightsNotFound(f"{url} cannot be asked for: {error}.", hint="Check the address.") from error
     except WeightsError:
         raise
@@ -92,14 +92,14 @@ def _download_once(url: str, target: BinaryIO) -> None:
         raise _Transient(WeightsNotFound(f"{url} cannot be reached: {reason}.", hint=hint)) from error
     if watch.expired:
         raise _too_slow(url)
-    # Headers that break off leave no length; no weights are empty.
+    # Truncated headers state no length; a file of weights is never empty.
     if received != expected if expected is not None else not received:
         message = f"The download of {url} broke off after {received} of {expected or 'unknown'} bytes."
         raise _Transient(WeightsCorrupt(message, hint="Try again."))
 
 
 def _open(url: str, watch: _Watch) -> http.client.HTTPResponse:
-    """Asks for a file, following redirects one by one; their bodies are never read."""
+    """Requests a file and follows redirects one by one, without reading their bodies."""
     seen = {url}
     place = url
     for _ in range(_MOST_REDIRECTS + 1):
@@ -129,16 +129,16 @@ def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
 
 
 def _redirect(url: str, place: str, error: urllib.error.HTTPError) -> str:
-    """Returns where an answer points.
+    """Returns the target of a redirect.
 
     Raises:
-        WeightsNotFound: nowhere, or elsewhere than to http and https.
+        WeightsNotFound: there is none, or it is neither http nor https.
     """
     location = error.headers.get("Location")
     if not location:
         raise WeightsNotFound(f"{place} answered {error.code} without saying where the file is.")
     try:
-        # Headers are Latin-1; a Location in UTF-8 is quoted as browsers do.
+        # Headers are decoded as Latin-1; a Location in UTF-8 is percent-encoded as in browsers.
         quoted = quote(location.encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
         found = urljoin(place, quoted).partition("#")[0]
         parts = urlsplit(found)
@@ -152,7 +152,7 @@ def _redirect(url: str, place: str, error: urllib.error.HTTPError) -> str:
 
 
 def _announced(response: http.client.HTTPResponse, url: str) -> int | None:
-    """Returns the length that the server tells, None if it tells none."""
+    """Returns the length that the server states, None if it states none."""
     length = response.headers.get("Content-Length")
     if length is None or response.chunked:
         return None
@@ -166,7 +166,7 @@ def _check_room(target: BinaryIO, expected: int | None, url: str) -> None:
     if expected is None or not isinstance(name, (str, int)):
         return
     try:
-        # A temporary file made from a descriptor is called by its number.
+        # The name of a temporary file that was opened from a descriptor is a number.
         free = _free_bytes(name)
     except OSError:
         return
@@ -185,7 +185,7 @@ def _free_bytes(name: str | int) -> int:
 def _copy(response: http.client.HTTPResponse, target: BinaryIO, expected: int | None, url: str, watch: _Watch) -> int:
     received = 0
     window_ends, in_window = time.monotonic() + _WINDOW, 0
-    # One read may never return while bytes drip in, so the watch ends it.
+    # A read may block for long while bytes arrive slowly, so the watch closes the connection.
     with progress(url.rsplit("/", 1)[-1], expected) as advance, watch.limit(_WINDOW * 2) as renew:
         while chunk := response.read1(_CHUNK):
             _write(target, chunk)
@@ -209,14 +209,14 @@ def _too_slow(url: str) -> WeightsNotFound:
 
 
 class _Watch:
-    """Ends a connection when its time is up: timeouts of a socket start anew with every byte."""
+    """Closes a connection after a total time; a socket's own timeout restarts with every byte."""
 
     def __init__(self) -> None:
         self.expired = False
         self._socket: socket.socket | None = None
 
     def opener(self) -> urllib.request.OpenerDirector:
-        """Returns what opens http and https, and neither files nor ftp, and follows no redirect."""
+        """Returns an opener for http and https only, which follows no redirects."""
         opener = urllib.request.OpenerDirector()
         handlers = (
             urllib.request.ProxyHandler, urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor,
@@ -228,12 +228,12 @@ class _Watch:
         return opener
 
     def see(self, connection: Any) -> None:
-        """Notes the socket that a connection has made."""
+        """Records the socket of a connection."""
         self._socket = connection.sock
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Any]:
-        """Ends the connection after so many seconds, unless what is yielded is called, which starts them anew."""
+        """Closes the connection after so many seconds; calling the yielded function restarts the time."""
         timers: list[threading.Timer] = []
 
         def renew() -> None:
@@ -260,7 +260,7 @@ class _Watch:
 
 
 class _Watched(http.client.HTTPConnection):
-    """Shows its socket to a watch as soon as there is one."""
+    """Passes its socket to a watch once it is connected."""
 
     def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -297,7 +297,7 @@ def _write(target: BinaryIO, chunk: bytes) -> None:
     try:
         target.write(chunk)
     except OSError as error:
-        # Not to be taken for a failure of the network, which would be tried again.
+        # Not a network error, which would be retried.
         raise WeightsError(f"The download cannot be written: {error}.", hint="Is the disk full?") from error
 
 

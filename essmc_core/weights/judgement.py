@@ -1,4 +1,4 @@
-"""The one judgement of a load: whether the module is complete, the file was used and its values are numbers."""
+"""Decides whether a load is acceptable: the module is complete, the file was used, its values are finite."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
 from essmc_core.weights.state_dict import strip_key
 
-# Weights of the same architecture fill everything but the head, which is not counted. Below nine tenths something is
-# wrong far more often than meant: another depth, no statistics for batch norm, a mistyped level.
+# Weights of the same architecture fill everything but the head, which is not counted. A coverage below 0.9 is an error
+# far more often than intended: another depth, missing statistics of batch norm, a mistyped level.
 MIN_COVERAGE = 0.9
 MIN_USAGE = 0.9
 
 Purpose = Literal["start", "use"]
-"""What the module is for: a start of training, or use as it is, for which nothing may be left to chance."""
+"""The purpose of the module: a start of training, or use as it is, for which nothing may stay random."""
 
 _GROUPS = 6
 
 
 class UnusedWeights(UserWarning):
-    """Weights of a part that was loaded found no place in it, so that its numbers may be others."""
+    """Some weights of a submodule that was loaded are not used, so that its outputs may differ."""
 
 
 def judge(module: nn.Module, plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> WeightsMismatch | None:
-    """Returns why a plan may not be carried out, None if it may.
+    """Returns why a plan may not be executed, None if it may.
 
     For use, every parameter and every statistic must come from the weights, and every tensor of the weights that
-    belongs to a part of the module must have its place there. As a start of training what is missing needs the user's
-    word: a pattern in ``allow_missing``, a stated ``min_coverage``, a head for other classes, or layers that a lift
-    declares as new. Values must be finite either way.
+    belongs to a submodule must be used. As a start of training, missing tensors must be allowed: by a pattern in
+    ``allow_missing``, a stated ``min_coverage``, a head for other classes, or layers that a lift declares as new.
+    Values must be finite either way.
 
     Args:
-        module: what would be loaded; is only read.
-        plan: what would be done.
-        source: the user's word.
+        module: the module to load; it is only read.
+        plan: the planned load.
+        source: states what the user allows.
         purpose: ``"use"`` or ``"start"``.
     """
     return (
@@ -57,7 +57,7 @@ def judge(module: nn.Module, plan: LoadPlan, source: WeightsSource, purpose: Pur
 
 
 def warn_of_unused(plan: LoadPlan, source: WeightsSource) -> None:
-    """Warns that weights of a part that is loaded have no place in it, unless the user allowed it."""
+    """Warns about unused weights of a submodule that is loaded, unless the user allowed them."""
     if source.min_usage is None and (unused := _unused(plan, source)):
         warnings.warn(
             f"{len(unused)} tensors in {source.uri} belong to parts that are loaded and have no place there, so that "
@@ -69,7 +69,7 @@ def warn_of_unused(plan: LoadPlan, source: WeightsSource) -> None:
 
 
 def grouped(keys: Iterable[str]) -> str:
-    """Returns keys in groups of layers alike: ``bn.running_var of 3 layers, head.bias``."""
+    """Returns keys grouped by similar layers: ``bn.running_var of 3 layers, head.bias``."""
     groups: dict[str, list[str]] = {}
     for key in keys:
         groups.setdefault(_tail(key), []).append(key)
@@ -79,14 +79,14 @@ def grouped(keys: Iterable[str]) -> str:
 
 
 def _tail(key: str) -> str:
-    """Returns the end of a key that layers alike share: the tensor's name and the last name before it."""
+    """Returns the end of a key that similar layers share: the tensor's name and the last name before it."""
     parts = key.split(".")
     names = [index for index, part in enumerate(parts[:-1]) if not part.isdigit()]
     return ".".join(re.sub(r"^\d+$", "*", part) for part in parts[names[-1] if names else 0 :])
 
 
 def matches(key: str, patterns: Sequence[str]) -> bool:
-    """Returns whether a key fits a pattern, or lies below a name that is one."""
+    """Returns whether a key matches a pattern, or is below a name that is one of them."""
     name = strip_key(key)
     return any(fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('.')}.") for pattern in patterns)
 
@@ -116,7 +116,7 @@ def _fit(plan: LoadPlan, source: WeightsSource) -> WeightsMismatch | None:
 
 
 def _head(plan: LoadPlan, source: WeightsSource) -> WeightsMismatch | None:
-    """Refuses to use a head that stays untrained, by its weights' shapes or for want of any."""
+    """Returns an error if the head would stay untrained: its weights are missing or have another shape."""
     report = plan.report
     lacking = [key for key in report.lacking if not matches(key, source.allow_missing)]
     untrained = [key for key in (*report.skipped, *lacking) if is_of_head(key, source)]
@@ -159,7 +159,7 @@ def _completeness(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> We
 
 
 def _without_a_place(report: LoadReport) -> str:
-    """Says what the file has instead: misspelt names stand beside those that are missing."""
+    """Returns which keys the file has instead, so that misspelt names can be compared with the missing ones."""
     return f" Without a place are {grouped(report.unexpected)}." if report.unexpected else ""
 
 
@@ -186,7 +186,7 @@ def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> Weigh
 
 
 def _told_unused(plan: LoadPlan, source: WeightsSource) -> bool:
-    """Returns whether the user's word covers all that is left over."""
+    """Returns whether the user allowed everything that is left over."""
     return bool(source.allow_unused) and all(matches(key, source.allow_unused) for key in plan.report.unused)
 
 
@@ -223,7 +223,7 @@ def _finiteness(module: nn.Module, plan: LoadPlan, source: WeightsSource) -> Wei
 
 
 def _is_infinite_by_design(own: object, given: Tensor) -> bool:
-    """Returns whether a buffer has infinities by construction, as masks do, and the weights have the same."""
+    """Returns whether a buffer is infinite by construction, as masks are, and the weights have the same values."""
     if not isinstance(own, Tensor) or isinstance(own, nn.Parameter) or own.is_meta or own.shape != given.shape:
         return False
     infinite = given.isinf()
@@ -234,7 +234,7 @@ def _is_infinite_by_design(own: object, given: Tensor) -> bool:
 
 
 def _patterns(keys: Sequence[str]) -> list[str]:
-    """Returns patterns that name these keys, as short as a reader can check them."""
+    """Returns short patterns that match these keys."""
     tails = Counter(_tail(key) for key in keys)
     whole = {_tail(key): key for key in keys}
     named = [f'"*.{tail}"' if count > 1 and "*" not in tail else f'"{whole[tail]}"' if count == 1 else f'"*{tail}"'

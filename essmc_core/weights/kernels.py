@@ -1,4 +1,4 @@
-"""Kernels of convolutions and linear layers, made to fit those of another rank or of other channels."""
+"""Adapts kernels of convolutions and linear layers to another rank or number of channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from essmc_core.weights.adapt_options import AdaptOptions
 
 
 def calibrated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
-    """Gives a 2D kernel (O, I, k, k), or (O, I, 1, k, k), the layout of TAdaConv's base weight (1, 1, O, I, k, k).
+    """Reshapes a 2D kernel (O, I, k, k), or (O, I, 1, k, k), to TAdaConv's base weight (1, 1, O, I, k, k).
 
     Source: Huang et al., "TAda! Temporally-Adaptive Convolutions for Video Understanding", ICLR 2022.
     """
@@ -21,10 +21,11 @@ def calibrated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOpt
 
 
 def inflated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | str | None:
-    """Turns a kernel (O, I, k, k) into (O, I, t, k, k).
+    """Inflates a kernel (O, I, k, k) to (O, I, t, k, k).
 
-    ``"average"`` repeats it t times and divides by t, so that a clip of equal frames gives the 2D response (Carreira
-    and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017). ``"centre"`` puts it on the middle frame among zeros.
+    ``"average"`` repeats it t times and divides by t, so that a clip of equal frames has the 2D response (Carreira and
+    Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017). ``"centre"`` puts it on the middle frame and zeros on the
+    others.
     """
     if given.dim() != 4 or wanted.dim() != 5 or given.shape[2:] != wanted.shape[3:]:
         return None
@@ -43,8 +44,8 @@ def inflated_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptio
 def input_channels(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
     """Changes the number of input channels of the first convolution, keeping the scale of its response.
 
-    One channel gets the sum of the kernels (the response to a grey picture stays the same); other numbers repeat
-    the kernels in turn, scaled by old / new.
+    One channel is given the sum of the kernels (the response to a grey image stays the same); for other numbers the
+    kernels are repeated cyclically and scaled by old / new.
     """
     if key != options.input_key or given.dim() < 4 or given.dim() != wanted.dim():
         return None
@@ -59,7 +60,7 @@ def input_channels(key: str, given: Tensor, wanted: Tensor, options: AdaptOption
 
 
 def point_kernel(key: str, given: Tensor, wanted: Tensor, options: AdaptOptions) -> tuple[Tensor, str] | None:
-    """Turns a convolution over single places, (O, I, 1, 1) or (O, I, 1, 1, 1), into a linear layer (O, I), or back."""
+    """Reshapes a pointwise convolution, (O, I, 1, 1) or (O, I, 1, 1, 1), to a linear layer (O, I), or back."""
     ranks = {given.dim(), wanted.dim()}
     if 2 not in ranks or not ranks & {4, 5} or given.shape[:2] != wanted.shape[:2] or given.numel() != wanted.numel():
         return None

@@ -1,4 +1,4 @@
-"""Key maps: pairs of regular expression and replacement, written out or known by a name."""
+"""Key maps: pairs of regular expression and replacement, written out or referred to by name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PAIRS = "pairs of regular expression and replacement, or the name of a key map (
 
 
 class NamedKeyMaps(Protocol):
-    """Key maps by name: those that packs register, and those that zoo entries state for their files."""
+    """Key maps by name: those that packs register, and those that zoo entries state for their weights."""
 
     def find(self, name: str) -> object:
-        """Looks a name up, importing nothing.
+        """Looks up a name without importing anything.
 
         Raises:
             ConfigError: there is no such key map.
@@ -30,7 +30,7 @@ class NamedKeyMaps(Protocol):
 
 
 class _Unknown:
-    """No key map has a name."""
+    """A look-up without any key maps."""
 
     def find(self, name: str) -> object:
         raise ConfigError(f"no key map is called {name!r}", hint="Write the pairs themselves.")
@@ -39,17 +39,17 @@ class _Unknown:
 
 
 class KeyMapNames:
-    """Where names of key maps are looked up; none is known until the default registries say so."""
+    """The look-up of key maps by name; it has none until the default registries are attached."""
 
     def __init__(self) -> None:
         self._known: NamedKeyMaps = _Unknown()
 
     def look_up_in(self, known: NamedKeyMaps) -> None:
-        """Says where names are looked up from now on."""
+        """Sets where names are looked up from now on."""
         self._known = known
 
     def find(self, name: str) -> None:
-        """Checks that there is such a key map, importing nothing.
+        """Checks that there is such a key map, without importing anything.
 
         Raises:
             ConfigError: there is none.
@@ -60,7 +60,7 @@ class KeyMapNames:
         """Returns a key map by name.
 
         Raises:
-            ConfigError: there is none of that name, or it is no key map.
+            ConfigError: there is none of that name, or it is not a valid key map.
         """
         return check_key_map(self._known.pairs(name))
 
@@ -84,7 +84,7 @@ def check_key_map(pairs: object) -> tuple[tuple[str, str], ...]:
         pattern, replacement = pair
         try:
             re.compile(pattern)
-            # The empty alternative always matches, so that the replacement is expanded and its groups are looked up.
+            # The empty alternative always matches, so that the replacement is expanded and its groups are checked.
             re.sub(f"{pattern}|", replacement, "")
         except (re.error, IndexError) as error:
             raise ConfigError(f"key_map[{position}] {list(pair)!r} cannot be used: {error}.") from error

@@ -1,4 +1,4 @@
-"""Image networks inside modules that lift them to video: their weights are loaded under their own names."""
+"""Image networks inside modules that lift them to video: their weights are loaded under the image network's names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from essmc_core.weights.state_dict import strip_key
 
 @dataclass(frozen=True, slots=True)
 class ImageNetwork:
-    """What a part of a module says of the image network inside it, by a method ``image_network()``.
+    """What a submodule states about the image network inside it, by a method ``image_network()``.
 
     Attributes:
-        name: attribute of the part that holds the network.
-        inflate: how the part makes its 2D kernels 3D; None: it does not.
-        new: state-dict keys, below the part, of layers that image weights do not have.
+        name: attribute of the submodule that holds the network.
+        inflate: how the submodule inflates 2D kernels; None: it does not.
+        new: state-dict keys, relative to the submodule, of layers that image weights do not have.
     """
 
     name: str
@@ -28,11 +28,11 @@ class ImageNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """The image networks inside a module, by the front of their state-dict keys (``"backbone."``).
+    """The image networks inside a module, by the prefix of their state-dict keys (``"backbone."``).
 
     Attributes:
-        networks: front of the keys -> what is said of the network.
-        fronts: the same front -> that of the part around the network, which image weights go by.
+        networks: prefix of the keys -> what is stated about the network.
+        fronts: the same prefix -> that of the submodule around the network, which image weights use.
         new: state-dict keys of the module that image weights do not have.
     """
 
@@ -42,7 +42,7 @@ class Lifted:
 
     @classmethod
     def of(cls, module: nn.Module) -> Lifted:
-        """Asks the parts of a module."""
+        """Collects the image networks that the submodules of a module state."""
         networks: dict[str, ImageNetwork] = {}
         fronts: dict[str, str] = {}
         new: set[str] = set()
@@ -57,14 +57,14 @@ class Lifted:
         return cls(networks, fronts, frozenset(new))
 
     def inflate(self, key: str) -> Inflation | None:
-        """Returns how a kernel of the module is inflated by the part it is in."""
+        """Returns how a kernel of the module is inflated by the submodule it is in."""
         front = self._front(key)
         return None if front is None else self.networks[front].inflate
 
     def fronts_of(self, weights: Iterable[str]) -> dict[str, str]:
-        """Returns the networks whose image weights these may be: front of the module's keys -> that of the weights'.
+        """Returns the networks whose image weights these may be: prefix of the module's keys -> that of the weights'.
 
-        Weights with names below a network's front are those of the whole module.
+        Weights with keys below a network's prefix are those of the whole module.
         """
         names = tuple(weights)
         return {
@@ -74,7 +74,7 @@ class Lifted:
         }
 
     def image_name(self, key: str, fronts: Mapping[str, str]) -> str | None:
-        """Returns the name of a tensor in image weights, given `fronts_of` them; None where it has none."""
+        """Returns the key of a tensor in image weights, given their `fronts_of`; None if it has none."""
         front = self._front(key)
         return None if front is None or front not in fronts else fronts[front] + key.removeprefix(front)
 

@@ -1,4 +1,4 @@
-"""Loads weights into a module, all that fit or nothing at all."""
+"""Loads weights into a module: either everything that was planned or nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_pretrained(
     purpose: Purpose = "start",
     rules: Sequence[Rule] = DEFAULT_RULES,
 ) -> LoadReport:
-    """Fetches, reads, renames, adapts and loads weights; the module is changed only if enough of them fits.
+    """Fetches, reads, renames, adapts and loads weights; the module is changed only if enough of them fit.
 
     Args:
         module: where the weights go; its dtypes and devices stay as they are.
@@ -56,33 +56,33 @@ def load_pretrained(
         sha256: expected digest of the file.
         key_map: (regular expression, replacement) pairs for the keys, or the name of a registered key map.
         sub_level: keep the keys below this prefix only.
-        prefix: put in front of every key.
-        inflate: ``"centre"`` or ``"average"`` to turn 2D kernels into 3D ones.
-        in_chans: let the first convolution be adapted to another number of input channels.
-        positions: how learned positions in time are made more or fewer: ``"interpolate"`` (default), ``"repeat"``,
+        prefix: prefix to add to every key.
+        inflate: ``"centre"`` or ``"average"`` to inflate 2D kernels to 3D.
+        in_chans: whether the first convolution may be adapted to another number of input channels.
+        positions: how position embeddings are resized in time: ``"interpolate"`` (default), ``"repeat"``,
             ``"average"`` or ``"centre"``; see `essmc_core.weights.positions`.
-        position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
-            tell.
+        position_grid: (time, height, width) of the weights' position embeddings, if their number of tokens is
+            ambiguous.
         ema: choose the averaged (True) or plain (False) weights; None prefers the averaged ones.
         min_coverage: share of the module, in [0, 1], that must be loaded, 0.9 by default. The head is not counted if it
             was dropped.
-        min_usage: share of the weights, in [0, 1], that must find a place, 0.9 by default; see `LoadReport.usage`.
-        strict: refuse unless every key on both sides is used.
-        assign: put the tensors themselves into the module instead of copying their values.
-        mmap: map the file into memory. By default only where that is safe: files of a cache whose digest was verified,
+        min_usage: share of the weights, in [0, 1], that must be used, 0.9 by default; see `LoadReport.usage`.
+        strict: raise unless every key on both sides is used.
+        assign: assign the tensors to the module instead of copying their values.
+        mmap: memory-map the file. By default only where that is safe: files of a cache whose digest was verified,
             which nobody overwrites in place.
-        allow_head_mismatch: drop a head whose shape differs (another number of classes) instead of refusing.
-        head_prefixes: what counts as the head, ``("head",)`` by default.
-        allow_missing: patterns of the module's keys that the weights may lack; a name stands for all below it.
-        allow_unused: patterns of the weights' keys that may stay without a place.
+        allow_head_mismatch: drop a head whose shape differs (another number of classes) instead of raising.
+        head_prefixes: key prefixes of the head, ``("head",)`` by default.
+        allow_missing: patterns of the module's keys that the weights may lack; a name includes all keys below it.
+        allow_unused: patterns of the weights' keys that may stay unused.
         allow_nonfinite: load NaN and infinity as well.
         purpose: ``"start"`` of training, or ``"use"`` as it is, for which no parameter or statistic may be missing; see
             `essmc_core.weights.judgement`.
         rules: the ways to adapt a tensor, see `essmc_core.weights.adapt`.
 
     Raises:
-        WeightsMismatch: too little fits, something that matters is missing or not finite, or a tensor outside the head
-            has another shape; ``error.report`` has it all.
+        WeightsMismatch: too little fits, a required tensor is missing or not finite, or a tensor outside the head has
+            another shape; ``error.report`` lists the details.
         WeightsError: the weights cannot be found, read or trusted; see `fetch` and `read_weights`.
         ConfigError: the source is malformed.
     """
@@ -105,16 +105,16 @@ def load_pretrained(
 
 
 def note_report(module: nn.Module, report: LoadReport) -> None:
-    """Keeps on a module what was loaded into it, for the log of a training."""
+    """Stores a load report on a module, for the training log."""
     module.load_report = report  # type: ignore[assignment]
 
 
 def open_weights(source: WeightsSource, *, mmap: bool | None = None) -> dict[str, Tensor]:
-    """Fetches and reads the state dict that a source describes, under the names it gives the tensors.
+    """Fetches and reads the state dict that a source describes, under the keys that the source maps to.
 
     Args:
         source: what to read.
-        mmap: whether to map the file into memory; None: only a cache's file whose digest was verified.
+        mmap: whether to memory-map the file; None: only a file in a cache whose digest was verified.
     """
     return extract_state_dict(open_checkpoint(source, mmap=mmap), source)
 
@@ -135,7 +135,7 @@ def execute_plan(module: nn.Module, plan: LoadPlan, *, assign: bool = False) -> 
 
 
 def _unwritable(target: Any) -> str:
-    """Returns why values cannot be copied into a tensor, empty if they can; half a load could not be undone."""
+    """Returns why values cannot be copied into a tensor, empty if they can; a partial load could not be undone."""
     if not isinstance(target, Tensor):
         return ""
     if target.is_meta:
@@ -153,7 +153,7 @@ def _assignable(tensors: Mapping[str, Tensor], current: Mapping[str, Any]) -> di
     for key, tensor in tensors.items():
         target = current[key]
         moved = tensor if target.is_meta else tensor.to(target.device)
-        # Parameters that shared memory, with each other or among their own elements, would be trained as one.
+        # Parameters that share memory, with each other or among their own elements, would be updated as one.
         if moved.data_ptr() in taken or 0 in moved.stride():
             moved = moved.clone(memory_format=torch.contiguous_format)
         taken.add(moved.data_ptr())

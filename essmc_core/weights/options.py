@@ -1,4 +1,4 @@
-"""What a weights mapping may say: each option's type and range, checked in one place, without torch."""
+"""The options of a weights mapping: the type and range of each, checked without torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.weights.key_maps import NAMES, PAIRS, check_key_map
 
-# `map_location` is EssentialMC2's: tensors are always read on the CPU and end where the module is, so it has no effect.
-# The others describe the weights to a reader and change nothing here.
+# `map_location` is EssentialMC2's and has no effect: tensors are read on the CPU and copied to the module's device.
+# The others are documentation and have no effect either.
 IGNORED = ("map_location", "licence", "license")
 INFLATIONS = ("centre", "average")
 TIME_POSITIONS = ("interpolate", "repeat", "average", "centre")
 LAYOUT = ("key_map", "sub_level", "prefix", "inflate", "positions", "position_grid", "ema", "allow_unused")
-"""Options that say how a file is laid out, which hold for every copy of it."""
+"""Options that describe the layout of a file, which are valid for every copy of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class WeightsIssue:
 
 
 def weights_issues(section: Mapping[str, Any]) -> list[WeightsIssue]:
-    """Returns every mistake of a weights mapping, in its order; nothing is fetched or imported.
+    """Returns every mistake of a weights mapping, in its order, without fetching or importing anything.
 
     Args:
         section: a mapping as `essmc_core.weights.WeightsSource.parse` takes it.
@@ -107,7 +107,7 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_share(value: object) -> bool:
-    # NaN fits no comparison, so it is refused as well.
+    # Comparisons with NaN are false, so it is refused as well.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 

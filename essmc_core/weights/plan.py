@@ -1,4 +1,4 @@
-"""Decides, before anything is touched, which tensor of the weights goes where in a module."""
+"""Plans which tensor of the weights is loaded into which tensor of a module, before anything is changed."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ DEFAULT_HEAD_PREFIXES = ("head",)
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What a load would do.
+    """A planned load.
 
     Attributes:
         tensors: the module's key -> tensor that fits it.
-        filled: the keys that then have their values from the weights, by themselves or through a tied tensor.
+        filled: the keys that have their values from the weights afterwards, directly or through a tied tensor.
         misfits: key -> reason, for tensors that do not fit and may not be dropped.
-        report: the outcome, as it will be if the plan is carried out.
-        inflatable: whether the weights have 2D kernels and the module 3D ones alone.
-        overflown: keys of tensors that were finite until their type was changed.
+        report: the outcome if the plan is executed.
+        inflatable: whether the weights have only 2D kernels and the module only 3D ones.
+        overflown: keys of tensors that were finite before their dtype was converted.
         top_level: the first parts of the weights' keys, for messages.
     """
 
@@ -57,7 +57,7 @@ def plan_load(
     Args:
         module: is only read. Wrappers (DDP, torch.compile) around it do not matter.
         weights: tensors under the module's names.
-        source: what is allowed, and what the report says about the origin.
+        source: what is allowed, and the origin for the report.
         allow_head_mismatch: whether a tensor of the head that does not fit may be dropped.
         rules: the ways to adapt a tensor.
     """
@@ -91,7 +91,7 @@ def plan_load(
     ties = _tied_groups(expected)
     filled = set(tensors) | {key for group in ties for key in group if not tensors.keys().isdisjoint(group)}
     droppable = {key for key in skipped if _below(key, heads) or is_counter(key)}
-    # Weights with some of the new layers are a lifted network's, and lack the rest.
+    # Weights with some of the new layers are those of a lifted network, and lack the others.
     new = lifted.new if lifted.new.isdisjoint(names) else frozenset[str]()
     placed = set(names.values())
     left_over = {name: tensor for name, tensor in weights.items() if name not in placed}
@@ -127,7 +127,7 @@ def plan_load(
 
 
 def is_of_head(key: str, source: WeightsSource) -> bool:
-    """Returns whether a tensor of the module belongs to what a source calls the head."""
+    """Returns whether a tensor of the module belongs to the head, as a source defines it."""
     return _below(key, source.head_prefixes or DEFAULT_HEAD_PREFIXES)
 
 
@@ -147,7 +147,7 @@ def _tied_groups(tensors: Mapping[str, Tensor]) -> list[list[str]]:
 def _without_twins(
     left_over: Mapping[str, Tensor], weights: Mapping[str, Tensor], placed: Collection[str]
 ) -> dict[str, Tensor]:
-    """Leaves out second names of tensors that have a place: a module that is registered twice is saved under both."""
+    """Removes second keys of tensors that are used: a module that is registered twice is saved under both names."""
     used = {_place_in_memory(weights[name]) for name in placed} - {None}
     return {name: tensor for name, tensor in left_over.items() if _place_in_memory(tensor) not in used}
 
@@ -159,7 +159,7 @@ def _place_in_memory(tensor: Tensor) -> tuple[object, ...] | None:
 
 
 def _match_names(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], lifted: Lifted) -> dict[str, str]:
-    """Maps the module's keys to the weights' keys; wrappers and lifts of image networks are looked through."""
+    """Maps the module's keys to the weights' keys, with those of wrappers and of lifts of image networks resolved."""
     names: dict[str, str] = {}
     image_fronts = lifted.fronts_of(weights)
     for key in expected:
@@ -182,7 +182,7 @@ def _first_convolution(expected: Mapping[str, Tensor]) -> str | None:
 def _rest_of_head(
     skipped: Mapping[str, str], tensors: dict[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
 ) -> dict[str, str]:
-    """Drops the bias along with a head's weight: one without the other would be neither old nor new."""
+    """Drops the bias of a head whose weight is dropped: one without the other would be inconsistent."""
     owners = {key.rpartition(".")[0] for key in skipped if _below(key, heads)}
     dropped: dict[str, str] = {}
     for key in [key for key in tensors if _below(key, heads) and key.rpartition(".")[0] in owners]:

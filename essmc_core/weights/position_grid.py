@@ -1,7 +1,7 @@
-"""Finds the grid that a table of positions was learned on, of which the weights tell no more than the number.
+"""Infers the grid of a position embedding in weights, of which only the number of tokens is known.
 
-Many grids have the same number of tokens: 16 frames of 7x7 are as many as 4 of 14x14 and as one of 28x28. A reading
-that changes either the frames or the size, not both, is taken if there is just one; all else has to be told.
+Many grids have the same number of tokens: 16 frames of 7x7, 4 of 14x14 and one of 28x28. A candidate that changes
+either the number of frames or the size, not both, is used if it is the only one; otherwise the grid must be stated.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 Grid = tuple[int, int, int]
-"""Tokens along time, height and width; 1 where a table has no such dimension."""
+"""Tokens along time, height and width; 1 if a position embedding has no such dimension."""
 
 Axes = Literal["both", "time", "space"]
 _LISTED = 12
 
 
 def axes_of(key: str, grids: Mapping[str, Grid]) -> Axes:
-    """Returns what a table is over: two tables of one part, one without time and one without space, share the work.
+    """Returns the axes of a position embedding; a submodule may have one for space and another for time.
 
     Args:
-        key: the table's.
-        grids: those that the module states, by key.
+        key: state-dict key of the position embedding.
+        grids: the grids that the module states, by key.
     """
     front = key.rpartition(".")[0]
     beside = [grid for other, grid in grids.items() if other != key and other.rpartition(".")[0] == front]
@@ -39,17 +39,16 @@ def axes_of(key: str, grids: Mapping[str, Grid]) -> Axes:
 def learned_grid(
     count: int, wanted: Grid, axes: Axes = "both", *, told: Sequence[int] | None = None, image: bool = False
 ) -> tuple[Grid, str] | str:
-    """Returns the grid of ``count`` learned positions and a note on other readings, or why it is not clear.
+    """Returns the grid of ``count`` position embeddings and a note on other candidates, or why it is ambiguous.
 
-    Squares, and rectangles of the module's own proportions, are the sizes that are thought of; pictures are squares
-    before all.
+    Candidate sizes are squares and rectangles of the module's own aspect ratio; for image weights squares come first.
 
     Args:
-        count: tokens of the table, class tokens apart.
+        count: tokens of the position embedding, without class tokens.
         wanted: the module's grid.
-        axes: what the table is over.
+        axes: the axes of the position embedding.
         told: (time, height, width) of the weights.
-        image: whether the weights are those of an image network, whose tables have one frame.
+        image: whether the weights are those of an image network, whose position embeddings have one frame.
     """
     if count < 1:
         return "it has no positions but those of class tokens"
@@ -73,7 +72,7 @@ def learned_grid(
     ]
     pictures = [] if wanted[0] == 1 else _sized(1, count, wanted)
     if wanted[0] > 1 and longer and longer[0][0] == 1 and (larger or others):
-        # A clip's table is thought to be a picture's only if it cannot be a clip's.
+        # For a clip, grids of one frame are candidates only if no other grid is.
         pictures, longer = list(dict.fromkeys([*longer, *pictures])), []
     return _only([*longer, *larger], [*others, *(grid for grid in pictures if grid not in longer)], count)
 
@@ -98,7 +97,7 @@ def _told(count: int, wanted: Grid, axes: Axes, told: Grid) -> tuple[Grid, str] 
 
 
 def _only(readings: list[Grid], others: list[Grid], count: int) -> tuple[Grid, str] | str:
-    """Returns the only reading, with the others named, or that there is none or more than one."""
+    """Returns the only candidate and a note on the others, or that there is none or more than one."""
     named = _listed(others)
     if len(readings) == 1:
         return readings[0], f" (position_grid settles whether they were {named})" if others else ""
@@ -108,7 +107,7 @@ def _only(readings: list[Grid], others: list[Grid], count: int) -> tuple[Grid, s
 
 
 def _sized(frames: int, places: int, wanted: Grid) -> list[Grid]:
-    """Returns the grids of so many frames and places that are square or have the module's proportions."""
+    """Returns the grids of so many frames and positions per frame that are square or have the module's aspect ratio."""
     _, height, width = wanted
     side = math.isqrt(places)
     square = (frames, side, side)

@@ -1,4 +1,4 @@
-"""Learned positions of tokens, interpolated in time and space for another grid than they were learned on."""
+"""Interpolates position embeddings in time and space to another grid than they were learned on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from essmc_core.weights.source import TimePositions
 
 NAMES = ("pos_embd", "pos_embed", "pos_embedding", "positional_embedding", "position_embeddings")
 MAX_PREFIX = 2
-# Where the module states its grid, what is over are class and register tokens.
+# If the module states its grid, the remaining tokens are class and register tokens.
 MOST_STATED_PREFIX = 16
 Resampling = Literal["bilinear", "bicubic"]
-"""How places between the learned ones are found: ``bicubic`` is antialiased, as timm does it."""
+"""Interpolation between learned positions; ``bicubic`` is antialiased, as in timm."""
 
 
 def position_grids(module: nn.Module) -> dict[str, Grid]:
-    """Returns the grid of each table of positions that a part of the module states, by state-dict key.
+    """Returns the grid of each position embedding that a submodule states, by state-dict key.
 
-    A part states them by a method ``position_grids()`` from parameter name to (time, height, width).
+    A submodule states them by a method ``position_grids()`` that maps parameter names to (time, height, width).
     """
     grids: dict[str, Grid] = {}
     for path, part in module.named_modules():
@@ -36,9 +36,9 @@ def position_grids(module: nn.Module) -> dict[str, Grid]:
 
 
 def position_resampling(module: nn.Module) -> dict[str, Resampling]:
-    """Returns how the tables of positions that a part states are resized in space, by state-dict key.
+    """Returns how the position embeddings that a submodule states are resized in space, by state-dict key.
 
-    A part whose family is resized in another way than bilinearly says so by an attribute ``position_resampling``.
+    A submodule whose position embeddings are not resized bilinearly has an attribute ``position_resampling``.
     """
     found: dict[str, Resampling] = {}
     for path, part in module.named_modules():
@@ -50,7 +50,7 @@ def position_resampling(module: nn.Module) -> dict[str, Resampling]:
 
 
 def picture_tables(module: nn.Module) -> frozenset[str]:
-    """Returns the state-dict keys of tables that image networks state: these have no time, whatever their number."""
+    """Returns the state-dict keys of position embeddings of image networks, which have no time dimension."""
     found: set[str] = set()
     for path, part in module.named_modules():
         stated: Callable[[], dict[str, Grid]] | None = getattr(part, "position_grids", None)
@@ -62,15 +62,16 @@ def picture_tables(module: nn.Module) -> frozenset[str]:
 def resized_positions(
     key: str, given: Tensor, wanted: Tensor, options: AdaptOptions
 ) -> tuple[Tensor, str] | str | None:
-    """Resizes positions (1, prefix + t·h·w, D), or (prefix + t·h·w, D), to the module's grid; class tokens' are kept.
+    """Resizes position embeddings (1, prefix + t·h·w, D), or (prefix + t·h·w, D), to the module's grid.
 
-    Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.2), or
-    as the module's family does it, time as ``options.positions`` says; positions without time are repeated over time
-    (Arnab et al., "ViViT", ICCV 2021, section 3.4). The module's grid is the one it states, or a square for tables with
-    a usual name. That of the weights is found by `essmc_core.weights.position_grid`.
+    Those of class tokens are kept. Space is interpolated bilinearly (Dosovitskiy et al., "An Image is Worth 16x16
+    Words", ICLR 2021, section 3.2) or as the module states, time by ``options.positions``; embeddings without time are
+    repeated over time (Arnab et al., "ViViT", ICCV 2021, section 3.4). The module's grid is the one it states, or a
+    square for parameters with a usual name. That of the weights is inferred by `essmc_core.weights.position_grid`.
 
     Returns:
-        The table and what was done, the reason why the table's grid is not clear, or None: no table of positions.
+        The position embedding and a note on the change, the reason why its grid is ambiguous, or None if it is not a
+        position embedding.
     """
     tables = given.unsqueeze(0) if given.dim() == 2 else given
     if tables.dim() != 3 or wanted.dim() not in (2, 3) or tables.shape[0] != 1 or tables.shape[2] != wanted.shape[-1]:
@@ -84,7 +85,7 @@ def resized_positions(
     axes = axes_of(key, options.grids) if stated and key not in options.pictures else "space"
     found = learned_grid(tables.shape[1] - prefix, grid, axes, told=options.position_grid, image=options.image)
     if isinstance(found, str):
-        # A table of the right size is taken as it is, unless it is told to be another.
+        # A position embedding of the right size is kept, unless another grid is stated for it.
         return None if given.shape == wanted.shape else found
     learned, note = found
     if learned == grid:
@@ -96,16 +97,16 @@ def resized_positions(
 
 
 class ResizedPositions:
-    """The rule of `resized_positions`, which applies to tables of the right size too where another grid is stated."""
+    """The rule of `resized_positions`, which applies to equal shapes too if another grid is stated."""
 
     def applies(self, given: Tensor, wanted: Tensor, options: AdaptOptions) -> bool:
-        """Returns whether a table may have to be resized: as many positions may lie on another grid."""
+        """Returns whether a tensor may have to be resized: equal numbers of positions may be on different grids."""
         return given.shape != wanted.shape or options.position_grid is not None
 
     def __call__(
         self, key: str, given: Tensor, wanted: Tensor, options: AdaptOptions
     ) -> tuple[Tensor, str] | str | None:
-        """Resizes a table; see `resized_positions`."""
+        """Resizes a position embedding; see `resized_positions`."""
         return resized_positions(key, given, wanted, options)
 
 
@@ -118,7 +119,7 @@ def _square_by_name(key: str, tokens: int) -> Grid | None:
 
 
 def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
-    """Changes t of a table (1, t, h, w, D)."""
+    """Resizes t of a position embedding (1, t, h, w, D)."""
     learned = table.shape[1]
     if learned == frames:
         return table
@@ -134,7 +135,7 @@ def _resize_time(table: Tensor, frames: int, how: TimePositions) -> Tensor:
 
 
 def _resize_space(table: Tensor, grid: Grid, how: Resampling | None) -> Tensor:
-    """Changes h and w of a table (1, t, h, w, D)."""
+    """Resizes h and w of a position embedding (1, t, h, w, D)."""
     if tuple(table.shape[2:4]) == grid[1:]:
         return table
     pictures = table.float().flatten(0, 1).permute(0, 3, 1, 2)

@@ -25,7 +25,7 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
     from rich.table import Column
 
-    # Of a long title the beginning is enough; the figures never give way.
+    # A long title is truncated; the figures never are.
     title_column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
         TextColumn("{task.description}", markup=False, table_column=title_column),

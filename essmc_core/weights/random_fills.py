@@ -1,4 +1,4 @@
-"""Builds modules without drawing the random values that weights are about to replace."""
+"""Builds modules without drawing random values that weights will overwrite."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-# Identified by name, since a mode sees `torch.Tensor.normal_` and the `torch.nn.init` functions alike as callables.
+# Identified by name: `__torch_function__` is passed `torch.Tensor.normal_` and the `torch.nn.init` functions alike.
 _RANDOM_FILLS = frozenset({
     "normal_", "uniform_", "random_", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_",
     "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_", "trunc_normal_", "orthogonal_",
 })  # fmt: skip
 
 
-# What truncated normal and scaled initialisations do to the drawn values.
+# Operations that truncated normal and scaled initialisations apply to the drawn values.
 _FOLLOW_UPS = frozenset({"erfinv_", "mul_", "div_", "add_", "sub_", "clamp_"})
 
 
 class _SkipRandomFills(TorchFunctionMode):
-    """Returns a parameter as it is where it would be filled with random values, or where these would be reshaped.
+    """Skips operations that fill a parameter with random values, or that transform these values.
 
-    Only parameters are left out. A plain tensor may be on its way to a buffer that no state dict holds, so it gets
-    its values. Modes are per thread.
+    Only parameters are skipped. A plain tensor may become a buffer that is not in the state dict, so it is filled.
+    Modes are per thread.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # Held, not only numbered: the identity of a freed tensor passes to the next one.
+        # The tensors are kept alive, since the id of a freed tensor may be reused.
         self._left_out: dict[int, Tensor] = {}
 
     def __torch_function__(
@@ -57,11 +57,11 @@ def _is_parameter(target: object) -> TypeGuard[Tensor]:
 
 @contextmanager
 def skip_init() -> Iterator[None]:
-    """Within the block, in this thread, parameters are not filled with random values.
+    """Skips the random initialisation of parameters within the block, in this thread.
 
-    What they then hold is undefined: use it only if every parameter is overwritten afterwards. Constant fills and
-    buffers are as usual. The state of torch's CPU generator is restored at the end. Initialisations that compute a
-    parameter out of place, such as `torch.nn.init.orthogonal_`, run; they are right and merely cost time.
+    Their values are undefined: use it only if every parameter is overwritten afterwards. Constant initialisation and
+    buffers are not affected. The state of torch's CPU generator is restored at the end. Initialisations that compute a
+    parameter out of place, such as `torch.nn.init.orthogonal_`, are not skipped, which only costs time.
     """
     with torch.random.fork_rng(devices=[]), _SkipRandomFills():
         yield

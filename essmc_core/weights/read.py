@@ -1,4 +1,4 @@
-"""From a weights file to the object it holds, without running what a pickle might carry."""
+"""Reads a weights file without executing code that a pickle may contain."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _BOILERPLATE = ("Weights only load failed", "Please file an issue", "Check the d
 
 
 def read_weights(path: Path, *, mmap: bool = False) -> Mapping[str, Any]:
-    """Reads a safetensors or torch file; its content decides which, not its name.
+    """Reads a safetensors or torch file; the format is detected from its content, not its name.
 
     Args:
         path: the file.
-        mmap: map tensors into memory instead of reading them, where the format and the file's records allow it. Such
-            tensors are private (writing to them does not change the file), but the file must not be overwritten in
-            place while they live: only files that nobody overwrites should be mapped.
+        mmap: memory-map tensors instead of reading them, if the format and the file's records allow it. Such tensors
+            are private (writing to them does not change the file), but the file must not be overwritten in place while
+            they exist: only files that nobody overwrites should be mapped.
 
     Returns:
-        The mapping the file holds, on the CPU: a state dict, or a checkpoint with one inside.
+        The mapping in the file, on the CPU: a state dict, or a checkpoint that contains one.
 
     Raises:
         WeightsNotFound: there is no such file.
-        WeightsCorrupt: the file is truncated or of another format, or a record of it has not its tensor's size.
-        UnsafeWeights: the file is a pickle that would run code, or a TorchScript program.
+        WeightsCorrupt: the file is truncated or of another format, or the size of a record differs from its tensor's.
+        UnsafeWeights: the file is a pickle that would execute code, or a TorchScript program.
     """
     require_regular(path)
     kind = _sniff(path)
@@ -77,7 +77,7 @@ def _read_safetensors(path: Path, mmap: bool) -> Mapping[str, Any]:
     try:
         return load_file(path) if mmap else load(path.read_bytes())
     except Exception as error:
-        # SafetensorError, and KeyError for number types that torch does not have.
+        # SafetensorError, and KeyError for dtypes that torch does not have.
         message = f"{path} is a damaged safetensors file: {_reason(error)}."
         raise WeightsCorrupt(message, hint="Fetch it again.") from error
 
@@ -86,7 +86,7 @@ def _read_torch(path: Path, mmap: bool) -> object:
     try:
         with _harmless_globals():
             if path.suffix == ".safetensors":
-                # torch.load goes by this suffix, but a file object has none.
+                # torch.load checks this suffix, which a file object does not have.
                 with path.open("rb") as stream:
                     return torch.load(stream, map_location="cpu", weights_only=True)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
@@ -95,17 +95,17 @@ def _read_torch(path: Path, mmap: bool) -> object:
             raise _unsafe(path, _reason(error)) from error
         raise _damaged(path, error) from error
     except Exception as error:
-        # A pickle machine fed with noise fails in any way: struct.error, MemoryError, OverflowError.
+        # Unpickling arbitrary bytes may raise anything: struct.error, MemoryError, OverflowError.
         raise _damaged(path, error) from error
 
 
 def _ends_within_a_name(path: Path) -> bool:
-    """Returns whether a file of the old format was cut off, which can make a harmless name look like another."""
+    """Returns whether a file of the old format is truncated, which can make a harmless name look like another."""
     if sniff(path) != "torch legacy":
         return False
     with path.open("rb") as stream:
         try:
-            # A number that marks the format, its version, the system, the content.
+            # The pickles of a legacy file: magic number, protocol version, system information, content.
             for _ in range(4):
                 for _ in pickletools.genops(stream):
                     pass
@@ -115,12 +115,12 @@ def _ends_within_a_name(path: Path) -> bool:
 
 
 def _harmless_globals() -> AbstractContextManager[None]:
-    """Allows plain data types that trainers leave in checkpoints and that run no code when they are rebuilt."""
+    """Allows plain data types that trainers store in checkpoints and whose unpickling executes no code."""
     allow = getattr(torch.serialization, "safe_globals", None)  # from torch 2.5 on
     if allow is None:
         return nullcontext()
     plain: list[Any] = [argparse.Namespace, int, float, str, list, dict, *_numpy_scalars()]
-    # Restricted reading fills plain dicts only, so a defaultdict is read as one.
+    # The restricted unpickler sets items of plain dicts only, so a defaultdict is read as a dict.
     substitutes = [] if Version(torch.__version__) < Version("2.7") else [(_plain_dict, "collections.defaultdict")]
     return cast("AbstractContextManager[None]", allow([*plain, *substitutes]))
 
@@ -140,7 +140,7 @@ def _numpy_scalars() -> list[Any]:
 
 
 def _plain_pickle(path: Path) -> UnsafeWeights | WeightsCorrupt:
-    """Tells what a pickle that torch.save did not write would call; the pickle is listed, not run."""
+    """Returns an error with what a pickle not written by torch.save would call; it is disassembled, not executed."""
     called: list[str] = []
     strings: list[str] = []
     try:

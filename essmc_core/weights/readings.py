@@ -1,4 +1,4 @@
-"""Decides, by which fits better, how the keys of a file are to be read: as they are, or by the entry's key map."""
+"""Chooses how the keys of a file are read, unchanged or by the zoo entry's key map, depending on which fits better."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from essmc_core.weights.state_dict import extract_state_dict
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One reading: its plan, or why there is none; and what is wrong with it."""
+    """One reading: its plan, or why there is none, and the error that it would raise."""
 
     plan: LoadPlan | None
     error: WeightsMismatch | None
@@ -33,11 +33,11 @@ class _Attempt:
 
 
 def open_checkpoint(source: WeightsSource, *, mmap: bool | None = None) -> Mapping[str, Any]:
-    """Fetches and reads the file that a source names, whole.
+    """Fetches and reads the whole file that a source names.
 
     Args:
         source: what to read.
-        mmap: whether to map the file into memory; None: only a cache's file whose digest was verified.
+        mmap: whether to memory-map the file; None: only a file in a cache whose digest was verified.
     """
     local = locate(source.uri, sha256=source.digest)
     try:
@@ -56,16 +56,16 @@ def plan_checkpoint(
     allow_head_mismatch: bool = True,
     rules: Sequence[Rule] = DEFAULT_RULES,
 ) -> LoadPlan:
-    """Plans and judges the load of a checkpoint; the module is only read.
+    """Plans and checks the load of a checkpoint; the module is only read.
 
-    The names are tried as they are first. If these do not fit without a flaw, the source's ``fallback`` is tried, and
-    the better of the two is taken; the report says which.
+    The keys are tried unchanged first. If they do not fit completely, the source's ``fallback`` is tried, and the
+    better of the two is used; the report states which.
 
     Args:
-        module: where the weights go.
-        checkpoint: what the file holds.
+        module: the module to load.
+        checkpoint: content of the file.
         source: how it is read, and what is allowed.
-        purpose: what the module is for, see `essmc_core.weights.judgement`.
+        purpose: purpose of the module, see `essmc_core.weights.judgement`.
         allow_head_mismatch: as for `load_pretrained`.
         rules: as for `load_pretrained`.
 

@@ -1,4 +1,4 @@
-"""Whether a path is a file that can be read to its end: a fifo or a device would keep the reader for ever."""
+"""Checks that a path is a regular file: reading a fifo or a device might never end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _KINDS = (
 
 
 def require_regular(path: Path) -> None:
-    """Refuses what is no regular file, before it is opened.
+    """Raises unless a path is a regular file, without opening it.
 
     Raises:
-        WeightsNotFound: there is none, or the path cannot be followed.
-        WeightsCorrupt: it is a directory, a device, a pipe or a socket, or may not be read.
+        WeightsNotFound: there is none, or the path cannot be resolved.
+        WeightsCorrupt: it is a directory, a device, a pipe or a socket, or there is no permission to read it.
     """
     mode = mode_of(path)
     if mode is None:
@@ -34,10 +34,10 @@ def require_regular(path: Path) -> None:
 
 
 def mode_of(path: Path) -> int | None:
-    """Returns the mode of what a path leads to, None where there is nothing.
+    """Returns the mode of the file that a path resolves to, None if there is none.
 
     Raises:
-        WeightsNotFound: a dangling or circular link, a name that no file can have, or a folder that may not be read.
+        WeightsNotFound: a dangling or circular link, an invalid name, or a folder without permission to read.
     """
     try:
         return path.stat().st_mode
@@ -49,7 +49,7 @@ def mode_of(path: Path) -> int | None:
     except NotADirectoryError:
         return None
     except (OSError, ValueError) as error:
-        # Too long a name, links in a circle, a null character, a folder without permission.
+        # A name that is too long, circular links, a null character, a folder without permission.
         shown = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}..."
         reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
         raise WeightsNotFound(

@@ -1,4 +1,4 @@
-"""What loading did: which tensors were loaded, adapted, skipped, missing or left over."""
+"""The report of a load: which tensors were loaded, adapted, skipped, missing or left over."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class LoadReport:
     Attributes:
         source: where the weights came from (URI or path).
         loaded: keys that received a tensor, adapted ones included.
-        adapted: key -> how the tensor was made to fit.
+        adapted: key -> how the tensor was adapted.
         skipped: key -> why a tensor of that name was not used.
-        missing: keys for which the weights hold no tensor.
-        new: keys of layers that lift an image network to video, which its weights rightly lack.
-        unexpected: keys of the weights for which the module has no place.
-        lacking: those of ``missing`` that matter: parameters and statistics. Counters of batches and tables of whole
-            numbers that construction computes are left out.
-        unused: those of ``unexpected`` that belong to a part of the module, so that without them it may give other
-            numbers. Counters, and tables that other versions of a network saved, are left out.
+        missing: keys for which the weights have no tensor.
+        new: keys of layers that lift an image network to video, which its weights do not have.
+        unexpected: keys of the weights that the module does not have.
+        lacking: those of ``missing`` that are required: parameters and statistics. Counters of batches and tables of
+            integers computed at construction are not included.
+        unused: those of ``unexpected`` that belong to a submodule, whose outputs may differ without them. Counters,
+            and tables that other versions of a network saved, are not included.
         coverage: share of the module that was loaded, in [0, 1]: the smaller of the share of its tensors and the
-            share of their elements. A dropped head, new layers and batch counters are left out of the count.
-        usage: share in [0, 1] of the weights' elements that found a place, counting as left over only those that
-            continue a numbered series of the module (``layer3.6`` where the module ends at ``layer3.5``).
-        key_map: which names the weights went by, where not by their own: the name of a key map, or the entry's.
-        sha256: digest the weights were verified against, or its stated beginning, if one was stated.
+            share of their elements. A dropped head, new layers and counters of batches are not counted.
+        usage: share in [0, 1] of the weights' elements that were used, counting as left over only those that continue
+            a numbered series of the module (``layer3.6`` if the module ends at ``layer3.5``).
+        key_map: how the keys were mapped, if they were: the name of a key map, or the entry's.
+        sha256: digest that the weights were verified against, or its stated first digits, if any.
     """
 
     source: str = ""
@@ -55,11 +55,11 @@ class LoadReport:
 
     @property
     def fits_whole(self) -> bool:
-        """Whether nothing that matters is missing or left over."""
+        """Whether no required tensor is missing and no tensor of a submodule is left over."""
         return not self.lacking and not self.unused and not self.skipped
 
     def summary(self) -> str:
-        """One line for a log."""
+        """Returns one line for a log."""
         counts = [f"{len(self.loaded)} tensors loaded ({self.coverage:.1%} of the module)"]
         for name in ("adapted", "skipped", "missing", "new", "unexpected"):
             if count := len(getattr(self, name)):
@@ -79,7 +79,7 @@ class LoadReport:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
-        """The report as plain values, ready for JSON."""
+        """Returns the report as plain values for JSON."""
         return {
             "source": self.source,
             "sha256": self.sha256,

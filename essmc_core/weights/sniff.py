@@ -1,4 +1,4 @@
-"""What a file seems to be, judged by its first bytes."""
+"""Detects the format of a file from its first bytes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal
 
 Format = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
 
-# What the safetensors library itself takes for a header at most.
+# The safetensors library's own limit of a header.
 _LONGEST_HEADER = 100_000_000
-# torch's pre-1.6 files begin with a pickle of this number.
+# Files of torch before 1.6 begin with a pickle of this number.
 _LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: the repository was cloned without its large files (git lfs pull)"),
@@ -27,7 +27,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 
 def sniff(path: Path) -> Format | None:
-    """Returns which weights format the file's content announces, None if none."""
+    """Returns the weights format of the file's content, None if it is unknown."""
     with path.open("rb") as stream:
         head = stream.read(64)
     if _safetensors_header(path, head):
@@ -40,7 +40,7 @@ def sniff(path: Path) -> Format | None:
 
 
 def describe(path: Path) -> str:
-    """Says what a file that is no weights file seems to be, as the end of a sentence."""
+    """Returns what a file that is not a weights file seems to be, as the end of a sentence."""
     if path.is_dir():
         return "a directory"
     size = path.stat().st_size
@@ -66,12 +66,12 @@ def describe(path: Path) -> str:
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a zip file is a TorchScript archive, that is, a program and not just tensors."""
+    """Returns whether a zip file is a TorchScript archive, that is, a program and not only tensors."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
     except Exception:
-        # Damaged archives fail in many ways; whoever reads the weights says so.
+        # A damaged archive may raise anything; reading the weights reports it.
         return False
 
 

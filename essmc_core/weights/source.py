@@ -1,4 +1,4 @@
-"""Where weights come from and how their keys are to be read: one `pretrain:` value, parsed."""
+"""Where weights come from and how their keys are read: one parsed `pretrain:` value."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ class WeightsSource:
         uri: a path, or a URI: ``file://``, ``https://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``
             or any scheme that fsspec knows.
         sha256: the file's expected digest, 64 hexadecimal digits.
-        sha256_prefix: the first 8 or more of these digits, where a publisher states no more, as torchvision does in its
-            files' names; not used where ``sha256`` is given.
-        sub_level: keep only the keys below this prefix, and drop it (``"backbone"``).
-        prefix: put this in front of every key (``"backbone"``).
+        sha256_prefix: the first 8 or more of these digits, if the publisher states no more, as torchvision does in file
+            names; not used if ``sha256`` is given.
+        sub_level: keep only the keys below this prefix, and remove the prefix (``"backbone"``).
+        prefix: prefix to add to every key (``"backbone"``).
         key_map: (regular expression, replacement) pairs, applied in order to each key with `re.sub`, or the name of a
-            registered key map. A key of which nothing is left is dropped.
-        inflate: how to turn 2D kernels into 3D ones, see `essmc_core.weights.adapt`; None: do not.
+            registered key map. A key that becomes empty is dropped.
+        inflate: how to inflate 2D kernels to 3D, see `essmc_core.weights.kernels`; None: do not.
         in_chans: whether the first convolution may be adapted to another number of input channels.
-        positions: how learned positions in time are made more or fewer: ``interpolate``, ``repeat`` each one, their
-            ``average`` or the one in the ``centre`` for all.
-        position_grid: (time, height, width) of the weights' tables of positions, where their number alone does not
-            tell.
-        ema: True: the averaged weights, which must be there; False: the plain ones; None: the averaged ones where the
-            file has both.
-        min_coverage: share of the module below which loading is refused; None: the default. Stated, it is the user's
-            word that the rest of the module may start from random values.
+        positions: how position embeddings are resized in time: ``interpolate``, ``repeat`` each one, their ``average``
+            or the one in the ``centre`` for all.
+        position_grid: (time, height, width) of the weights' position embeddings, if their number of tokens is
+            ambiguous.
+        ema: True: the averaged weights, which must exist; False: the plain ones; None: the averaged ones if the file
+            has both.
+        min_coverage: share of the module below which loading is refused; None: the default. If it is stated, the rest
+            of the module may start from random values.
         min_usage: like ``min_coverage``, for the share of the weights.
         strict: refuse to load unless every tensor on both sides is used as it is.
         head_prefixes: prefixes below which a tensor of the wrong shape may be dropped; None: the default.
-        allow_missing: patterns of the module's keys that the weights may lack; a name stands for all below it.
-        allow_unused: patterns of the weights' keys that may stay without a place.
+        allow_missing: patterns of the module's keys that the weights may lack; a name includes all keys below it.
+        allow_unused: patterns of the weights' keys that may stay unused.
         allow_nonfinite: load values that are NaN or infinite.
-        fallback: another reading of the file (key_map, sub_level, prefix, ...), which is taken if the weights fit
-            better by it.
+        fallback: another reading of the file (key_map, sub_level, prefix, ...), which is used if the weights fit better
+            with it.
         key_map_name: where the key map came from, for reports.
     """
 
@@ -79,7 +79,7 @@ class WeightsSource:
 
     @property
     def digest(self) -> str | None:
-        """The expected digest or its beginning, None where neither is stated."""
+        """The expected digest or its first digits, None if neither is stated."""
         return self.sha256 or self.sha256_prefix
 
     @classmethod
@@ -93,7 +93,7 @@ class WeightsSource:
             **given: attributes that take precedence over the mapping's; None and empty ones are ignored.
 
         Raises:
-            ConfigError: unknown or missing keys, or values that cannot be used.
+            ConfigError: unknown or missing keys, or invalid values.
         """
         if isinstance(source, WeightsSource):
             values = {field.name: getattr(source, field.name) for field in fields(source)}
@@ -113,7 +113,7 @@ class WeightsSource:
         other = WeightsSource.parse({"uri": self.uri, **self.fallback})
         changes = {key: getattr(other, key) for key in LAYOUT if key in self.fallback}
         changes["allow_unused"] = (*self.allow_unused, *other.allow_unused)
-        # What the user says goes over what the entry says of its file.
+        # The user's options take precedence over those of the entry.
         if self.ema is not None:
             changes["ema"] = self.ema
         return self, replace(self, **changes, fallback=None, key_map_name=other.key_map_name or "the entry's key map")

@@ -1,4 +1,4 @@
-"""From a checkpoint to a flat state dict with the module's names: unwrap, strip, map keys, pick a level."""
+"""Extracts a flat state dict with the module's keys from a checkpoint: unwrap, strip, map keys, select a level."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _PLAIN = ("state_dict", "model_state", "model_state_dict", "model")
 _AVERAGED = ("state_dict_ema", "model_ema_state", "model_ema")
 _DEEPEST = 3
 
-# Left by wrappers anywhere in a key (torch.compile, activation checkpointing, FSDP); no module uses these names.
+# Added by wrappers anywhere in a key (torch.compile, activation checkpointing, FSDP); no module uses these names.
 _WRAPPER_PARTS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
-# Left by (Distributed)DataParallel and weight averaging in front of a key.
+# Added by (Distributed)DataParallel and weight averaging at the beginning of a key.
 _LEADING = re.compile(r"\A(?:module\.)+")
 
 
 def extract_state_dict(checkpoint: Mapping[str, Any], source: WeightsSource) -> dict[str, Tensor]:
-    """Returns the tensors that ``source`` selects from a checkpoint, under the names it gives them.
+    """Returns the tensors that ``source`` selects from a checkpoint, under the keys it maps to.
 
     The order is: unwrap, strip wrappers, key map, ``sub_level``, ``prefix``.
 
     Raises:
-        WeightsMismatch: no tensors, no such level or kind of weights, or two keys that become one.
+        WeightsMismatch: no tensors, no such level or kind of weights, or two keys that become equal.
     """
     tensors = unwrap(checkpoint, ema=source.ema)
     tensors = strip_wrappers(tensors)
@@ -49,10 +49,10 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
         checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict``
             or ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
         ema: True for the averaged weights, False for the plain ones, None for the averaged ones if there are any:
-            they are what training evaluated.
+            these were evaluated in training.
 
     Raises:
-        WeightsMismatch: there are no tensors, or not the kind asked for.
+        WeightsMismatch: there are no tensors, or none of the requested kind.
     """
     content: Mapping[str, Any] = checkpoint
     wanted = {None: _AVERAGED + _PLAIN, True: _AVERAGED, False: _PLAIN}[ema]
@@ -61,7 +61,7 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
         inner = next((content[key] for key in wanted if isinstance(content.get(key), Mapping)), None)
         if inner is None:
             break
-        # What is inside `model_ema` may in turn be a plain `state_dict`.
+        # `model_ema` may in turn contain a plain `state_dict`.
         content, wanted, found_kind = inner, _PLAIN, True
     tensors = {str(key): value.detach() for key, value in content.items() if isinstance(value, Tensor)}
     if not found_kind:
@@ -74,10 +74,7 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
 
 
 def strip_wrappers(state_dict: Mapping[str, T]) -> dict[str, T]:
-    """Removes what DataParallel, DDP, FSDP, torch.compile and weight averaging put into keys.
-
-    Applying it twice is the same as applying it once.
-    """
+    """Removes the parts of keys that DataParallel, DDP, FSDP, torch.compile and weight averaging add; idempotent."""
     return _rename(state_dict, strip_key, "after the prefixes of wrappers are removed")
 
 
@@ -89,10 +86,10 @@ def strip_key(key: str) -> str:
 def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
     """Applies every (regular expression, replacement) pair in order to each key, with `re.sub`.
 
-    A key of which nothing is left is dropped, with its tensor.
+    A key that becomes empty is dropped with its tensor.
 
     Raises:
-        WeightsMismatch: two keys become one.
+        WeightsMismatch: two keys become equal.
     """
     compiled = [(re.compile(pattern), replacement) for pattern, replacement in key_map]
 
@@ -106,7 +103,7 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
 
 
 def take_sub_level(state_dict: Mapping[str, T], sub_level: str) -> dict[str, T]:
-    """Keeps the keys below a prefix, without the prefix.
+    """Returns the tensors below a prefix, with the prefix removed from their keys.
 
     Raises:
         WeightsMismatch: there are none.

@@ -1,4 +1,4 @@
-"""Checks the records of a torch archive before torch reads them: torch trusts their sizes and places."""
+"""Checks the records of a torch archive before torch reads them without checking sizes and offsets."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from essmc_core.errors import WeightsCorrupt
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1
-# The pickle holds names and shapes; a compressed one could swell to any size.
+# The pickle contains names and shapes; a compressed one could expand to any size.
 _LARGEST_PICKLE = 1 << 28
 _METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# torch writes records at such places; elsewhere a mapped tensor would be unaligned.
+# torch aligns records to multiples of this; other offsets would leave a mapped tensor unaligned.
 _ALIGNMENT = 64
 
 
 def check_records(path: Path) -> bool:
-    """Checks an archive of torch.save and tells whether its tensors may be mapped from it.
+    """Checks an archive of torch.save and returns whether its tensors may be memory-mapped.
 
-    Every record must lie where the directory says, by itself, as stored or deflated bytes; every storage that the
-    pickle asks for must be a record of just its size. They may be mapped if all of them are stored, aligned and in this
-    machine's byte order.
+    Every record must be at the offset in the directory, without overlaps, stored or deflated; every storage that the
+    pickle refers to must be a record of exactly its size. Tensors may be mapped if all records are stored uncompressed,
+    aligned and in this machine's byte order.
 
     Raises:
         WeightsCorrupt: a record is encrypted, overlaps another, is missing, or has another size than its tensor.
@@ -42,7 +42,7 @@ def check_records(path: Path) -> bool:
     except WeightsCorrupt:
         raise
     except Exception as error:
-        # Damaged archives fail in many ways: BadZipFile, struct.error, UnicodeDecodeError, zlib.error, ...
+        # A damaged archive may raise anything: BadZipFile, struct.error, UnicodeDecodeError, zlib.error, ...
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise _damaged(path, reason) from error
     data = [(record, start) for record, start in places if "/data/" in record.filename]
@@ -70,7 +70,7 @@ def _records(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _place(path: Path, stream: BinaryIO, record: zipfile.ZipInfo) -> tuple[zipfile.ZipInfo, int]:
-    """Returns a record with the place where its bytes begin, once its own header agrees with the directory."""
+    """Returns a record with the offset of its bytes, after checking its own header against the directory."""
     stream.seek(record.header_offset)
     header = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
     name = stream.read(header[9])
@@ -95,7 +95,7 @@ def _byte_order(archive: zipfile.ZipFile, sizes: dict[str, int]) -> str:
 
 
 def _check_storages(path: Path, archive: zipfile.ZipFile, sizes: dict[str, int]) -> None:
-    """Compares what the pickle asks for with what is there; too short a record would be read beyond its end."""
+    """Compares the storages that the pickle refers to with the records; a short record would be read past its end."""
     name = next((name for name in sizes if name.rpartition("/")[2] == "data.pkl"), None)
     if name is None:
         raise _damaged(path, "it has no data.pkl, so torch.save did not write it")
@@ -111,14 +111,14 @@ def _check_storages(path: Path, archive: zipfile.ZipFile, sizes: dict[str, int])
 
 
 def _asked_for(content: bytes) -> dict[str, int]:
-    """Returns the bytes of each storage that a pickle names, none of its own code being run."""
+    """Returns the size in bytes of each storage that a pickle refers to, without executing any of its code."""
     listing = _Listing(io.BytesIO(content))
     listing.load()
     return listing.storages
 
 
 class _Anything:
-    """Stands for whatever a pickle would build."""
+    """Placeholder for any object that a pickle would build."""
 
     def __new__(cls, *args: object, **kwargs: object) -> _Anything:
         return object.__new__(cls)
@@ -142,7 +142,7 @@ class _Anything:
 
 
 class _Listing(pickle.Unpickler):
-    """Goes through a pickle with a stand-in for every global, and notes the storages."""
+    """Unpickles with a placeholder for every global, and records the storages."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, encoding="utf-8")
@@ -156,7 +156,7 @@ class _Listing(pickle.Unpickler):
         if not isinstance(count, int) or count < 0:
             raise ValueError(f"storage {key} has the size {count!r}")
         size = count * _item_size(str(kind.__name__))
-        # Views of one storage may name it by several types; the largest of them has to be there.
+        # Views may refer to one storage with several dtypes; the record must have the largest size.
         self.storages[str(key)] = max(size, self.storages.get(str(key), 0))
         return _Anything()
 
@@ -168,7 +168,7 @@ def _item_size(storage: str) -> int:
     return size
 
 
-# Bytes an element; torch saves types that came later than these as untyped bytes.
+# Bytes per element; torch saves newer dtypes than these as untyped bytes.
 _ITEM_SIZES = {
     "ComplexDouble": 16, "ComplexFloat": 8, "Double": 8, "Long": 8, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
     "BFloat16": 2, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "QInt8": 1, "QUInt8": 1, "QUInt4x2": 1, "QUInt2x4": 1,
