@@ -56,12 +56,12 @@ def synchronize_batch_norms(model: nn.Module, accelerator: Accelerator) -> nn.Mo
 
 
 def is_fsdp(accelerator: Accelerator) -> bool:
-    """Tells whether the parameters are sharded among processes."""
+    """Returns whether the parameters are sharded among processes."""
     return "FSDP" in str(accelerator.distributed_type)
 
 
 def steps_plainly(accelerator: Accelerator) -> bool:
-    """Tells whether gradients and steps are torch's own: no loss scaling, and no engine that takes them over.
+    """Returns whether gradients and steps are torch's own: no loss scaling, and no engine that takes them over.
 
     Accelerate's wrapper of an optimizer looks for other libraries in each step, which costs a millisecond.
     """
@@ -110,7 +110,7 @@ def sum_gradients(accelerator: Accelerator, parameters: Sequence[nn.Parameter]) 
 
 
 def any_process(accelerator: Accelerator, flag: bool) -> bool:
-    """Tells whether a flag is set in any process."""
+    """Returns whether a flag is set in any process."""
     if accelerator.num_processes == 1:
         return flag
     total = accelerator.reduce(torch.tensor(float(flag), device=accelerator.device), "sum")

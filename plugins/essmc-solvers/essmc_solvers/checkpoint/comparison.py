@@ -52,7 +52,7 @@ MISSING: Any = _Missing()
 
 
 def concerns_rates(change: Change, hooks: Iterable[Any]) -> bool:
-    """Tells whether schedules have to be derived anew for a change.
+    """Returns whether schedules have to be derived anew for a change.
 
     Args:
         change: what is different.

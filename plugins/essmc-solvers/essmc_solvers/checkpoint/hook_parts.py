@@ -44,7 +44,7 @@ def hook_settings(hooks: Iterable[Any]) -> dict[str, Any]:
 
 
 def sets_rates(hooks: Iterable[Any], setting: str) -> bool:
-    """Tells whether learning rates depend on a setting of hooks.
+    """Returns whether learning rates depend on a setting of hooks.
 
     Args:
         hooks: of the run.

@@ -134,7 +134,7 @@ def tell_changes(run: Run, content: Mapping[str, Any], path: Path) -> None:
 
 
 def has_these_groups(run: Run, content: Mapping[str, Any]) -> bool:
-    """Tells whether the optimizers' states fit; where they do not, the model or the groups are others altogether."""
+    """Returns whether the optimizers' states fit; where they do not, the model or the groups are others altogether."""
     then = content.get("settings") or {}
     counts = [name for name in run.built_settings if name.endswith("(parameters by group)")]
     return all(then.get(name, run.built_settings[name]) == run.built_settings[name] for name in counts)

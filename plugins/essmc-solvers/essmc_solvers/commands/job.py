@@ -132,7 +132,7 @@ def _of_work_dir(source: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _loads_itself(config: Any) -> bool:
-    """Tells whether a component fetches weights while it is built, as timm's networks do."""
+    """Returns whether a component fetches weights while it is built, as timm's networks do."""
     if isinstance(config, Mapping):
         return bool(config.get("pretrained")) or any(map(_loads_itself, config.values()))
     return isinstance(config, (list, tuple)) and any(map(_loads_itself, config))

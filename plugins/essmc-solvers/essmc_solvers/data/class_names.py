@@ -75,7 +75,7 @@ def _parts(dataset: Any) -> list[Any]:
 
 
 def _are_given(dataset: Any) -> bool:
-    """Tells whether the user numbered all of a dataset's classes by hand."""
+    """Returns whether the user numbered all of a dataset's classes by hand."""
     parts = _parts(dataset)
     return all(map(_are_given, parts)) if parts else bool(getattr(dataset, "classes_given", False))
 

@@ -1,4 +1,4 @@
-"""Saving a run and taking it up again."""
+"""Checkpoints: a run is saved, and resumed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class DistSamplerHook(Hook):
         super().__init__(priority)
 
     def before_epoch(self, run: Run) -> None:
-        """Tells the samplers the epoch."""
+        """Sets the epoch of the samplers."""
         if "train" in run.loaders:
             for sampler in run.loaders["train"].samplers():
                 if hasattr(sampler, "set_epoch"):

@@ -36,7 +36,7 @@ class Events:
         self._finished.clear()
 
     def has_finished(self, event: str, hook: Any) -> bool:
-        """Tells whether a hook has done its part of an event since `forget`."""
+        """Returns whether a hook has done its part of an event since `forget`."""
         return any(done == event and one is hook for done, one in self._finished)
 
     def close(self) -> None:

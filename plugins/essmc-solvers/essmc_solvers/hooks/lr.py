@@ -134,7 +134,7 @@ class LrHook(Hook):
         self._scheduled = [list(rates) for rates in state["scheduled"]]
 
     def _waits(self, run: Run) -> bool:
-        """Tells whether this epoch has no evaluation, whose metric is watched: there is nothing new to go by."""
+        """Returns whether this epoch has no evaluation, whose metric is watched: there is nothing new to go by."""
         return self.metric.startswith("eval/") and "eval" in run.loaders and "eval" not in run.epoch_outputs
 
     def _watched(self, run: Run) -> float:

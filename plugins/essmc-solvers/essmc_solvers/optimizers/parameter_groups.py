@@ -159,7 +159,7 @@ def _as_patterns(match: Any) -> tuple[str, ...]:
 
 
 def matches_any(name: str, patterns: Iterable[str]) -> bool:
-    """Tells whether a parameter's name is one of some names, or fits one of some patterns."""
+    """Returns whether a parameter's name is one of some names, or fits one of some patterns."""
     return any(fnmatch.fnmatchcase(name, pattern) or name == pattern for pattern in patterns)
 
 

@@ -18,12 +18,12 @@ from essmc_core.errors import ConfigError, EssmcError
 
 
 def is_timm(schedule: Any) -> bool:
-    """Tells whether a schedule is one of timm's, which say themselves what they count."""
+    """Returns whether a schedule is one of timm's, which say themselves what they count."""
     return hasattr(schedule, "step_update")
 
 
 def is_plateau(schedule: Any) -> bool:
-    """Tells whether a schedule goes by a metric."""
+    """Returns whether a schedule goes by a metric."""
     return isinstance(schedule, ReduceLROnPlateau) or (
         is_timm(schedule) and "plateau" in type(schedule).__name__.lower()
     )

@@ -37,7 +37,7 @@ class WarmUp:
             raise ConfigError(f"warmup_start_lr must be 0 or more, got {self.start}")
 
     def covers(self, epoch: float) -> bool:
-        """Tells whether the warm-up goes on after so many epochs."""
+        """Returns whether the warm-up goes on after so many epochs."""
         return self.func is not None and epoch < self.epochs
 
     def rate(self, scheduled: float, largest: float, epoch: float) -> float:

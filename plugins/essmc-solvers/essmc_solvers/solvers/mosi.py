@@ -14,7 +14,7 @@ EMBEDDINGS = ("*embd*", "*cls_token*")
 class MoSISolver(TrainValSolver):
     """A `TrainValSolver` without weight decay on norm layers, position embeddings and class tokens.
 
-    Norm layers are told by their class and embeddings by their names (``embd``, ``cls_token``). Huang et al.,
+    Norm layers are recognized by their class and embeddings by their names (``embd``, ``cls_token``). Huang et al.,
     "Self-supervised Motion Learning from Static Images", CVPR 2021.
 
     Args:

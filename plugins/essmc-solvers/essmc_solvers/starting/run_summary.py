@@ -57,7 +57,7 @@ def _parameters(run: Run) -> str:
 
 
 def _idle(run: Run) -> list[str]:
-    """Tells of gradients that are computed in vain: of parameters with a rate of 0, or that no optimizer takes."""
+    """Notes gradients that are computed in vain: of parameters with a rate of 0, or that no optimizer takes."""
     moving: set[int] = set()
     for optimizer in run.optimizers.values():
         for group in optimizer.param_groups:
@@ -73,7 +73,7 @@ def _idle(run: Run) -> list[str]:
 
 
 def _unshuffled(run: Run) -> list[str]:
-    """Tells of training data whose mode is that of evaluation: in order, and without augmentation."""
+    """Notes training data whose mode is that of evaluation: in order, and without augmentation."""
     modes = {mode for mode in _modes(run.loaders["train"].dataset) if isinstance(mode, str)}
     if not modes or "train" in modes:
         return []

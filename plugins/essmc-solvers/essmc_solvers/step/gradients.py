@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def are_finite(tensors: list[Tensor]) -> bool:
-    """Tells whether the norm of each of some tensors is a finite number; reading it waits for what makes them."""
+    """Returns whether the norm of each of some tensors is a finite number; reading it waits for what makes them."""
     if not tensors:
         return True
     norms = torch._foreach_norm(tensors)

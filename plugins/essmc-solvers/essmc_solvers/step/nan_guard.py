@@ -98,7 +98,7 @@ class NanGuard:
             self._kept = [buffer.detach().clone() for buffer in self._module.buffers()]
 
     def is_bad_loss(self, loss: Tensor, reported: Tensor, batch: Any, place: tuple[int, int]) -> bool:
-        """Tells whether to skip this iteration for its loss.
+        """Returns whether to skip this iteration for its loss.
 
         Reading the loss makes the CPU wait for the forward pass, on accelerators too: a step with a bad loss could not
         be taken back.
@@ -118,7 +118,7 @@ class NanGuard:
         return self._is_bad(not math.isfinite(value), f"the loss is {shown}")
 
     def are_bad_gradients(self, gradients: list[Tensor]) -> bool:
-        """Tells whether to skip this iteration for its gradients, or for what it did to buffers.
+        """Returns whether to skip this iteration for its gradients, or for what it did to buffers.
 
         Raises:
             TrainingDiverged: they are not finite, and the run is to stop.

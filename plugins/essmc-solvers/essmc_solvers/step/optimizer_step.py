@@ -242,5 +242,5 @@ class OptimizerStep:
 
 
 def needs_closure(optimizer: Any) -> bool:
-    """Tells whether an optimizer evaluates the model itself, as LBFGS does."""
+    """Returns whether an optimizer evaluates the model itself, as LBFGS does."""
     return isinstance(getattr(optimizer, "optimizer", optimizer), torch.optim.LBFGS)
