@@ -10,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from essmc_core import REGISTRIES
 from essmc_core.config import Config
 from essmc_core.errors import ConfigError, InputError
 from essmc_data.errors import UnreadableInput
-from essmc_data.loading import build_loader
+from essmc_data.loading import Loader, build_loader
 from essmc_data.loading.collate import collate
 from essmc_data.sampling.index_samplers import EvalDistributedSampler, MultiFoldDistributedSampler
 
@@ -37,6 +38,22 @@ def test_batches_are_the_same_whoever_makes_them(arguments: dict[str, Any]) -> N
         assert torch.equal(expected, got)
         epochs.append(got)
     assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_the_registry_builds_loaders_that_take_seed_and_process() -> None:
+    twice = {"type": "DatasetRepeater", "dataset": MOTION, "num_repeats": 2}
+    config = {"type": "DataLoader", "dataset": [MOTION, twice], "batch_size": 4}
+    loader = REGISTRIES["loaders"].build(config)
+    assert isinstance(loader, Loader) and len(loader.dataset) == 3 * 36
+    loader.set_seed(3)
+    loader.set_process(1, 2)
+    same = build_loader({**config, "batch_size": 8}, seed=3, rank=1, world=2)
+    assert len(loader) == len(same) == 14
+    assert torch.equal(run(loader), run(same))
+    with pytest.raises(ConfigError, match="rank=2 is not one of 2"):
+        loader.set_process(2, 2)
+    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+        Loader(range(3), batch_size=0)
 
 
 def test_an_epoch_can_be_resumed_in_its_middle() -> None:
