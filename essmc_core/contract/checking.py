@@ -64,6 +64,10 @@ class CheckedComponent(Protocol):
         """Arguments that the registration fixes."""
 
     @property
+    def retired(self) -> Mapping[str, Any]:
+        """Arguments that configurations may state though they do nothing any more."""
+
+    @property
     def target(self) -> str | Callable[..., Any]:
         """``"package.module:attribute"``, or the class or function itself."""
 

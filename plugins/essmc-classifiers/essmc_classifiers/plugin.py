@@ -1,4 +1,4 @@
-"""What this pack brings, by name; no component is imported here."""
+"""What this pack registers, by name; no component is imported here."""
 
 from __future__ import annotations
 

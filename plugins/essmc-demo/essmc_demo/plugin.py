@@ -1,4 +1,4 @@
-"""What this pack tells the core: one command."""
+"""What this pack registers: one command."""
 
 from __future__ import annotations
 

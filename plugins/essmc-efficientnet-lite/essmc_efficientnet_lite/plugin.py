@@ -1,4 +1,4 @@
-"""What this pack tells the core: a folder of zoo entries."""
+"""What this pack registers: a folder of zoo entries."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _LARGEST = 512
 
 
 def is_too_small(error: RuntimeError) -> bool:
-    """Tells whether torch says that a feature map has become too small for its next layer."""
+    """Returns whether torch says that a feature map has become too small for its next layer."""
     return any(sign in str(error) for sign in _SIGNS)
 
 

@@ -1,4 +1,4 @@
-"""What this pack tells the core: one backbone for each timm model, and zoo entries with timm's weights."""
+"""What this pack registers: one backbone for each timm model, and zoo entries with timm's weights."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
         described.map_width = map_width
         described.feature_info = _features(described.feature_info, map_width)
         described.num_features = described.out_channels
-        model.__class__ = uniform_class(type(described))
+        model.__class__ = uniform_class(described.__class__)
     return model
 
 
@@ -162,7 +162,7 @@ class UniformBackbone(nn.Module):
         raise InputError(message, hint=hint) from error
 
 
-def _revive(native: type[Any]) -> nn.Module:
+def _revive(native: Any) -> nn.Module:
     """Returns an empty module of a family's class, whose state pickle then sets."""
     cls = uniform_class(native)
     return cls.__new__(cls)

@@ -1,4 +1,4 @@
-"""What this pack tells the core: one backbone for each torchvision classifier, and zoo entries with its weights."""
+"""What this pack registers: one backbone for each torchvision classifier, and zoo entries with its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of clips: images and back, means and scales, in both orders in memory."""
+"""Frames of clips: images and back, means and scales, in both memory formats."""
 
 from __future__ import annotations
 

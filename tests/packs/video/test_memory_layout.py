@@ -1,4 +1,4 @@
-"""Convolutional networks keep the order in memory they are given, and choose one only within a training step."""
+"""Convolutional networks keep the memory format they are given, and choose one only within a training step."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _check_names(checker: Checker, path: Path, given: Any, brick: Any) -> None:
     if not isinstance(given, Mapping) or signature is None or signature.takes_any:
         return
     known = [parameter.name for parameter in signature.parameters]
-    record = checker.registries["bricks"].find(brick)
+    record = checker.find("bricks", brick)
     former = () if record is None else record.retired
     for name in (name for name in given if name not in known and name not in former):
         hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"

@@ -39,7 +39,7 @@ class SameAvgPool3d(nn.Module):
         if not is_recorded() and table.AVERAGE_AS_PICTURE.applies(self.kernel_size, x):
             picture = functional.avg_pool2d(x.flatten(3), (time, 1), stride=1, padding=(time // 2, 0))
             # A clip that is alone may look contiguous to the kernel, whose output then is.
-            x = picture.unflatten(3, x.shape[3:]).contiguous(memory_format=torch.channels_last_3d)
+            x = torch.unflatten(picture, 3, x.shape[3:]).contiguous(memory_format=torch.channels_last_3d)
         elif table.AVERAGE_BY_SLICES.applies(self.kernel_size):
             frames = x.shape[2]
             padded = functional.pad(x, [0, 0, 0, 0, time // 2, time // 2])

@@ -36,7 +36,7 @@ class Conv3d(nn.Conv3d):
 
     def _product(self, input: Tensor) -> Tensor:
         weights = self.weight.flatten(1).expand(input.shape[0], -1, -1)
-        return torch.bmm(weights, input.flatten(2)).unflatten(2, input.shape[2:])
+        return torch.unflatten(torch.bmm(weights, input.flatten(2)), 2, input.shape[2:])
 
     def _over_time(self, input: Tensor) -> Tensor:
         over_one_position = self.kernel_size[0] == 1 and self.padding[0] == 0
@@ -48,11 +48,11 @@ class Conv3d(nn.Conv3d):
             self.weight.squeeze(4),
             self.bias,
             stride=(self.stride[0] // step, 1),
-            padding=(self.padding[0], 0),
+            padding=(int(self.padding[0]), 0),
             dilation=(self.dilation[0], 1),
             groups=self.groups,
         )
-        return picture.unflatten(3, input.shape[3:])
+        return torch.unflatten(picture, 3, input.shape[3:])
 
     def _over_frames(self, input: Tensor) -> Tensor:
         frames = functional.conv2d(

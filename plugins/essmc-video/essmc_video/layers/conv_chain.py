@@ -8,7 +8,9 @@ from typing import Any
 from torch import nn
 
 from essmc_core.errors import ConfigError
+from essmc_video.arguments.option_names import BatchNormArgument
 from essmc_video.arguments.sizes import Triple, triple
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 
 __all__ = ["ConvChain", "Triple", "factorised_width", "same_padding", "strides", "triple"]
@@ -50,7 +52,7 @@ class ConvChain(nn.Sequential):
         stride: Triple = (1, 1, 1),
         *,
         groups: int = 1,
-        bn_params: Mapping[str, Any],
+        bn_params: Mapping[BatchNormArgument, Any],
         relu: bool = True,
     ) -> None:
         """Appends a "same"-padded convolution without bias as ``name``, then ``name_bn`` and ``name_relu``.
@@ -66,7 +68,7 @@ class ConvChain(nn.Sequential):
         padding = same_padding(kernel_size)
         conv = Conv3d(dim_in, dim_out, kernel_size, stride, padding, groups=groups, bias=False)
         self.add_module(name, conv)
-        self.add_module(f"{name}_bn", nn.BatchNorm3d(dim_out, **bn_params))
+        self.add_module(f"{name}_bn", batch_norm(dim_out, bn_params))
         if relu:
             self.add_module(f"{name}_relu", nn.ReLU(inplace=True))
 
@@ -79,7 +81,7 @@ class ConvChain(nn.Sequential):
         kernel_size: Triple,
         stride: Triple = (1, 1, 1),
         *,
-        bn_params: Mapping[str, Any],
+        bn_params: Mapping[BatchNormArgument, Any],
         relu: bool = True,
     ) -> None:
         """Appends a spatial convolution as ``name1`` and a temporal one as ``name2``, each with its batch norm."""

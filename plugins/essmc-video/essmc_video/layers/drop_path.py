@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 
 from essmc_core.errors import ConfigError
 

@@ -10,7 +10,7 @@ STD = 0.02
 def initialize(model: nn.Module) -> None:
     """Draws linear layers and all tables (positions, class tokens) from a truncated normal distribution, in place.
 
-    Convolutions keep what torch drew. A layer's own start, where it has one, comes last.
+    Convolutions keep torch's initialization. A layer's own, where it has one, comes last.
     """
     for parameter in model.parameters(recurse=False):
         nn.init.trunc_normal_(parameter, std=STD)

@@ -102,7 +102,7 @@ class Lift2D(nn.Module):
     @property
     def feature_info(self) -> list[FeatureInfo]:
         """The intermediate features of the image backbone."""
-        # Backbones may find them by a run of their own, on single images.
+        # Backbones may find them by a forward pass of their own, on single images.
         with self._clip.during(1):
             found: Sequence[FeatureInfo] = self.backbone.feature_info  # type: ignore[assignment]
             return [dataclasses.replace(one, name=f"backbone.{one.name}") for one in found]
@@ -140,7 +140,7 @@ class Lift2D(nn.Module):
         """
         length = self._check(x)
         if out_indices is not None:
-            # Lets the backbone find its features before clips come by.
+            # Makes the backbone find its features before the layers expect clips.
             _ = self.feature_info
         with self._clip.during(length):
             found: Tensor | list[Tensor] = self.backbone.forward_features(to_images(x), out_indices)  # type: ignore[operator]
@@ -180,7 +180,7 @@ class Lift2D(nn.Module):
 
 
 def _check_backbone(backbone: nn.Module) -> None:
-    # Looks at the class first: to read a property may cost a run.
+    # The class first, since reading a property may cost a forward pass.
     missing = [name for name in NEEDED if not (hasattr(type(backbone), name) or hasattr(backbone, name))]
     if missing:
         raise ConfigError(

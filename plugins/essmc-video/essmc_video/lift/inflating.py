@@ -89,7 +89,7 @@ class InflatedConv2d(nn.Conv3d):
 def inflate_convolutions(backbone: nn.Module, clip: ClipLength, temporal_kernel: int, inflation: Inflation) -> None:
     """Replaces every spatial convolution by a 3D one of the same key, in place.
 
-    All else, pooling included, goes on working frame by frame, and frames keep their number.
+    All else, pooling included, still works frame by frame, and the number of frames stays.
 
     Args:
         backbone: the image backbone.

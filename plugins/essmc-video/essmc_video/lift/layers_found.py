@@ -57,7 +57,7 @@ def block_entries(backbone: nn.Module) -> list[BlockEntry]:
         (_is_in_series(backbone), _first_entry),
     ):
         entries = [entry(path, block) for path, block in _innermost(backbone, is_block)]
-        # What looks at one channel is a gate.
+        # A convolution of one channel belongs to a gate.
         found = [one for one in entries if one.channels > 1]
         if found:
             return found
@@ -68,7 +68,7 @@ def block_entries(backbone: nn.Module) -> list[BlockEntry]:
 
 
 def _innermost(backbone: nn.Module, is_block: Callable[[nn.Module], bool]) -> list[tuple[str, nn.Module]]:
-    # What hangs on the backbone itself is a stem, a stage or a head.
+    # A direct child of the backbone is a stem, a stage or a head.
     found = [
         (path, module)
         for path, module in backbone.named_modules()

@@ -12,7 +12,7 @@ from essmc_video.layers.temporal_shift import temporal_shift
 from essmc_video.lift.clip_length import ClipLength
 from essmc_video.lift.layers_found import BlockEntry, block_entries
 
-# Networks with so long a stage shift only every other block: Lin et al., ICCV 2019, as in the authors' code.
+# Networks with a stage of so many blocks shift only every other block: Lin et al., ICCV 2019, as in the authors' code.
 LONG_STAGE = 23
 
 

@@ -31,8 +31,7 @@ def register(registries: StagedRegistries) -> None:
         "essmc_video.networks.bottleneck_resnet.presets:R2Plus1DBottleneck",
         summary="R(2+1)D of bottlenecks, temporal convolution first",
     )
-    add = registries.heads.register
-    add(
+    registries.heads.register(
         "WindowPoolHead",
         "essmc_video.networks.bottleneck_resnet.head:WindowPoolHead",
         summary="Scores of every pooling window, averaged",

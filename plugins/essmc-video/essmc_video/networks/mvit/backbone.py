@@ -231,8 +231,8 @@ class MViT(nn.Module):
     def _behind_blocks(self, x: Tensor) -> Iterator[tuple[Tensor, Triple]]:
         """Yields the tokens behind each block, the last ones normalised, and their grid."""
         least = self.patch_embed.min_size
-        least = least[1:] if self.use_2d_patch else least
-        check_backbone_input(x, self, self.layout, self.in_chans, min_size=least)
+        sizes = least[1:] if self.use_2d_patch else least
+        check_backbone_input(x, self, self.layout, self.in_chans, min_size=sizes)
         grid = self.patch_embed.grid_of(clip_sizes(x.unsqueeze(2) if self.use_2d_patch else x))
         tokens = self.dropout(self.positions(self.patch_embed(x), grid))
         for index, block in enumerate(self._multiscale_blocks()):

@@ -45,7 +45,7 @@ class TokenPool(nn.Module):
             tokens: class tokens, then those of the grid in the order time, height, width.
             grid: tokens along time, height and width.
         """
-        # In this order of dimensions, which is how tokens lie in memory, nothing needs to be copied.
+        # As a view that is channels last, since tokens are contiguous with their channels last; nothing is copied.
         volume = torch.unflatten(tokens[:, self.class_tokens :], 1, grid).permute(0, 4, 1, 2, 3)
         pooled = self.pool(volume).permute(0, 2, 3, 4, 1).flatten(1, 3)
         if self.class_tokens:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from essmc_core.errors import ConfigError
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 
 
@@ -41,7 +42,7 @@ class NonLocal(nn.Module):
         self.kconv = Conv3d(dim_in, self.dim_middle, kernel_size=1)
         self.vconv = Conv3d(dim_in, self.dim_middle, kernel_size=1)
         self.out_conv = Conv3d(self.dim_middle, num_filters, kernel_size=1)
-        self.out_bn = nn.BatchNorm3d(num_filters, **{**(bn_params or {}), "eps": 1e-5})
+        self.out_bn = batch_norm(num_filters, {**(bn_params or {}), "eps": 1e-5})
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to the same shape."""

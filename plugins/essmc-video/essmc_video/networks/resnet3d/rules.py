@@ -45,7 +45,7 @@ def check_entries(
     kernel_size: Sequence[Sequence[int]],
     downsampling: Sequence[bool],
     downsampling_temporal: Sequence[bool],
-    non_local: Sequence[bool],
+    non_local: Sequence[bool | int],
 ) -> None:
     """Refuses arguments without an entry for the stem and each stage, and a stem with a non-local block.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from essmc_core import BRICKS
 from essmc_core.errors import ConfigError
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 from essmc_video.layers.conv_chain import strides
 
@@ -53,7 +54,7 @@ class Base3DBlock(nn.Module):
         if dim_in != num_filters or downsampling:
             stride = strides(downsampling, downsampling_temporal)
             self.short_cut = Conv3d(dim_in, num_filters, kernel_size=1, stride=stride, bias=False)
-            self.short_cut_bn = nn.BatchNorm3d(num_filters, **(bn_params or {}))
+            self.short_cut_bn = batch_norm(num_filters, bn_params)
         arguments = {
             "type": branch_name,
             "dim_in": dim_in,

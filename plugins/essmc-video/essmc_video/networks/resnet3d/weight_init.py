@@ -36,7 +36,7 @@ def initialize(model: nn.Module, init_cfg: Mapping[InitArgument, Any] | str | No
         )
     for module in model.modules():
         _kaiming(module)
-    # A module's own start comes last, since the rule above has overwritten it.
+    # A module's own initialization comes last, since the rule above has overwritten it.
     for module in model.modules():
         _call(module, "init_as_identity")
         if zero_last and isinstance(module, Base3DBlock):

@@ -17,7 +17,7 @@ from essmc_video.networks.s3d.mixed import Mixed
 from essmc_video.networks.s3d.units import PointwiseUnit, SeparableUnit
 from essmc_video.networks.staged_backbone import StagedBackbone
 
-TORCHVISION_BN = {"eps": 1e-3, "momentum": 1e-3}
+TORCHVISION_BN: Mapping[BatchNormArgument, Any] = {"eps": 1e-3, "momentum": 1e-3}
 # Input channels of each Inception block, and the widths of its branches.
 MIXED_3 = ((192, (64, 96, 128, 16, 32, 32)), (256, (128, 128, 192, 32, 96, 64)))
 MIXED_4 = (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 
 
@@ -26,7 +27,7 @@ class PointwiseUnit(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = Conv3d(channels_in, channels_out, kernel_size=1, bias=False)
-        self.bn = nn.BatchNorm3d(channels_out, **(bn_params or {}))
+        self.bn = batch_norm(channels_out, bn_params)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, channels_in, T, H, W) to (N, channels_out, T, H, W)."""
@@ -60,9 +61,9 @@ class SeparableUnit(nn.Module):
         spatial = ((1, kernel_size, kernel_size), (1, stride, stride), (0, half, half))
         temporal = ((kernel_size, 1, 1), (stride, 1, 1), (half, 0, 0))
         self.conv1 = Conv3d(channels_in, channels_out, *spatial, bias=False)
-        self.bn1 = nn.BatchNorm3d(channels_out, **(bn_params or {}))
+        self.bn1 = batch_norm(channels_out, bn_params)
         self.conv2 = Conv3d(channels_out, channels_out, *temporal, bias=False)
-        self.bn2 = nn.BatchNorm3d(channels_out, **(bn_params or {}))
+        self.bn2 = batch_norm(channels_out, bn_params)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, channels_in, T, H, W) to (N, channels_out, T', H', W')."""

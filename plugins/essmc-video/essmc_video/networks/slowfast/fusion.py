@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 
 
@@ -31,7 +32,7 @@ class LateralFusion(nn.Module):
         self.conv_fast_to_slow = Conv3d(
             fast_width, 2 * fast_width, (kernel_size, 1, 1), (alpha, 1, 1), (kernel_size // 2, 0, 0), bias=False
         )
-        self.bn = nn.BatchNorm3d(2 * fast_width, **(bn_params or {}))
+        self.bn = batch_norm(2 * fast_width, bn_params)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from essmc_core.contract.input_tensors import check_backbone_input
 from essmc_video.layers.positions import resize_positions
 from essmc_video.networks.clip_sizes import clip_sizes
 from essmc_video.networks.transformers.layers import EPS
-from essmc_video.networks.transformers.stems import Grid
+from essmc_video.networks.transformers.rules import Grid
 
 
 # A dataclass, so that a preset is a subclass which states only the defaults that differ.

@@ -12,8 +12,7 @@ from essmc_core.contract.annotations import NonNegativeInt
 from essmc_video.layers.drop_path import linear_rates
 from essmc_video.layers.transformer_init import initialize
 from essmc_video.networks.transformers.backbone import VideoTransformer
-from essmc_video.networks.transformers.rules import check_over_space
-from essmc_video.networks.transformers.stems import Grid
+from essmc_video.networks.transformers.rules import Grid, check_over_space
 
 
 @dataclass(eq=False, repr=False)

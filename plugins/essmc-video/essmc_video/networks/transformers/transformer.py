@@ -11,8 +11,7 @@ from essmc_core import BRICKS
 from essmc_video.layers.drop_path import linear_rates
 from essmc_video.layers.transformer_init import initialize
 from essmc_video.networks.transformers.backbone import VideoTransformer
-from essmc_video.networks.transformers.rules import check_layers
-from essmc_video.networks.transformers.stems import Grid
+from essmc_video.networks.transformers.rules import Grid, check_layers
 
 
 @dataclass(eq=False, repr=False)

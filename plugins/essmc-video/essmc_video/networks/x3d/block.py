@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 from essmc_video.layers.conv_chain import Triple, same_padding
 from essmc_video.networks.x3d.squeeze_excite import SqueezeExcite3d
@@ -40,7 +41,7 @@ class X3DStem(nn.Sequential):
         stride = (1, spatial_stride, spatial_stride)
         self.spatial = Conv3d(dim_in, width, spatial, stride, same_padding(spatial), bias=False)
         self.temporal = Conv3d(width, width, temporal, 1, same_padding(temporal), groups=width, bias=False)
-        self.bn = nn.BatchNorm3d(width, **(bn_params or {}))
+        self.bn = batch_norm(width, bn_params)
         self.relu = nn.ReLU(inplace=True)
 
 
@@ -68,17 +69,16 @@ class X3DBranch(nn.Sequential):
         bn_params: Mapping[BatchNormArgument, Any] | None = None,
     ) -> None:
         super().__init__()
-        bn = bn_params or {}
         self.a = Conv3d(dim_in, inner, 1, bias=False)
-        self.a_bn = nn.BatchNorm3d(inner, **bn)
+        self.a_bn = batch_norm(inner, bn_params)
         self.a_relu = nn.ReLU(inplace=True)
         self.b = Conv3d(inner, inner, kernel_size, stride, same_padding(kernel_size), groups=inner, bias=False)
-        self.b_bn = nn.BatchNorm3d(inner, **bn)
+        self.b_bn = batch_norm(inner, bn_params)
         if squeezed:
             self.b_se = SqueezeExcite3d(inner, squeezed)
         self.b_swish = nn.SiLU(inplace=True)
         self.c = Conv3d(inner, dim_out, 1, bias=False)
-        self.c_bn = nn.BatchNorm3d(dim_out, **bn)
+        self.c_bn = batch_norm(dim_out, bn_params)
 
 
 class X3DBlock(nn.Module):
@@ -113,7 +113,7 @@ class X3DBlock(nn.Module):
         if dim_in != dim_out or stride != (1, 1, 1):
             self.short_cut = Conv3d(dim_in, dim_out, 1, stride, bias=False)
         if dim_in != dim_out or (self.short_cut is not None and shortcut_norm == "always"):
-            self.short_cut_bn = nn.BatchNorm3d(dim_out, **(bn_params or {}))
+            self.short_cut_bn = batch_norm(dim_out, bn_params)
         self.conv_branch = X3DBranch(dim_in, inner, dim_out, kernel_size, stride, squeezed, bn_params)
 
     def forward(self, x: Tensor) -> Tensor:

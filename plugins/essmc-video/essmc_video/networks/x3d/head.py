@@ -12,6 +12,7 @@ from essmc_core import FeatureDim
 from essmc_core.contract.annotations import PositiveInt
 from essmc_core.contract.heads import check_head_arguments
 from essmc_video.arguments.option_names import BatchNormArgument
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 from essmc_video.layers.window_pool import WindowPool3d
 from essmc_video.networks.bottleneck_resnet.head import check_channels, start_small
@@ -57,10 +58,10 @@ class X3DHead(nn.Module):
         self.dim = dim
         self.num_classes = num_classes
         self.widen = Conv3d(dim, dim_inner, 1, bias=False)
-        self.widen_bn = nn.BatchNorm3d(dim_inner, **(bn_params or {}))
+        self.widen_bn = batch_norm(dim_inner, bn_params)
         self.pool = WindowPool3d(pool_kernel_size)
         self.hidden = Conv3d(dim_inner, dim_hidden, 1, bias=False)
-        self.hidden_bn = nn.BatchNorm3d(dim_hidden, **(bn_params or {})) if hidden_batch_norm else nn.Identity()
+        self.hidden_bn = batch_norm(dim_hidden, bn_params) if hidden_batch_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout_rate)
         self.out = nn.Linear(dim_hidden, num_classes)
         initialize(self)

@@ -54,6 +54,7 @@ class TemporalFirstR2Plus1DBranch(ResidualBranch):
 
     def construct_main(self, width: int) -> None:
         """Temporal, then spatial."""
-        (time, *space), (time_stride, *space_stride) = self.kernel_size, self.stride
-        self.add_conv("b1", width, width, (time, 1, 1), (time_stride, 1, 1), bn_params=self.bn_params)
-        self.add_conv("b2", width, width, (1, *space), (1, *space_stride), bn_params=self.bn_params)
+        temporal, spatial = (self.kernel_size[0], 1, 1), (1, *self.kernel_size[1:])
+        temporal_stride, spatial_stride = (self.stride[0], 1, 1), (1, *self.stride[1:])
+        self.add_conv("b1", width, width, temporal, temporal_stride, bn_params=self.bn_params)
+        self.add_conv("b2", width, width, spatial, spatial_stride, bn_params=self.bn_params)

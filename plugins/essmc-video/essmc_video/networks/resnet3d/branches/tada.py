@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from essmc_video.arguments.option_names import BatchNormArgument
 from essmc_video.layers.average_pool import SameAvgPool3d
+from essmc_video.layers.batch_norm import batch_norm
 from essmc_video.layers.conv3d import Conv3d
 from essmc_video.layers.tada_conv import RouteFuncMLP, TAdaConv2d
 from essmc_video.networks.resnet3d.branches.base import ResidualBranch
@@ -74,7 +75,7 @@ class TAdaConvBlockAvgPool(ResidualBranch):
         """Pointwise, adaptive convolution plus its temporal average, pointwise."""
         inner, (_, height, width) = self.dim_inner, self.kernel_size
         self.a = Conv3d(self.dim_in, inner, kernel_size=1, bias=False)
-        self.a_bn = nn.BatchNorm3d(inner, **self.bn_params)
+        self.a_bn = batch_norm(inner, self.bn_params)
         self.a_relu = nn.ReLU(inplace=True)
         self.b = TAdaConv2d(
             inner,
@@ -85,16 +86,16 @@ class TAdaConvBlockAvgPool(ResidualBranch):
             bias=False,
         )
         self.b_rf = RouteFuncMLP(inner, self._route_func_r, self._route_func_k)
-        self.b_bn = nn.BatchNorm3d(inner, **self.bn_params)
+        self.b_bn = batch_norm(inner, self.bn_params)
         self.b_avgpool = SameAvgPool3d(self._pool_k)
-        self.b_avgpool_bn = nn.BatchNorm3d(inner, **self.bn_params)
+        self.b_avgpool_bn = batch_norm(inner, self.bn_params)
         self.b_relu = nn.ReLU(inplace=True)
         self.c = Conv3d(inner, self.num_filters, kernel_size=1, bias=False)
-        self.c_bn = nn.BatchNorm3d(self.num_filters, **self.bn_params)
+        self.c_bn = batch_norm(self.num_filters, self.bn_params)
         self.init_as_identity()
 
     def init_as_identity(self) -> None:
-        """Zeroes the batch norm of the average; the calibration does the like for itself."""
+        """Zeroes the batch norm of the average; the calibration initializes itself as the identity."""
         nn.init.zeros_(self.b_avgpool_bn.weight)
         nn.init.zeros_(self.b_avgpool_bn.bias)
 
