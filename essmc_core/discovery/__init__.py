@@ -1,4 +1,4 @@
-"""How installed packs become components: metadata, guarded import, hooks, quarantine."""
+"""Discovery of installed packs: metadata, guarded import, hooks, quarantine."""
 
 from essmc_core.discovery.discover import Discovery
 from essmc_core.discovery.pack import Pack, broken_pack

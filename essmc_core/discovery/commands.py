@@ -1,4 +1,4 @@
-"""Commands by name: the core's own, and those of packs, kept aside like components until their pack is good."""
+"""Commands by name: the core's own, and those of packs, staged like components until their pack is registered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN_COMMANDS = {
     "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
 }
-"""The core's commands, each with its target and its one line of help; no pack can take these names away."""
+"""The core's commands, each with its target and one line of help; packs cannot replace them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Command:
         pack: short name of the pack.
         target: ``"package.module:attribute"`` of a click command.
         help: one line.
-        bare: whether the name works without its pack in front; false where the core has a command of that name.
-        distribution: what pip calls the pack, for messages.
+        bare: whether the name works without the pack's prefix; false if the core has a command of that name.
+        distribution: distribution of the pack, for messages.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Command:
         return f"{self.pack}/{self.name}"
 
     def instead_of(self, old_name: str) -> str:
-        """Returns what to use instead of an old name."""
+        """Returns what to use instead of a deprecated name."""
         return repr(self.qualified)
 
     def load(self) -> Any:
@@ -70,7 +70,7 @@ class StagedCommands:
 
     Args:
         pack: short name of the pack.
-        distribution: what pip calls it.
+        distribution: its distribution.
     """
 
     def __init__(self, pack: str, distribution: str = "") -> None:
@@ -87,7 +87,7 @@ class StagedCommands:
             help: one line for ``essmc --help``.
 
         Raises:
-            DeclarationError: a value cannot be used.
+            DeclarationError: a value is invalid.
             DuplicateComponent: the pack registered the name already.
         """
         check_name(name, "the name of a command")
@@ -105,7 +105,7 @@ class StagedCommands:
 
 
 def conflicts(commands: Iterable[Command]) -> dict[str, list[str]]:
-    """Returns, per pack, what to know of commands whose name the core or another pack has too."""
+    """Returns, per pack, remarks about commands whose name the core or another pack has too."""
     by_name: dict[str, list[Command]] = {}
     for command in commands:
         by_name.setdefault(command.name, []).append(command)

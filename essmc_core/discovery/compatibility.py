@@ -1,4 +1,4 @@
-"""Whether a pack accepts the core that is installed, decided from metadata before the pack is imported."""
+"""Checks from metadata, before a pack is imported, whether it accepts the installed core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN_VERSION = re.compile(r"\d+(?:\.\d+)*")
 
 
 class IncompatibleCore(EssmcError, ImportError):
-    """A pack that asks for another version of essmc-core than the one installed."""
+    """A pack that requires another version of essmc-core than the one installed."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -35,7 +35,7 @@ def accepts(requirement: str, version: str) -> bool:
 
 
 def _accepts_by_packaging(requirement: str, version: str) -> bool:
-    # 30 ms to import, so only for ranges beyond plain comparisons.
+    # It takes 30 ms to import, so it is used only for requirements that are not plain comparisons.
     from packaging.requirements import Requirement
 
     parsed = Requirement(requirement)
@@ -60,7 +60,7 @@ def _meets(version: tuple[int, ...], operator: str, bound: tuple[int, ...]) -> b
 
 
 def require_compatible(distribution: str, requirement: str, version: str) -> None:
-    """Refuses a pack whose range leaves this core out.
+    """Raises if a pack's requirement excludes this core.
 
     Raises:
         IncompatibleCore: the requirement does not admit the version.

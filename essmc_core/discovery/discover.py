@@ -1,4 +1,4 @@
-"""Discovery: every installed pack is imported under guard and asked what it brings."""
+"""Discovery: imports every installed pack under guard and calls its hooks."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
 
 
 class ReservedName(EssmcError, ValueError):
-    """A distribution would have a short name that the core needs."""
+    """A distribution would have a short name that is reserved for the core."""
 
 
 class _Harvest:
-    """What the packs bring, gathered before any of it is in use."""
+    """What the packs register, collected before any of it is used."""
 
     def __init__(self) -> None:
         self.packs: dict[str, Pack] = {}
@@ -50,7 +50,7 @@ class _Harvest:
 
 
 class Discovery:
-    """Fills registries, zoo and command line from what is installed.
+    """Fills registries, zoo and command line from the installed packs.
 
     Args:
         registries: receives the components.
@@ -60,7 +60,7 @@ class Discovery:
     Attributes:
         packs: every pack by the name of its distribution.
         commands: the commands of packs; the core's own are not among them.
-        complaints: what is wrong with ``ESSMC_`` variables; the command line refuses to run with them.
+        complaints: errors of ``ESSMC_`` variables; the command line exits with them.
     """
 
     def __init__(self, registries: Registries, zoo: Zoo, pins: Pins = no_pins) -> None:
@@ -73,10 +73,10 @@ class Discovery:
         self._running = threading.RLock()
 
     def run(self) -> list[Pack]:
-        """Discovers everything anew; what user code registered itself stays.
+        """Discovers everything again; components of user code stay registered.
 
-        Packs are asked in the order of their names, so the order of installation never matters. All is gathered
-        first and then put in place, so that who looks up something meanwhile finds the old or the new.
+        Packs are imported in the order of their names, so the order of installation does not matter. Everything is
+        collected first and then replaced atomically, so that a concurrent look-up sees the old or the new state.
 
         Raises:
             BrokenPack: a pack had to be quarantined and ``ESSMC_STRICT=1``; nothing has changed.
@@ -115,7 +115,7 @@ class Discovery:
         self.packs, self.manager = harvest.packs, harvest.manager
 
     def _admit(self, pack: Pack, installed: Installed, harvest: _Harvest, guard: Guard) -> None:
-        """Imports a pack and takes over all that it registers, or quarantines it."""
+        """Imports a pack and collects what it registers, or quarantines it."""
         start = time.perf_counter()
         heavy_before = _heavy_modules()
         try:
@@ -125,7 +125,7 @@ class Discovery:
                 self._register(pack, installed, harvest)
         except KeyboardInterrupt:
             raise
-        # SystemExit and the like from a pack must not end the user's program.
+        # SystemExit and similar exceptions from a pack must not end the user's program.
         except BaseException as error:
             _quarantine(pack, error, harvest)
         finally:
@@ -159,8 +159,8 @@ class Discovery:
         pack.remarks.extend(remarks)
 
     def _call(self, hook: str, plugin: Any, argument: object, manager: pluggy.PluginManager | None = None) -> None:
-        """Calls one pack's own implementation, so that each is guarded apart."""
-        # The newest registration stands last, so looking from the end keeps discovery linear in the packs.
+        """Calls one pack's own implementation, so that each is guarded separately."""
+        # The newest registration is the last, so searching from the end keeps discovery linear in the packs.
         for implementation in reversed(getattr((manager or self.manager).hook, hook).get_hookimpls()):
             if implementation.plugin is plugin:
                 function: Callable[..., object] = implementation.function
@@ -168,7 +168,7 @@ class Discovery:
                 return
 
     def explain(self, kind: str, name: str) -> str:
-        """Says why a name is missing; see `essmc_core.registry.registry.Explain`."""
+        """Explains why a name is missing; see `essmc_core.registry.registry.Explain`."""
         other = explain_other_kind(kind, name, self.registries, self.zoo)
         return other or explain_missing(kind, name, self.packs.values())
 
@@ -189,7 +189,7 @@ def _as_pack(installed: Installed, harvest: _Harvest) -> Pack:
 
 
 def _require_usable(pack: Pack, installed: Installed, harvest: _Harvest) -> None:
-    """Refuses, before anything is imported, a pack that cannot be one."""
+    """Raises, before anything is imported, if a distribution cannot be used as a pack."""
     if installed.problem is not None:
         if not installed.is_pack:
             pack.status = "skipped"
@@ -210,7 +210,7 @@ def _require_usable(pack: Pack, installed: Installed, harvest: _Harvest) -> None
 
 
 def _refuse_plugin_of_another(plugin: Any, value: str, harvest: _Harvest) -> None:
-    """Refuses code that is in use already: a renamed distribution whose old metadata stayed behind names it too."""
+    """Raises for a plugin that is registered already, e.g. by stale metadata of a renamed distribution."""
     owner = harvest.manager.get_name(plugin)
     if owner is not None:
         other = owner.rpartition(":")[0]

@@ -1,6 +1,6 @@
-"""What installed metadata says of packs: entry points, version, source, and the range of cores they accept.
+"""Reads the metadata of installed packs: entry points, version, source, and the versions of the core they accept.
 
-Nothing that a distribution contains may end the search: what cannot be read is named and left out.
+No content of a distribution may abort the search: what cannot be read is reported and skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from essmc_core.foundation.error_text import brief
 from essmc_core.foundation.names import natural_key, normalise_distribution
 from essmc_core.location import Location
 
-# Parsing the whole of METADATA as e-mail costs a third of a millisecond a pack; three header lines are wanted.
+# Parsing METADATA as an e-mail takes a third of a millisecond per pack; only three headers are needed.
 _HEADER = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _CORE = re.compile(r"essmc[-_.]+core(?![\w.-])[ \t]*(.*)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -34,18 +34,18 @@ _LARGEST = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One distribution with entry points of ours.
+    """One distribution with entry points in the group of packs.
 
     Attributes:
         name: normalised distribution name.
-        version: installed version, ``unknown`` where neither metadata nor folder tell it.
-        core_requirement: its requirement on essmc-core as written, empty where it has none.
+        version: installed version, ``unknown`` if neither metadata nor folder name state it.
+        core_requirement: its requirement on essmc-core as written, empty if it has none.
         source: ``wheel``, ``editable``, ``vcs`` or ``local``.
         entry_points: in the order of their names.
         folder: its ``.dist-info``.
-        remarks: what is odd about its metadata and can be lived with.
-        problem: why it cannot be used; None where it can.
-        is_pack: whether it is known to be a pack; where its entry points cannot be read, that is a guess.
+        remarks: irregularities of its metadata that are not errors.
+        problem: why it cannot be used; None if it can.
+        is_pack: whether it is known to be a pack; if its entry points cannot be read, that is a guess.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Installed:
 
 @dataclass(slots=True)
 class _Found:
-    """A distribution whose entry points were looked at."""
+    """A distribution whose entry points were read."""
 
     distribution: Any
     folder: str
@@ -74,7 +74,7 @@ class _Found:
 def installed_packs() -> list[Installed]:
     """Returns the packs in the order of their names, those whose metadata cannot be used included.
 
-    A stale distribution that a newer one shadows on the path is left out, as it is by ``import``.
+    A distribution that is shadowed by another one earlier on the path is left out, as ``import`` does.
     """
     first: dict[str, str] = {}
     chosen: dict[str, _Found] = {}
@@ -83,7 +83,7 @@ def installed_packs() -> list[Installed]:
         try:
             folder = str(getattr(distribution, "_path", "") or distribution.metadata["Name"])
             key = _name_of_folder(folder)
-        # A distribution of somebody's own finder may fail at anything.
+        # A distribution of a third-party finder may raise anything.
         except Exception as error:
             problems.append(Installed(type(distribution).__name__, problem=error, is_pack=False))
             continue
@@ -102,7 +102,7 @@ def installed_packs() -> list[Installed]:
 def _distributions(problems: list[Installed]) -> Iterator[Any]:
     context = cast("Any", importlib_metadata.DistributionFinder).Context()
     for finder in list(sys.meta_path):
-        # Finders are other people's: one that fails must not hide what the others find.
+        # A third-party finder that fails must not hide what the others find.
         try:
             find = getattr(finder, "find_distributions", None)
             if find is not None:
@@ -112,7 +112,7 @@ def _distributions(problems: list[Installed]) -> Iterator[Any]:
 
 
 def _look(distribution: Any, folder: str) -> _Found | None:
-    """Reads the entry points; None where there are none of ours."""
+    """Reads the entry points; None if there are none in the group of packs."""
     file = os.path.join(folder, "entry_points.txt")
     try:
         data = _read_file(distribution, folder, "entry_points.txt")
@@ -136,7 +136,7 @@ def _look(distribution: Any, folder: str) -> _Found | None:
 
 
 def _newer(one: _Found, other: _Found) -> _Found:
-    """Of two distributions of one name in one folder, as an interrupted upgrade leaves them, chooses the newer."""
+    """Returns the newer of two distributions of one name in one folder, as an interrupted upgrade leaves them."""
     older, newer = sorted((one, other), key=lambda found: natural_key(os.path.basename(found.folder)))
     newer.others = [*one.others, *other.others, older.folder]
     return newer
@@ -181,7 +181,7 @@ def _source(found: _Found, remarks: list[str]) -> str:
         origin = {} if data is None else json.loads(data)
         if not isinstance(origin, Mapping) or not isinstance(origin.get("dir_info", {}), Mapping):
             raise MetadataError("it is no mapping")
-    # RecursionError and decoding errors included: whatever is in that file, the pack itself is there.
+    # RecursionError and decoding errors included: whatever that file contains, the pack is installed.
     except Exception as error:
         remarks.append(f"direct_url.json cannot be read ({brief(error)})")
         return "wheel"
@@ -193,7 +193,7 @@ def _source(found: _Found, remarks: list[str]) -> str:
 
 
 def _read_file(distribution: Any, folder: str, name: str) -> bytes | None:
-    """Returns a file of the metadata, None where there is none; never waits at a pipe or reads without end."""
+    """Returns a file of the metadata, None if there is none; pipes and devices are not read."""
     if not isinstance(getattr(distribution, "_path", None), Path):
         text = distribution.read_text(name)
         return None if text is None else str(text).encode("utf-8", errors="surrogateescape")

@@ -12,15 +12,15 @@ _FORM = "an entry point reads: name = package.module:attribute"
 
 
 class MetadataError(EssmcError, ValueError):
-    """The metadata of an installed distribution cannot be used."""
+    """The metadata of an installed distribution is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
-    """One entry point of ours.
+    """One entry point of a pack.
 
     Attributes:
-        name: what its distribution calls it.
+        name: its name in the distribution.
         value: ``package.module`` or ``package.module:attribute``.
     """
 
@@ -39,11 +39,11 @@ class EntryPoint:
 
 
 def parse_entry_points(text: str, group: str, file: str) -> list[EntryPoint]:
-    """Returns the entry points of a group in the order of their names; other groups are not looked at.
+    """Returns the entry points of a group in the order of their names; other groups are ignored.
 
     Args:
         text: of ``entry_points.txt``.
-        group: the section that is wanted.
+        group: the section to read.
         file: for messages.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_entry_points(text: str, group: str, file: str) -> list[EntryPoint]:
             value = value.partition("[")[0].strip()
             if not (name and equals and _is_reference(value)):
                 raise MetadataError(f"{line!r} is no entry point", where=Location(file, number), hint=_FORM)
-            # Written twice, as merged sections are, it is one all the same.
+            # Duplicates with the same value, as in merged sections, are one entry point.
             if all(point.value != value for point in found):
                 found.append(EntryPoint(name, value))
     return sorted(found, key=lambda point: point.name)

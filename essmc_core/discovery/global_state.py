@@ -1,4 +1,4 @@
-"""State of the whole process that a pack may not change by being discovered: it is put back, and the pack named."""
+"""Restores global state of the process that a pack changes during discovery, and reports what was changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 _ABSENT = object()
 _SIGNALS = [int(number) for number in sorted(signal.valid_signals())]
-# The public function turns each answer into an enumeration, which costs more than all else that is read here.
+# The public function converts each result to an enumeration, which takes longer than everything else read here.
 _getsignal: Callable[[int], Any] = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
 
 
@@ -30,7 +30,7 @@ class _Watched:
 
 
 def _of(module: str, read: Callable[[Any], Any]) -> Callable[[], Any]:
-    """Reads state of a library if it is imported, which asking for it must not do."""
+    """Returns a reader of a library's state that does not import the library."""
 
     def read_if_imported() -> Any:
         found = sys.modules.get(module)
@@ -48,7 +48,7 @@ def _restore_environment(before: dict[str, str]) -> None:
 
 
 def _handlers() -> Any:
-    # Handlers belong to the main thread: another one can neither change nor restore them.
+    # Only the main thread can change or restore signal handlers.
     if threading.current_thread() is not threading.main_thread():
         return _ABSENT
     return [_getsignal(number) for number in _SIGNALS]
@@ -70,7 +70,7 @@ def _stop_alarm(ran: bool) -> None:
 
 
 def _locale() -> Any:
-    # The module `locale` costs a millisecond to import; this is the part of it that does the work.
+    # The module `locale` takes a millisecond to import; this is its C implementation.
     import _locale
 
     return _locale.setlocale(_locale.LC_ALL, None)
@@ -98,7 +98,7 @@ def _set_logging(before: tuple[Any, ...]) -> None:
 
 
 def _filters_of_everything() -> list[Any]:
-    # Libraries add filters of their own warnings when they are imported, and those are theirs to keep.
+    # Filters that libraries add for their own warnings on import are kept.
     return [found for found in warnings.filters if found[1] is None and found[3] is None and found[2] is Warning]
 
 
@@ -174,14 +174,14 @@ _WATCHED = (
 
 
 class GlobalState:
-    """What the process was like before packs were discovered."""
+    """The global state of the process before packs were discovered."""
 
     def __init__(self) -> None:
         self._before = {watched.name: _read(watched) for watched in _WATCHED}
         self._environment = dict(os.environ)
 
     def put_back(self) -> list[str]:
-        """Puts back what has changed and returns its names."""
+        """Restores what has changed and returns its names."""
         changed = []
         for watched in _WATCHED:
             now, before = _read(watched), self._before[watched.name]
@@ -192,7 +192,7 @@ class GlobalState:
             if _same(now, before):
                 continue
             changed.append(watched.name)
-            # What cannot be put back is named all the same.
+            # State that cannot be restored is reported too.
             with contextlib.suppress(Exception):
                 watched.restore(before)
         if "environment variables" in changed:
@@ -201,7 +201,7 @@ class GlobalState:
 
 
 def _read(watched: _Watched) -> Any:
-    # A pack may have put anything in the place of what is read here.
+    # A pack may have replaced what is read here by an arbitrary object.
     try:
         return watched.read()
     except Exception:

@@ -1,7 +1,7 @@
-"""Around the import of each pack: how long it takes, what it prints and changes, and what it did last time.
+"""Guards the import of each pack: its time, its output, the state it changes, and its previous failures.
 
-Time is measured and never enforced: an exception that is raised in the middle of somebody's import leaves half a
-library in memory. A pack that took too long, or that ended the process, is tried in a process of its own first.
+Time is measured and never enforced: an exception raised in the middle of an import leaves a partially initialised
+library in memory. A pack that took too long, or that ended the process, is first tried in a separate process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Guard:
     """
 
     def __init__(self) -> None:
-        # A value that cannot be understood is complained of elsewhere; it must not end the import of the core.
+        # An invalid value is reported elsewhere; it must not abort the import of the core.
         try:
             self.limit = pack_timeout()
         except SettingError:
@@ -44,16 +44,16 @@ class Guard:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Guard]:
-        """Guards what is discovered within."""
+        """Guards the discovery within the block."""
         self._troubles = self._ledger.troubles()
         with self._ledger.marking(), self._stdout, self._watch:
             yield self
 
     def refuse_what_failed_before(self, installed: Installed) -> None:
-        """Tries a pack in a process of its own if it made trouble last time.
+        """Tries a pack in a separate process if it failed last time.
 
         Raises:
-            PackLeftOut: it makes trouble again, or did and has not changed since.
+            PackLeftOut: it fails again, or did and has not changed since.
         """
         trouble = self._troubles.get(installed.name)
         if trouble is None or (trouble.seconds and (not self.limit or trouble.seconds <= self.limit)):
@@ -108,7 +108,7 @@ class Guard:
 
 
 class _Watch:
-    """Tells the user, once, that a pack takes long; it ends nothing."""
+    """Informs the user, once, that a pack takes long to import, without aborting it."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -129,7 +129,7 @@ class _Watch:
         self._current = (pack.distribution, pack.name, start)
         if self._limit and self._thread is None:
             self._thread = threading.Thread(target=self._tell, name="essmc-discovery", daemon=True)
-            # Where no thread can be had, nothing is told.
+            # If no thread can be started, there is no message.
             with contextlib.suppress(RuntimeError):
                 self._thread.start()
         return start

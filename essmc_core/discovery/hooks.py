@@ -1,4 +1,4 @@
-"""The hooks a pack may implement: each receives the thing it adds to."""
+"""The hooks that a pack may implement: each receives the object that it adds to."""
 
 from __future__ import annotations
 

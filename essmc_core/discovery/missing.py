@@ -1,4 +1,4 @@
-"""Why a name is missing: a quarantined or blocked pack would have brought it, or one that is not installed."""
+"""Explains why a name is missing: a quarantined, blocked or uninstalled pack would provide it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_LISTED = 5
 
 
 def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
-    """Returns the hint of a failed look-up, empty where nothing is known.
+    """Returns the hint for a failed look-up, empty if there is none.
 
     Args:
         kind: plural name of the registry, ``zoo`` or ``commands``.
@@ -29,7 +29,7 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
         packs: every pack that was found.
 
     Raises:
-        BrokenPack: a quarantined pack would have brought the name; chained to what broke it.
+        BrokenPack: a quarantined pack would provide the name; chained to what broke it.
     """
     packs = list(packs)
     broken = [pack for pack in packs if pack.status == "quarantined"]
@@ -52,7 +52,7 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
 
 
 def explain_other_kind(kind: str, name: str, registries: Registries, zoo: Zoo) -> str:
-    """Returns what a name is that is not of the kind it was looked for under, empty where it is nothing.
+    """Returns which other kind has a name that was looked up, empty if none has.
 
     Args:
         kind: as for `explain_missing`.
@@ -78,7 +78,7 @@ def _how_to_build(kind: str, name: str) -> str:
 
 
 def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:
-    """Returns which distributions of ours would bring names that match, empty where all of these are there.
+    """Returns which of this project's distributions provide matching names, empty if they are all installed.
 
     Args:
         kind: as for `explain_missing`.
@@ -97,14 +97,14 @@ def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:
 
 @lru_cache(maxsize=1)
 def known_components() -> Mapping[str, Mapping[str, Any]]:
-    """Returns, per kind, which of our distributions brings which name; patterns such as ``timm/*`` included."""
+    """Returns, per kind, which of this project's distributions provides which name, or pattern such as ``timm/*``."""
     path = Path(__file__).parent / "known_components.json"
     known: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return known
 
 
 def known_distribution(kind: str, name: str) -> str:
-    """Returns the distribution of ours that brings a name, empty when none does."""
+    """Returns the distribution of this project that provides a name, empty if none does."""
     known = known_components().get(kind, {})
     bare = name.rpartition("/")[2]
     for pattern, distribution in known.items():
@@ -116,7 +116,7 @@ def known_distribution(kind: str, name: str) -> str:
 
 
 def _would_bring(pack: Pack, name: str) -> bool:
-    """Guesses from the qualified name, or from the pack's own source, which is read and never run."""
+    """Guesses from the qualified name, or from the pack's own source, which is read without executing it."""
     if name.startswith(f"{pack.name}/"):
         return True
     bare = name.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Which pack a user means who names one: by its short name or its distribution."""
+"""Finds a pack by its short name or its distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def named_pack(name: str, packs: Iterable[Pack]) -> str:
         packs: every pack that was found.
 
     Raises:
-        UnknownPack: none is called so; the message suggests names, or says what to install.
+        UnknownPack: there is none; the message suggests names, or states what to install.
     """
     short = pack_name(name)
     known = {pack.name for pack in packs} | {CORE_NAME, LOCAL}

@@ -1,4 +1,4 @@
-"""Packs that the environment names: to use, to leave out, to prefer; and names among them that nothing has."""
+"""Packs named in environment variables, to use, to block or to prefer, and errors for unknown names among them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def named_packs(variable: str) -> set[str] | None:
 
 
 def complaints(installed: Iterable[str]) -> list[EssmcError]:
-    """Returns what is wrong with the variables that the core reads, one error each.
+    """Returns one error for each invalid variable that the core reads.
 
     Args:
         installed: short names of the packs that were found.

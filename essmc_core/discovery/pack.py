@@ -1,4 +1,4 @@
-"""What is known of one installed pack, whether it works or not."""
+"""The record of one installed pack, whether it works or not."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Pack:
 
     Attributes:
         name: short name, used in qualified names.
-        distribution: normalised distribution name, what pip knows.
+        distribution: normalised distribution name.
         version: installed version.
         source: ``wheel``, ``editable``, ``vcs`` or ``local`` (a folder or archive), from the metadata.
         status: whether its components are in use; ``skipped`` is a distribution whose metadata cannot be read, so that
-            nobody knows whether it is a pack.
+            it may not be a pack.
         entry_points: values of its entry points, e.g. ``essmc_video.plugin``.
         components: how many components of each kind it registered.
-        zoo: how many zoo entries it brought.
+        zoo: how many zoo entries it added.
         commands: names of the commands it added.
-        remarks: what its author or user should know although it works.
+        remarks: notes for its author or user although it works.
         ms: milliseconds its import and hooks took.
-        heavy: large libraries it imported during discovery; they slow every start.
+        heavy: large libraries it imported during discovery, which slow down every start.
         error: what broke it, with its traceback.
     """
 
@@ -74,7 +74,7 @@ class Pack:
 
 
 def broken_pack(pack: Pack) -> BrokenPack:
-    """Returns the error that says a pack is quarantined, chained to what broke it."""
+    """Returns the error for a quarantined pack, chained to what broke it."""
     error = BrokenPack(
         f"the pack {pack.distribution} {pack.version} is quarantined: {pack.reason}",
         hint=f"`essmc packs --traceback` shows where; {pack.remedy}",

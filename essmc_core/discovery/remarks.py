@@ -1,4 +1,4 @@
-"""What to say of a pack that works and yet may not do what its author meant."""
+"""Remarks about a pack that works but may not do what its author intended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ODD_ARGUMENTS = re.compile(r"for hook '(\w+)'.*are declared in the hookimpl but
 
 
 def unmarked_hooks(plugin: Any) -> list[str]:
-    """Returns what to say of functions that are called like hooks and are not marked as such."""
+    """Returns remarks about functions that have the names of hooks but are not marked as such."""
     where = getattr(plugin, "__name__", type(plugin).__name__)
     found = []
     for name in HOOKS:
@@ -27,7 +27,7 @@ def unmarked_hooks(plugin: Any) -> list[str]:
 
 
 def brings_nothing(plugin: Any) -> str:
-    """Returns what to say of a pack that registered nothing, with functions whose names are nearly those of hooks."""
+    """Returns the remark about a pack that registered nothing, with functions whose names are similar to hooks."""
     names = [name for name, value in vars(plugin).items() if callable(value)] if hasattr(plugin, "__dict__") else []
     near = [f"{name}: {hint}" for name in names if name not in HOOKS and (hint := _did_you_mean(name))]
     known = f"; hooks are {', '.join(HOOKS)}" if not near else f"; {'; '.join(near)}"
@@ -35,7 +35,7 @@ def brings_nothing(plugin: Any) -> str:
 
 
 def empty_folder(folder: Path) -> str:
-    """Returns what to say of a zoo folder without entries, empty where it has some."""
+    """Returns the remark about a zoo folder without entries, empty if it has some."""
     if any(folder.rglob("*.yaml")):
         return ""
     others = sorted(path.name for path in folder.rglob("*.yml"))
@@ -44,7 +44,7 @@ def empty_folder(folder: Path) -> str:
 
 
 def nearest_hook(message: str) -> str:
-    """Returns the hook that a message of an unknown hook may mean, or how one is written; empty for other messages."""
+    """Returns a hint for an error about an unknown or malformed hook; empty for other messages."""
     if unknown := _UNKNOWN_HOOK.search(message):
         return _did_you_mean(unknown[1]) or f"hooks are {', '.join(HOOKS)}"
     if (odd := _ODD_ARGUMENTS.search(message)) and odd[1] in HOOKS:

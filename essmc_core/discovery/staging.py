@@ -1,4 +1,4 @@
-"""What one pack registers, kept aside until all of it is known to be good: a pack registers all or nothing."""
+"""Staging of what one pack registers until its import and hooks succeed: a pack registers all or nothing."""
 
 from __future__ import annotations
 
@@ -51,18 +51,17 @@ class StagedRegistry:
             aliases: other names that work and are not listed; a mapping gives the keyword arguments each of them fixes
                 beyond ``bound``.
             deprecated: old names that work and warn once, likewise.
-            bare: false keeps the name out of the bare names; ``pack/name`` always resolves.
+            bare: whether the bare name resolves; ``pack/name`` always does.
             bound: keyword arguments fixed by this registration, for many names served by one target.
             retired: arguments that the target no longer takes, each with the value that configurations may still state
-                and with what to do in place of any other.
-
+                and with what to do instead of any other value.
             check: ``"package.module:function"``, which the check of configurations calls as ``function(checker, path,
-                arguments, component)``; arguments that do not fit their annotations are objects there. It calls
-                ``checker.mistake((*path, name), message, hint)`` for what does not go together, and imports nothing
-                heavy, since `essmc validate` runs it.
+                arguments, component)``; arguments that do not fit their annotations are replaced by placeholder
+                objects. It calls ``checker.mistake((*path, name), message, hint)`` for each mistake, and imports
+                nothing heavy, since `essmc validate` runs it.
 
         Raises:
-            DeclarationError: a name, a text, an argument or the target cannot be used.
+            DeclarationError: a name, a text, an argument or the target is invalid.
             DuplicateComponent: the pack registered the name already.
         """
         check_name(name, "the name of a component")

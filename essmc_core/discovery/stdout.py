@@ -1,4 +1,4 @@
-"""What packs print while they are discovered goes to standard error, marked; standard output is the program's."""
+"""Redirects what packs print during discovery to standard error, marked with the pack's name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _EXTENSIONS = tuple(EXTENSION_SUFFIXES)
 
 
 class StdoutToStderr:
-    """Leads standard output of the thread that discovers to standard error.
+    """Redirects standard output of the discovering thread to standard error.
 
-    What is written below Python, by C code or child processes, is led there too while no other thread runs: the file
-    descriptor belongs to all of them.
+    Output of C code or child processes is redirected too unless another thread runs: all threads share the file
+    descriptor.
     """
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ class StdoutToStderr:
                 os.close(self._sink)
 
     def begin(self, pack: str) -> None:
-        """States whose output follows."""
+        """Sets the pack that the following output comes from."""
         self._pack, self.printed = pack, False
 
     def take_over(self, pack: str) -> bool:
-        """Shows what was written below Python and returns whether the pack has printed anything."""
+        """Shows the output of C code and child processes, and returns whether the pack has printed anything."""
         if sys.stdout is not self._proxy and self._proxy is not None:
             sys.stdout = self._proxy
         if self._saved >= 0:
@@ -102,7 +102,7 @@ class StdoutToStderr:
             self._saved = -1
 
     def _flush_below_python(self) -> None:
-        """Empties the buffer of C's standard output, where code that may have written to it was loaded."""
+        """Flushes the buffer of C's standard output if code that may have written to it was loaded."""
         grown, self._modules = len(sys.modules) - self._modules, len(sys.modules)
         new = list(islice(reversed(sys.modules.values()), max(grown, 0)))
         loaded = any(str(getattr(module, "__file__", "")).endswith(_EXTENSIONS) for module in new)
@@ -114,7 +114,7 @@ class StdoutToStderr:
 
 
 class _Proxy:
-    """Stands in for ``sys.stdout``: for the thread that discovers, while it does; for all others it is the original."""
+    """Replaces ``sys.stdout`` for the discovering thread; for all others it forwards to the original."""
 
     def __init__(self, original: Any, target: StdoutToStderr) -> None:
         self._original = original
@@ -140,7 +140,7 @@ class _Proxy:
         _flush(self._original)
 
     def close(self) -> None:
-        # The program goes on writing after a pack believes that it was the last.
+        # A pack must not close the program's stream.
         if not self._is_a_packs():
             self._original.close()
 

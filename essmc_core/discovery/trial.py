@@ -1,4 +1,4 @@
-"""Importing a pack in a process of its own, to see whether it ends that process or takes too long."""
+"""Imports a pack in a separate process, to find out whether it ends the process or takes too long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from essmc_cor
 
 
 def try_apart(entry_points: Sequence[str], seconds: float) -> str:
-    """Returns what went wrong in a process of its own, empty where nothing did that ends or delays a program.
+    """Returns how the import failed in a separate process, empty unless it ends or delays the process.
 
     Args:
         entry_points: modules to import, as ``package.module`` or ``package.module:attribute``.
@@ -49,16 +49,16 @@ def try_apart(entry_points: Sequence[str], seconds: float) -> str:
 
 
 def child() -> None:
-    """Imports what the command line names and ends the process with how that went."""
+    """Imports the modules named on the command line and exits with a status for the outcome."""
     import importlib
 
     modules, seconds = json.loads(sys.argv[2]), float(sys.argv[3])
-    # Code that never lets go of the interpreter is ended from outside.
+    # Code that never releases the interpreter lock is ended by the parent process.
     watch = threading.Timer(seconds, os._exit, (_SLOW,))
     watch.daemon = True
     watch.start()
     for module in modules:
-        # An exception is no danger: the program that asks will meet and report it.
+        # An exception is harmless: the parent process will catch and report it.
         try:
             importlib.import_module(module)
         except BaseException:

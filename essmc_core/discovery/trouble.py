@@ -1,7 +1,7 @@
-"""What earlier processes noted of packs whose import took too long or ended them, kept in the cache folder.
+"""Records of packs whose import took too long or ended the process, kept in the cache folder for later processes.
 
-While a process discovers packs, a locked file names the one that is being imported. Such a file that nobody locks any
-more was left by a process that ended in the middle.
+While a process discovers packs, a locked file names the one that is being imported. If such a file is not locked, its
+process ended during the import.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from essmc_core.foundation.paths import cache_dir
 _MARKER = "importing-"
 _WIDTH = 256
 _MOST_FILES = 5000
-# Locks of this kind do not keep a process from itself, and closing a file drops all that the process has on it.
+# POSIX locks do not exclude the process that holds them, and closing any descriptor of a file releases them.
 _own_markers: set[str] = set()
 
 
 class PackLeftOut(EssmcError, ImportError):
-    """A pack that took too long or ended the process last time, and again when it was tried in a process of its own."""
+    """A pack that took too long or ended the process last time, and again when it was tried in a separate process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong with a pack.
+    """A failure of a pack.
 
     Attributes:
-        what: in words, e.g. ``took 41.2 s to import``.
-        seconds: how long its import took; 0 where it ended the process.
-        confirmed: whether it went wrong in a process of its own too.
-        fingerprint: of what was installed then; empty where that is not known.
+        what: description, e.g. ``took 41.2 s to import``.
+        seconds: how long its import took; 0 if it ended the process.
+        confirmed: whether it failed in a separate process too.
+        fingerprint: of what was installed then; empty if that is not known.
     """
 
     what: str
@@ -50,7 +50,7 @@ class Trouble:
 
 
 class Ledger:
-    """Troubles by distribution, one file each; a folder that cannot be read or written means that none are known."""
+    """Troubles by distribution, one file each; none are known if the folder cannot be read or written."""
 
     def __init__(self) -> None:
         self._folder = _folder()
@@ -58,7 +58,7 @@ class Ledger:
         self._marker_path = Path()
 
     def troubles(self) -> dict[str, Trouble]:
-        """Returns what is known, the packs that ended an earlier process included."""
+        """Returns the known troubles, including those of packs that ended an earlier process."""
         found: dict[str, Trouble] = {}
         try:
             names = os.listdir(self._folder) if self._folder else []
@@ -74,14 +74,14 @@ class Ledger:
                     found[distribution] = Trouble("ended the process while it was imported")
                     self.note(distribution, found[distribution])
             elif name.endswith(".json"):
-                # Whatever stands in the file, a note that cannot be read is no note.
+                # A file that cannot be parsed is ignored.
                 with contextlib.suppress(Exception):
                     written = json.loads(path.read_text(encoding="utf-8"))
                     found.setdefault(str(written.pop("distribution")), _checked(written))
         return found
 
     def note(self, distribution: str, trouble: Trouble) -> None:
-        """Keeps a trouble for later processes."""
+        """Stores a trouble for later processes."""
         from essmc_core.foundation.atomic import write_text
 
         if self._folder is not None:
@@ -90,7 +90,7 @@ class Ledger:
                 write_text(self._path(distribution), json.dumps({"distribution": distribution, **asdict(trouble)}))
 
     def forget(self, distribution: str) -> None:
-        """Forgets what was noted of a pack."""
+        """Removes the record of a pack."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._path(distribution).unlink()
@@ -100,7 +100,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def marking(self) -> Iterator[None]:
-        """Holds the file that names what is being imported."""
+        """Holds the locked file that names the pack being imported."""
         self._open_marker()
         try:
             yield
@@ -129,7 +129,7 @@ class Ledger:
             self._marker = None
 
     def importing(self, distribution: str) -> None:
-        """Names the pack that is imported from now on; empty for none."""
+        """Writes the pack that is imported from now on to the file; empty for none."""
         if self._marker is not None:
             with contextlib.suppress(OSError):
                 os.lseek(self._marker, 0, os.SEEK_SET)
@@ -137,14 +137,14 @@ class Ledger:
 
 
 def forget_all() -> None:
-    """Forgets every note, so that each pack is tried again."""
+    """Removes every record, so that each pack is tried again."""
     ledger = Ledger()
     for distribution in ledger.troubles():
         ledger.forget(distribution)
 
 
 def fingerprint(installed: Installed) -> str:
-    """Returns what changes when a pack is installed anew or edited."""
+    """Returns a text that changes if a pack is reinstalled or edited."""
     parts: list[Any] = [installed.version, sys.version]
     for name in ("RECORD", "METADATA"):
         with contextlib.suppress(OSError):
@@ -168,7 +168,7 @@ def _state_of_source(package: str) -> list[int]:
 
 
 def _folder() -> Path | None:
-    # A home folder that is not known only means that nothing is remembered.
+    # Without a known home folder nothing is stored.
     try:
         return cache_dir() / "discovery"
     except (RuntimeError, OSError, EssmcError):
@@ -183,7 +183,7 @@ def _checked(written: dict[str, Any]) -> Trouble:
 
 
 def _left_behind(marker: Path) -> str:
-    """Returns the distribution that a process which is gone was importing, and removes its file; empty for none."""
+    """Returns the distribution that a dead process was importing, and removes its file; empty for none."""
     try:
         descriptor = os.open(marker, os.O_RDWR)
     except OSError:
@@ -201,11 +201,11 @@ def _left_behind(marker: Path) -> str:
 
 
 def _lock(descriptor: int) -> bool:
-    """Locks a file for this process, unless another one has it; the lock ends with the process, however that ends."""
+    """Locks a file unless another process has locked it; the lock is released when the process ends in any way."""
     try:
         import fcntl
     except ImportError:
-        # Elsewhere an open file cannot be removed, which tells as much.
+        # On other platforms an open file cannot be removed, which is equivalent.
         return True
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""Models as wholes: built by name, asked, exported, measured."""
+"""Whole models: building by name, prediction, export, measurement."""

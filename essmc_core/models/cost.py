@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of a model, measured rather than stated."""
+"""Measures parameters and multiply-accumulates of a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one forward pass takes.
+    """The cost of one forward pass.
 
     Attributes:
         params: number of parameters, trainable or not, each tensor counted once.
@@ -40,15 +40,15 @@ class Cost:
         return self.macs / 1e9
 
     def to_dict(self) -> dict[str, object]:
-        """The form a zoo entry states: ``params``, ``gmacs`` (three decimals) and ``at``."""
+        """Returns the form stated in zoo entries: ``params``, ``gmacs`` (three decimals) and ``at``."""
         return {"params": self.params, "gmacs": round(self.gmacs, 3), "at": list(self.at)}
 
 
 def measure_cost(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]) -> Cost:
     """Measures a model in test mode on one input.
 
-    A builder is called on the meta device, where neither memory nor time is spent on values; if the model cannot be
-    built or run there, it is built and run on the CPU. A built model runs where it is, and is left as it was.
+    A builder is called on the meta device, which neither stores nor computes values; if the model cannot be built or
+    run there, it is built and run on the CPU. A built model runs on its own device and is left unchanged.
 
     Args:
         model: a module, or a function that builds one.
@@ -69,8 +69,8 @@ def measure_cost(model: nn.Module | Callable[[], nn.Module], input_shape: Sequen
         with torch.device("meta"):
             return _measure(model(), shape)
     except (RuntimeError, NotImplementedError, TypeError, ValueError):
-        # Reading a value (`.item()`, a mask turned into indices) fails on the meta device in one of these ways. A
-        # mistake of the model itself comes back below.
+        # Reading a value (`.item()`, a mask turned into indices) raises one of these on the meta device. An error of
+        # the model itself is raised again below.
         with skip_init():
             built = model()
         return _measure(built, shape)
@@ -84,7 +84,7 @@ def _measure(model: nn.Module, shape: Shape) -> Cost:
     reference = next((tensor for tensor in model.parameters() if tensor.is_floating_point()), torch.empty(0))
     inputs = torch.zeros(1, *shape, dtype=reference.dtype, device=reference.device)
     counter = FlopCounterMode(display=False)
-    # Fused attention kernels differ in what they report; its plain form is counted as matrix products.
+    # Fused attention kernels report different counts; the unfused form is counted as matrix products.
     with _in_test_mode(model), torch.no_grad(), _plain_attention_layers(), sdpa_kernel(SDPBackend.MATH), counter:
         outputs = model(inputs)
     return Cost(
@@ -97,7 +97,7 @@ def _measure(model: nn.Module, shape: Shape) -> Cost:
 
 @contextmanager
 def _plain_attention_layers() -> Iterator[None]:
-    """Keeps `torch.nn.MultiheadAttention` from its fused path, which no one counts."""
+    """Disables the fused path of `torch.nn.MultiheadAttention`, which the FLOP counter does not count."""
     from torch.backends import mha
 
     enabled = mha.get_fastpath_enabled()

@@ -15,19 +15,19 @@ from essmc_core.zoo.zoo import Zoo
 
 
 def _build(registry: Registry, cfg: object, overrides: Mapping[str, Any]) -> Any:
-    # Listing must not import what building takes.
+    # Listing must not import what building needs.
     from essmc_core.building.build import build
 
     return build(registry, cfg, overrides)
 
 
 def default_registry(kind: str) -> Registry:
-    """Returns the default registry of a kind; what pickled registries are restored by."""
+    """Returns the default registry of a kind; unpickling a registry calls it."""
     return REGISTRIES[kind]
 
 
 def new_registries() -> Registries:
-    """Returns registries of all kinds, empty, that look up and build as the default ones do."""
+    """Returns empty registries of all kinds that look up and build like the default ones."""
     return Registries(_build, read_pins)
 
 

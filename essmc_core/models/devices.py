@@ -1,4 +1,4 @@
-"""Where to compute: a device by name, refused where it is not there."""
+"""Selects a device by name and checks that it exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def find_device(name: str) -> torch.device:
     """Returns a device of this machine.
 
     Args:
-        name: ``auto`` for what the machine has, or ``cpu``, ``cuda``, ``mps``, or one of several, e.g. ``cuda:1``.
+        name: ``auto`` for the fastest available, or ``cpu``, ``cuda``, ``mps``, or one of several, e.g. ``cuda:1``.
 
     Raises:
         ConfigError: there is no such kind of device, or this machine has none.

@@ -1,4 +1,4 @@
-"""Opening a file that `essmc export` wrote: a network that runs without the code that built it, and its card."""
+"""Opens a file that `essmc export` wrote: a network that runs without the code that built it, and its card."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExportedModel:
         path: the file.
         network: from a batch of inputs to probabilities (N, K), or a dict of such by output.
         input: the ``input`` mapping of its configuration.
-        labels: class names by index, empty where it has none.
+        labels: class names by index, empty if it has none.
         card: what built the model.
     """
 
@@ -64,14 +64,14 @@ def open_export(path: Path, device: torch.device) -> ExportedModel:
         device: where to run.
 
     Raises:
-        NotAnExport: it does not carry the card that `essmc export` writes.
+        NotAnExport: it does not contain the card that `essmc export` writes.
         WeightsCorrupt: it is damaged.
         MissingDependency: it is an ONNX file, and onnxruntime is not installed.
     """
     kind = file_kind(path)
     try:
         with warnings.catch_warnings():
-            # TorchScript's deprecation is no news to who has such a file.
+            # TorchScript's deprecation warning is of no use to the owner of such a file.
             warnings.simplefilter("ignore")
             network, text = _OPENERS[kind](path, device)
     except EssmcError:
@@ -98,7 +98,7 @@ def _open_torchscript(path: Path, device: torch.device) -> tuple[Network, str]:
     module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
 
     def run(inputs: Tensor) -> Tensor | Mapping[str, Tensor]:
-        # A trace may hold the batch of one that it was made with.
+        # A trace may be specialised to the batch of one that it was recorded with.
         singles = [module(item[None]) for item in inputs]
         if isinstance(singles[0], Mapping):
             return {key: torch.cat([single[key] for single in singles]) for key in singles[0]}

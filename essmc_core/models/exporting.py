@@ -1,4 +1,4 @@
-"""Exporting a model's test form to one file, which is compared with the model before it is put in place."""
+"""Exports a model's test mode to one file, whose outputs are compared with the model's before it is put in place."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Format = Literal["pt2", "torchscript", "onnx"]
 Runner = Callable[[Tensor], Any]
 
 SUFFIXES: Mapping[str, str] = {"pt2": ".pt2", "torchscript": ".pt", "onnx": ".onnx"}
-# Sums in another order differ in the last bits; probabilities are at most 1.
+# Another order of summation changes the last bits; probabilities are at most 1.
 TOLERANCE = 1e-4
 
 
 class ExportError(EssmcError, RuntimeError):
-    """A model that cannot be exported, or a file that does not give the model's numbers."""
+    """A model that cannot be exported, or a file whose outputs differ from the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ def export_model(
     overrides: Overrides = (),
     **knobs: Any,
 ) -> Export:
-    """Exports the test form of a model: normalised images or clips in, probabilities out.
+    """Exports the test mode of a model, which maps normalised images or clips to probabilities.
 
-    The file carries ``essmc.json``: what built the model, its input and its labels. An older file of the same name is
-    replaced once the new one has given the model's numbers, and not before.
+    The file contains ``essmc.json``: what built the model, its input and its labels. An existing file is replaced only
+    after the outputs of the new one have been found equal to the model's.
 
     Args:
         model: zoo name, YAML file or mapping with ``model`` and ``input``.
@@ -95,8 +95,8 @@ def export_model(
             is unknown.
         WeightsMismatch: the head does not fit the weights, so that its classes would be random.
         WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.
-        ExportError: the model cannot be exported, the file gives other numbers, or it cannot be written.
-        MissingDependency: ONNX is asked for and its packages are not installed.
+        ExportError: the model cannot be exported, the outputs of the file differ, or it cannot be written.
+        MissingDependency: ONNX is requested and its packages are not installed.
     """
     recipe = read_recipe(model, overrides, knobs)
     kind = _format(path, format)
@@ -109,11 +109,11 @@ def export_model(
     built = build_trained(recipe, source).eval()
     weights = None if source is None else str(source.get("uri", source.get("path")))
     try:
-        # Beside the target, so that the finished file is moved there in one step.
+        # In the folder of the target, so that the finished file is moved atomically.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".essmc-export-") as folder:
             file = Path(folder, f"model{SUFFIXES[kind]}")
             with warnings.catch_warnings():
-                # TorchScript's deprecation and tracers' remarks on shapes; the comparison tells whether they matter.
+                # TorchScript's deprecation and tracer warnings about shapes; the comparison detects real differences.
                 warnings.simplefilter("ignore")
                 run = _WRITERS[kind](built, spec, _card(recipe, built), file)
                 any_batch, difference = _compare(built, run, spec, kind)
@@ -143,7 +143,7 @@ def _target(path: Path) -> Path:
 
 
 def _card(recipe: Recipe, built: TrainModule) -> str:
-    """Returns what a reader of the file needs to know, as JSON."""
+    """Returns the metadata of the file as JSON."""
     labels = recipe.labels()
     spec = InputSpec.from_mapping(recipe.section("input"))
     with torch.no_grad():
@@ -185,9 +185,9 @@ def _write_pt2(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Ru
 def _exported(model: TrainModule, spec: InputSpec) -> torch.export.ExportedProgram:
     size: Any = {0: torch.export.Dim("batch", min=1)}
     first = next(iter(inspect.signature(model.forward).parameters.values()))
-    # What a starred parameter takes is a tuple of its own.
+    # The argument of a starred parameter is a tuple.
     shapes = ((size,),) if first.kind is first.VAR_POSITIONAL else (size,)
-    # An example of one item would be taken for a constant.
+    # A batch size of 1 in the example would become a constant.
     with torch.no_grad():
         return torch.export.export(model, (_inputs(spec, 2, seed=0),), dynamic_shapes=shapes)
 
@@ -239,20 +239,20 @@ def _or_explain(write: Callable[[], Any], model: TrainModule) -> Any:
 
 
 def _compare(model: TrainModule, run: Runner, spec: InputSpec, kind: str) -> tuple[bool, float]:
-    """Returns whether the file takes any batch, and the largest difference on inputs of its own.
+    """Returns whether the file takes any batch, and the largest difference on inputs other than the example.
 
     Raises:
-        ExportError: the file gives other numbers than the model.
+        ExportError: the outputs of the file differ from the model's.
     """
     one = _inputs(spec, 1, seed=1)
-    # Its negative too: a trace follows one branch of what depends on the input.
+    # The negated input too: a trace contains only one branch of what depends on the input.
     difference = max(_difference(model, run, inputs) for inputs in (one, -one))
     try:
         difference = max(difference, _difference(model, run, _inputs(spec, 3, seed=2)))
     except ExportError:
         raise
     except Exception as error:
-        # A trace may hold the batch it was made with.
+        # A trace may be specialised to the batch it was recorded with.
         if kind != "torchscript":
             raise ExportError(f"The exported file does not take batches of 3: {error}") from error
         return False, difference

@@ -1,4 +1,4 @@
-"""Building zoo models by name, and the card that says what built them."""
+"""Builds zoo models by name, with a card that records what built them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def list_models(
         pack: only entries of this pack.
 
     Raises:
-        UnknownPack: no installed pack is called so.
+        UnknownPack: no installed pack has this name.
         UnknownDataset: no entry has results on such a data set.
     """
     from essmc_core.discovery.named_pack import named_pack
@@ -77,8 +77,8 @@ def build_model(
     """Builds a model by zoo name, from a YAML file or from a mapping.
 
     Args:
-        model: zoo name; path of a ``.yaml`` file; path of a work dir of training or of a checkpoint, which bring their
-            weights; or mapping with ``type``, ``model`` or ``zoo``. Never changed.
+        model: zoo name; path of a ``.yaml`` file; path of a work dir of training or of a checkpoint, which include
+            their weights; or mapping with ``type``, ``model`` or ``zoo``. Never changed.
         pretrained: load the weights that the entry names.
         weights: load these instead: a path, a URI (``https://``, ``pkg://``, ``hf://`` …), or a mapping with
             ``uri`` and any of ``sha256``, ``key_map``, ``sub_level``.
@@ -87,7 +87,7 @@ def build_model(
         **knobs: changes by the names the entry declares, e.g. ``num_classes=51``; any other name is an error.
 
     Returns:
-        The model in train mode, as constructors leave it; its ``card`` says what built it and what was loaded.
+        The model in train mode, as constructors leave it; its ``card`` records what built it and what was loaded.
 
     Raises:
         UnknownModel: the zoo has no such name.
@@ -105,13 +105,13 @@ def build_recipe(
     purpose: Purpose = "start",
     resolved: Resolved | None = None,
 ) -> TrainModule:
-    """Builds a recipe's model, loads weights into it and stamps its card.
+    """Builds a recipe's model, loads weights into it and sets its card.
 
     Args:
         recipe: what to build.
         source: what to load, as :func:`weights_source` returns it.
-        purpose: what for: a start of training, or use as it is; see `essmc_core.weights.judgement`.
-        resolved: the recipe with live signatures, where that was done already.
+        purpose: a start of training, or use as it is; see `essmc_core.weights.judgement`.
+        resolved: the recipe resolved with live signatures, if that was done already.
     """
     from essmc_core.building.construct import construct
 
@@ -132,15 +132,15 @@ def build_recipe(
 
 
 def build_trained(recipe: Recipe, source: Mapping[str, Any] | None, resolved: Resolved | None = None) -> TrainModule:
-    """Builds a recipe's model for use rather than for training: weights must fill all of it.
+    """Builds a recipe's model for use rather than for training: weights must cover all of it.
 
     Args:
         recipe: what to build.
-        source: what to load; None leaves all of it random.
-        resolved: the recipe with live signatures, where that was done already.
+        source: what to load; None leaves all weights random.
+        resolved: the recipe resolved with live signatures, if that was done already.
 
     Raises:
-        WeightsMismatch: the head is not that of the weights, or a parameter or a statistic is not in them.
+        WeightsMismatch: the head is not that of the weights, or the weights lack a parameter or a statistic.
     """
     return build_recipe(recipe, source, purpose="use", resolved=resolved)
 
@@ -151,7 +151,7 @@ def make_card(
     source: Mapping[str, Any] | None,
     report: LoadReport | None,
 ) -> dict[str, object]:
-    """Returns what built a model: configuration, packs with versions, and where its weights came from."""
+    """Returns the card of a model: configuration, packs with versions, and the origin of its weights."""
     from essmc_core.models.defaults import DISCOVERY
 
     used = {inner.component.pack for inner in part.walk()}
@@ -170,10 +170,10 @@ def make_card(
 
 
 def _whole_config(recipe: Recipe) -> dict[str, Any]:
-    """Returns a configuration that means the same without the files beside it: names of classes in place of a file."""
+    """Returns a configuration that is independent of other files: class names in place of the path of a file."""
     plain = recipe.config.to_dict()
     if isinstance(plain.get("labels"), str):
-        # Whoever asks for the names is told that their file is missing; building needs none.
+        # Building does not need class names; reading them later reports the missing file.
         with contextlib.suppress(ConfigError):
             plain["labels"] = recipe.labels()
     return plain

@@ -1,4 +1,4 @@
-"""What a model says of a picture or a clip: classes with their probabilities."""
+"""Predictions of a model for an image or a video: classes with their probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Ranked:
     """One class and its probability.
 
     Attributes:
-        label: name of the class; its index as text where the model has no names.
+        label: name of the class; its index as text if the model has no names.
         probability: activated output, in [0, 1] after a softmax or sigmoid.
         index: position in the output.
         output: which output, for models with several; empty otherwise.
@@ -29,7 +29,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What a model says of one part of a video.
+    """The prediction for one segment of a video.
 
     Attributes:
         start: where it begins, in seconds.
@@ -44,17 +44,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one file.
+    """The prediction for one input.
 
     Attributes:
         model: name of the model.
-        file: what was looked at; of what is in memory, its size.
+        file: path of the input; for arrays and images in memory, their size.
         predictions: the most probable classes, best first; for several outputs, one after the other. Probabilities
-            are means over views, and over segments where there are any.
-        input_shape: shape of the tensor that went in, one item for each view.
+            are means over views, and over segments if there are any.
+        input_shape: shape of the input tensor, one item for each view.
         weights: URI of the weights, None for random ones.
-        segments: parts of the video in their order, if they were asked for.
-        error: why there are no predictions, where one of several inputs could not be read.
+        segments: segments of the video in order, if they were requested.
+        error: why there are no predictions, if one of several inputs could not be read.
     """
 
     model: str
@@ -67,7 +67,7 @@ class Prediction:
     error: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """Returns the prediction as JSON can hold it, the card left out."""
+        """Returns the prediction as plain values for JSON, without the card."""
         if self.error:
             return {"model": self.model, "file": self.file, "error": self.error}
         shown: dict[str, object] = {
@@ -94,7 +94,7 @@ def rank(outputs: Tensor | Mapping[str, Tensor], labels: Sequence[str], topk: in
 
     Args:
         outputs: probabilities (1, K), or several such tensors by key.
-        labels: names of the classes; used where their number is K.
+        labels: names of the classes; used if their number is K.
         topk: how many to return of each output.
     """
     ranked: list[Ranked] = []

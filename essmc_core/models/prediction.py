@@ -1,4 +1,4 @@
-"""From pictures and clips to class names: a model's own preprocessing, its views averaged, the best classes."""
+"""Predicts classes of images and videos: the model's own preprocessing, the mean over its views, the best classes."""
 
 from __future__ import annotations
 
@@ -84,32 +84,32 @@ def predict(
     overrides: Overrides = (),
     **knobs: Any,
 ) -> Prediction | list[Prediction]:
-    """Classifies pictures or videos; the network is built once, whatever their number.
+    """Classifies images or videos; the network is built once for all of them.
 
     Args:
         model: a zoo name, a YAML file or mapping with ``model`` and ``input``, a model that is built, or a file that
             `essmc export` wrote.
         inputs: a path (``pkg://distribution/path`` is one of an installed package), a PIL image, or an array of uint8:
-            (H, W, 3) of a picture, (T, H, W, 3) of a clip. Or several: a folder, whose pictures or videos are taken,
-            or a list or other iterable of any of these.
-        topk: how many classes to return; all of them where there are fewer.
+            (H, W, 3) of an image, (T, H, W, 3) of a clip. Or several: a folder, whose images or videos are used, or a
+            list or other iterable of any of these.
+        topk: how many classes to return; all of them if there are fewer.
         checkpoint: weights to use instead of the entry's.
         random: use random weights; for trying shapes and speed.
-        device: where to run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for what the machine has. None is the
-            CPU, or where a built model is.
+        device: where to run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest available. None is the
+            CPU, or the device of a built model.
         views: (temporal, spatial) views of a video whose probabilities are averaged; by default those of the entry's
             ``input.views``, and one view for segments and for random weights.
         segments: seconds; the video is cut into segments of that length, each classified by itself. Within a segment
             frames are chosen as within a video.
-        input: what a built model takes, where its card does not say so.
-        labels: class names by index of a built model, where its card does not name them.
+        input: input specification of a built model, if its card has none.
+        labels: class names by index of a built model, if its card has none.
         on_error: of several inputs, ``raise`` at the first that cannot be read, or ``keep`` its error in place of its
             prediction.
         overrides: changes of the configuration by path.
         **knobs: changes by the names the entry declares.
 
     Returns:
-        One prediction, or a list of them in the order of the inputs where several were given.
+        One prediction, or a list of them in the order of the inputs if several were given.
 
     Raises:
         InputError: an input is missing or not what the model takes.
@@ -136,7 +136,7 @@ def get_ready(
     overrides: Overrides,
     knobs: Mapping[str, Any],
 ) -> ReadyModel:
-    """Returns what `predict` runs; arguments as there. A network that has a name is built on first use."""
+    """Returns the model that `predict` runs; arguments as there. A named model is built on first use."""
     if not isinstance(model, (TrainModule, str, os.PathLike, Mapping)):
         raise ConfigError(
             f"something of type {type(model).__name__} is no model",
@@ -185,7 +185,7 @@ def predict_each(
 
 
 def _predict_one(ready: ReadyModel, given: Given, topk: int, views: Views, segments: float | None) -> Prediction:
-    # The file is read before the network is built: a wrong path is answered at once.
+    # The file is read before the network is built, so that a wrong path fails at once.
     parts = _parts(given, ready.spec, views, segments)
     first = next(parts)
     found = [(start, end, ready.average(tensor)) for start, end, tensor in itertools.chain([first], parts)]
@@ -210,7 +210,7 @@ def _are_several(inputs: Given | Iterable[Given]) -> bool:
 
 
 def _each(inputs: Given | Iterable[Given], spec: InputSpec) -> Iterator[Given]:
-    """Yields single inputs; a folder, alone or in a list, stands for what is in it."""
+    """Yields single inputs; a folder, alone or in a list, is replaced by the files in it."""
     alone = isinstance(inputs, (str, os.PathLike)) or is_in_memory(inputs) or not isinstance(inputs, Iterable)
     for given in cast("Iterable[Any]", [inputs] if alone else inputs):
         if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():
@@ -250,7 +250,7 @@ def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | Non
 def _parts(
     given: Given, spec: InputSpec, views: Views, segments: float | None
 ) -> Iterator[tuple[float, float, Tensor]]:
-    """Yields start, end and views: of the whole file, or of its segments."""
+    """Yields start, end and views of the whole file or of its segments."""
     if not isinstance(given, (str, os.PathLike)):
         if segments is not None:
             raise InputError("Only files have seconds to cut segments by.", hint="Cut the array instead.")

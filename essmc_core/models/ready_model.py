@@ -1,4 +1,4 @@
-"""A model that is ready to name what it sees: network, preprocessing, class names; from a name, a module or a file."""
+"""A model ready for prediction: network, input specification, class names; from a recipe, a module or a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from essmc_core.models.predicted import by_output
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
 
-# Views that run together; more would need the memory of a large batch.
+# Views in one batch, which limits memory.
 _VIEWS_AT_ONCE = 8
 
 
@@ -29,13 +29,13 @@ class ReadyModel:
 
     Args:
         name: for messages.
-        spec: what it takes.
-        make: returns the network, in test form and on the device.
+        spec: its input specification.
+        make: returns the network, in test mode and on the device.
         labels: returns the class names, given the number of classes of each output.
-        device: where inputs go.
+        device: device of the inputs.
         weights: URI of the weights, None for random ones.
         card: returns what built the network.
-        is_built: whether the network was there before, so that its weights mean something whatever they came from.
+        is_built: whether the network was built by the caller, so that its weights are not considered random.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ReadyModel:
         """Returns the mean probabilities (1, K) over a batch of views, by output.
 
         Raises:
-            NonFiniteOutput: they are no probabilities.
+            NonFiniteOutput: an output is NaN or infinite.
         """
         with torch.inference_mode():
             batches = torch.split(inputs.to(self.device), _VIEWS_AT_ONCE)
@@ -80,7 +80,7 @@ class ReadyModel:
         return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
 
     def labels(self, outputs: Mapping[str, Tensor]) -> Sequence[str]:
-        """Returns the class names of outputs (N, K) by index, empty where there are none.
+        """Returns the class names of outputs (N, K) by index, empty if there are none.
 
         Raises:
             ConfigError: there are names, and no output has as many classes.
@@ -118,17 +118,17 @@ def from_module(
     input: InputSpec | Mapping[str, Any] | None,
     labels: Sequence[str] | None,
 ) -> ReadyModel:
-    """Returns a model that is built already; it stays in the mode that it is in.
+    """Returns the ready model of a module that is built already; its mode is not changed.
 
     Args:
         module: the model.
         device: where to move it; None leaves it where it is.
-        input: what it takes, by default what its card says.
+        input: its input specification, by default that of its card.
         labels: class names by index, by default those of its card.
 
     Raises:
-        ConfigError: neither ``input`` nor the card says what it takes, or there are as many labels as no output has
-            classes.
+        ConfigError: neither ``input`` nor the card states the input specification, or no output has as many classes as
+            there are labels.
     """
     card = module.card or {}
     config = card.get("config")
@@ -162,7 +162,7 @@ def from_export(path: Path, device: torch.device) -> ReadyModel:
     """Returns the model of a file that `essmc export` wrote.
 
     Raises:
-        NotAnExport: it wrote no such file.
+        NotAnExport: the file is not an export.
         WeightsCorrupt: it is damaged.
     """
     exported: ExportedModel = open_export(path, device)
@@ -194,7 +194,7 @@ def _in_test_form(module: TrainModule) -> Network:
             outputs: Tensor | Mapping[str, Tensor] = module.eval()(inputs)
             return outputs
         finally:
-            # `train(mode)` of the whole would also wake parts that were put to sleep by themselves.
+            # `train(mode)` of the whole model would also change submodules that were put in test mode individually.
             for part, training in modes.items():
                 part.training = training
 
@@ -202,10 +202,10 @@ def _in_test_form(module: TrainModule) -> Network:
 
 
 def _finite(outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Returns outputs as they are.
+    """Returns outputs unchanged.
 
     Raises:
-        NonFiniteOutput: they are no probabilities, so that no class is the most probable one.
+        NonFiniteOutput: an output is NaN or infinite, so that no class is the most probable one.
     """
     for key, tensor in outputs.items():
         if not bool(torch.isfinite(tensor).all()):

@@ -32,20 +32,20 @@ def read_training(ref: ModelRef, overrides: Overrides = ()) -> TrainingConfig:
 
 
 def find_run(source: str | os.PathLike[str]) -> Path | None:
-    """Returns the work dir or checkpoint that a model's name stands for; see `essmc_core.zoo.trained.find_run`."""
+    """Returns the work dir or checkpoint that a model's name refers to; see `essmc_core.zoo.trained.find_run`."""
     return trained.find_run(source, ZOO)
 
 
 def resolve_recipe(
     recipe: Recipe, read: ReadSignature | None = None, *, whole: bool = False, evaluating: bool = False
 ) -> Resolved:
-    """Returns a configuration as parts; see `essmc_core.zoo.resolving.resolve_recipe`.
+    """Resolves a configuration to parts; see `essmc_core.zoo.resolving.resolve_recipe`.
 
     Args:
         recipe: what to resolve.
         read: how signatures are read; None: from live components, to build.
         whole: resolve ``data`` and ``solver`` too.
-        evaluating: whether it is to evaluate with.
+        evaluating: whether it is used for evaluation.
     """
     from essmc_core.registry.reading import live_signature
     from essmc_core.zoo.resolving import resolve_recipe
@@ -67,12 +67,12 @@ def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:
 def check_training(
     training: TrainingConfig, read: ReadSignature, *, evaluating: bool = False
 ) -> list[tuple[str, Component]]:
-    """Returns every component that model, data and solver name, with its path, once all of it was found to fit.
+    """Returns every component that model, data and solver name, with its path, after checking all of it.
 
     Args:
         training: what to check.
         read: `live_signature`, or `read_signature` to import nothing.
-        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
+        evaluating: whether it is used for evaluation, so that arguments for training may be missing.
 
     Raises:
         SchemaError: there are mistakes; all of them are listed.
@@ -87,7 +87,7 @@ def components_of(resolved: Resolved) -> list[tuple[str, Component]]:
 
 
 def check_config(kind: str, config: Config, read: ReadSignature, *, prefix: str = "") -> list[tuple[str, Component]]:
-    """Returns every component that a configuration names, with its path, once all of it was found to fit.
+    """Returns every component that a configuration names, with its path, after checking all of it.
 
     Raises:
         SchemaError: there are mistakes; all of them are listed.

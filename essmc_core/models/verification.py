@@ -1,4 +1,4 @@
-"""Parameters and MACs of zoo entries: measured, compared with what the entry states, written into it."""
+"""Measures parameters and MACs of zoo entries, compares them with the stated ones and writes them to the entry."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ GMACS_TOLERANCE = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What measuring an entry showed.
+    """The measured and stated cost of an entry.
 
     Attributes:
         name: name of the entry.
-        measured: the cost just measured, as entries state it.
-        stated: the cost in the file, None where it has none.
+        measured: the measured cost, in the form that entries state.
+        stated: the cost in the file, None if it has none.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def problems(self) -> list[str]:
-        """What disagrees, one phrase each."""
+        """One phrase for each difference."""
         if self.stated is None:
             return ["states no cost"]
         found = []
@@ -50,12 +50,12 @@ class Verdict:
 
 
 def measure(recipe: Recipe, model: nn.Module | None = None, at: Sequence[int] | None = None) -> Cost | None:
-    """Measures a model on one view of its input, None where the recipe does not say what goes in.
+    """Measures a model on one view of its input, None if the recipe does not state the input.
 
     Args:
         recipe: what to measure.
-        model: the built model, where there is one; else it is built without memory for its values.
-        at: shape of the input without the batch, where it is not that of one view.
+        model: the built model, if there is one; else it is built on the meta device.
+        at: shape of the input without the batch, if it is not that of one view.
     """
     from essmc_core.building.construct import construct
     from essmc_core.models.cost import measure_cost
@@ -80,7 +80,7 @@ def measure_recipe(recipe: Recipe, model: nn.Module) -> dict[str, object]:
 
 
 def verify_entry(entry: ZooEntry) -> Verdict | None:
-    """Measures an entry at the shape it states, else at one view, and compares; None where it states no input."""
+    """Measures an entry at the shape it states, else at one view, and compares; None if it states no input."""
     stated = entry.section("cost")
     cost = measure(read_recipe(entry.qualified), at=stated.get("at"))
     if cost is None:
@@ -89,7 +89,7 @@ def verify_entry(entry: ZooEntry) -> Verdict | None:
 
 
 def write_cost(entry: ZooEntry, verdict: Verdict) -> None:
-    """Writes the measured cost into the entry's own file, every other line left as it is."""
+    """Writes the measured cost into the entry's own file and leaves every other line unchanged."""
     from essmc_core.foundation.atomic import write_text
 
     measured = verdict.measured

@@ -1,1 +1,1 @@
-"""Models by name, and everything that a configuration of one may say."""
+"""Models by name, and the sections of their configurations."""

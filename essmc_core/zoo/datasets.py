@@ -1,4 +1,4 @@
-"""Names of data sets: the many spellings of those that results are published on."""
+"""Names of data sets: the common spellings of those that results are published on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 
 def is_dataset(name: str, pattern: str) -> bool:
-    """Returns whether a data set is what a user means.
+    """Returns whether the name of a data set matches a pattern.
 
-    Spelling does not count: ``k400``, ``kinetics400`` and ``Kinetics-400`` are one. A pattern with wildcards is held
-    against the name and its aliases as they are; one without matches anywhere in the name, and an alias as a whole.
+    Spellings are normalised: ``k400``, ``kinetics400`` and ``Kinetics-400`` are equal. A pattern with wildcards is
+    matched with the name and its aliases; one without matches anywhere in the name, or a whole alias.
 
     Args:
         name: the data set's published name.

@@ -1,4 +1,4 @@
-"""What the sections of a zoo entry may hold, so that one bad file is a broken entry and not the end of a listing."""
+"""Checks of the sections of a zoo entry, so that an invalid file is a broken entry and does not abort a listing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def check_sections(config: Config) -> None:
-    """Checks the facts that listings show of an entry.
+    """Checks the sections of an entry that listings show.
 
     Raises:
-        ConfigError: a section is of another form; says which, where, and what it must be.
+        ConfigError: a section has another form; the message states which, where, and what it must be.
     """
     for name, (accepts, form) in _FORMS.items():
         value = config.get(name)

@@ -17,7 +17,7 @@ class Knobs:
     """The knobs of one model.
 
     Args:
-        model: what to call it.
+        model: its name, for messages.
         config: its whole configuration, whose section ``knobs`` declares them; None for a component without sections.
     """
 
@@ -72,6 +72,6 @@ class Knobs:
 
 
 def _as_paths(path: Any) -> tuple[str, ...]:
-    """Returns the paths that a knob states; what else it states is refused when the configuration is checked."""
+    """Returns the paths that a knob states; any other value is refused when the configuration is checked."""
     stated = path if isinstance(path, (list, tuple)) else (path,)
     return tuple(text for text in stated if isinstance(text, str))

@@ -1,4 +1,4 @@
-"""Names of classes: read from a configuration or the file it names, and counted against the head."""
+"""Names of classes: read from a configuration or the file it names, and compared in number with the head."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_labels(config: Config, resolve_pack: ResolvePack | None = None) -> list
 
     Args:
         config: with ``labels``, a list or a file with one label per line. The path of the file is relative to the
-            configuration that names it, and to the working directory where an override does; ``pack::file`` is one
-            that a pack ships beside its zoo entries.
+            configuration that names it, or to the working directory if an override does; ``pack::file`` is a file that
+            a pack ships beside its zoo entries.
         resolve_pack: returns the file that ``pack::file`` names; None: there are no packs.
 
     Raises:
@@ -68,7 +68,7 @@ def _expanded(path: str) -> Path:
 
 
 def checked_labels(config: Config, counts: Sequence[int], resolve_pack: ResolvePack | None = None) -> list[str]:
-    """Returns the class names, once there are as many as classes.
+    """Returns the class names after checking that their number is that of the classes.
 
     Args:
         config: with ``labels``, see :func:`read_labels`.
@@ -87,9 +87,9 @@ def checked_labels(config: Config, counts: Sequence[int], resolve_pack: ResolveP
 
 
 def configured_counts(config: Config) -> tuple[int, ...]:
-    """Returns the classes of each output as the configuration states them, empty where it does not.
+    """Returns the number of classes of each output that the configuration states, empty if it does not.
 
-    They are where the knob ``num_classes`` points, or else at ``model.head.num_classes``.
+    The number is at the path of the knob ``num_classes``, or else at ``model.head.num_classes``.
     """
     knobs = config.get("knobs")
     stated = knobs.get("num_classes") if isinstance(knobs, Mapping) else None

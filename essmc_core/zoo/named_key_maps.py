@@ -1,4 +1,4 @@
-"""Key maps by name: those that packs register, and those that zoo entries state for their files."""
+"""Key maps by name: those that packs register, and those that zoo entries state for their weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RegisteredKeyMaps:
         self._zoo = zoo
 
     def find(self, name: str) -> Component | ZooEntry:
-        """Returns what a name stands for, importing nothing.
+        """Returns the record of a name, without importing anything.
 
         Raises:
             ConfigError: no pack registers such a key map and no zoo entry of that name states one.

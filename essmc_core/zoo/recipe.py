@@ -27,7 +27,7 @@ Overrides: TypeAlias = "str | Sequence[str] | Mapping[str, object]"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model to build, before anything was looked up.
+    """A model to build, before any component is looked up.
 
     Attributes:
         name: zoo name, file, work dir or type; for messages and cards.
@@ -36,9 +36,9 @@ class Recipe:
         model: its ``model`` section.
         prefix: ``model``, or empty where the configuration is the model itself.
         entry: the zoo entry it came from, if any.
-        trained: the run it came from, where a work dir or a checkpoint was named.
-        file: what a file with ``zoo`` says itself; None for all others.
-        overridden: sections that overrides were given for.
+        trained: the run it came from, if a work dir or a checkpoint was given.
+        file: the own sections of a file with ``zoo``; None for other files.
+        overridden: sections that overrides change.
         zoo: where names of packs are looked up.
     """
 
@@ -67,15 +67,15 @@ class Recipe:
         return read_labels(self.config, None if self.zoo is None else self.zoo.resolve_pack)
 
     def checked_labels(self, counts: Sequence[int]) -> list[str]:
-        """Returns the class names, once there are as many as classes; see `essmc_core.zoo.labels.checked_labels`."""
+        """Returns the class names after checking their number; see `essmc_core.zoo.labels.checked_labels`."""
         return checked_labels(self.config, counts, None if self.zoo is None else self.zoo.resolve_pack)
 
     def input_spec(self) -> InputSpec:
-        """Returns what goes into the model.
+        """Returns the specification of the model's input.
 
         Raises:
-            SchemaError: what the configuration says of it cannot be used.
-            ConfigError: it says nothing.
+            SchemaError: the section ``input`` is invalid.
+            ConfigError: the configuration has none.
         """
         from essmc_core.zoo.input_section import read_input
 
@@ -114,7 +114,7 @@ def read_recipe(
 def open_recipe(
     ref: ModelRef, overrides: Overrides = (), knobs: Mapping[str, Any] | None = None, *, zoo: Zoo
 ) -> Recipe:
-    """Does as :func:`read_recipe`, for whoever checks a file's sections together with all the rest."""
+    """Does as :func:`read_recipe` without checking the file's sections, for callers that check everything together."""
     changes = as_changes(overrides)
     name, config, entry, trained = _load(ref, zoo)
     file = None
@@ -205,7 +205,7 @@ def _is_yaml(source: str | os.PathLike[str]) -> bool:
 
 
 def _without_old_labels(written: Config, config: Config) -> Config:
-    """Drops labels that name the classes of the head as it was written, where the user's has other classes."""
+    """Drops labels of the original head if overrides changed the number of classes."""
     if config.get("labels") is None or config.where("labels") != written.where("labels"):
         return config
     same = configured_counts(config) == configured_counts(written)

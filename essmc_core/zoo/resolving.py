@@ -1,4 +1,4 @@
-"""A whole configuration resolved: model, data and solver as parts, and each other section against what reads it."""
+"""Resolves a whole configuration: model, data and solver to parts; other sections are checked by what reads them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Resolved:
     Attributes:
         model: the model.
         loaders: those of the section ``data``, by name: ``train`` and ``eval``.
-        datasets: the data sets of that section, where no pack brings loaders.
-        solver: the solver, to be constructed with its ``model``; None where there is nothing to solve.
+        datasets: the data sets of that section, if no pack provides loaders.
+        solver: the solver, to be constructed with its ``model``; None if there is none.
     """
 
     model: Part
@@ -44,7 +44,7 @@ class Resolved:
     solver: Part | None = None
 
     def parts(self) -> Iterator[Part]:
-        """Yields every component that the configuration names; loaders, which no one names, are left out."""
+        """Yields every component that the configuration names; loaders are not named, so they are left out."""
         yield from self.model.walk()
         for loader in self.loaders.values():
             yield from (part for part in loader.walk() if part is not loader)
@@ -60,14 +60,14 @@ def resolve_recipe(
     whole: bool = False,
     evaluating: bool = False,
 ) -> Resolved:
-    """Returns a configuration as parts, once all of it was found to fit.
+    """Resolves a configuration to parts and raises if anything in it does not fit.
 
     Args:
         recipe: what to resolve.
         read: `live_signature`, or `read_signature` to import nothing.
         registries: where components are looked up.
         whole: resolve ``data`` and ``solver`` too, and not only where an override changes them.
-        evaluating: whether the configuration is to evaluate with, so that what only training needs may be missing.
+        evaluating: whether it is used for evaluation, so that arguments for training may be missing.
 
     Raises:
         SchemaError: there are mistakes; all of them are listed.
@@ -101,7 +101,7 @@ def _label_issues(recipe: Recipe) -> list[Issue]:
 
 
 def _weight_issues(recipe: Recipe, whole: bool) -> list[Issue]:
-    """Returns what is wrong with the section ``weights`` as it is written; the file is not opened."""
+    """Returns the mistakes of the section ``weights`` as it is written; the file is not opened."""
     from essmc_core.weights.source import WeightsSource
 
     weights, where = recipe.config.get("weights"), recipe.config.where("weights")
@@ -111,7 +111,7 @@ def _weight_issues(recipe: Recipe, whole: bool) -> list[Issue]:
         hint = "weights: {uri: file.pth}"
         return [Issue("weights", f"`weights` is a path, a URI, or a mapping with `uri`, got {weights!r}", where, hint)]
     try:
-        # A zoo entry may say how weights are read that it cannot name.
+        # A zoo entry may state how weights are read without naming any.
         named = isinstance(weights, str) or bool(weights.get("uri") or weights.get("path"))
         WeightsSource.parse(weights if named or not isinstance(weights, Mapping) else {**weights, "uri": "unknown"})
     except EssmcError as error:
@@ -147,7 +147,7 @@ def _resolve_data(data: Any, resolver: Resolver, registries: Registries) -> dict
             typed = {"type": DEFAULT_LOADER, **section}
             loaders[name] = resolver.component(LOADERS, typed, ("data", name), where=_place(section))
         elif "dataset" in section:
-            # Without a pack of loaders the look-up says which pack brings the dataset.
+            # Without a pack of loaders the error of the look-up names the pack that provides the data set.
             datasets.append(resolver.component("datasets", section["dataset"], ("data", name, "dataset")))
     return {"loaders": loaders, "datasets": tuple(part for part in datasets if isinstance(part, Part))}
 

@@ -1,4 +1,4 @@
-"""The sections that a configuration may have, and the refusal of others, in files and in overrides alike."""
+"""The sections that a configuration may have, and errors for others, in files and in overrides."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
 
 OWN_PREFIX = "x-"
-"""What a section of the user's own begins with; nothing here reads it."""
+"""Prefix of the user's own sections, which are not read."""
 STARTING = ("zoo", "knobs", "pretrained")
-"""What a file that starts from a zoo entry has in the place of ``model``."""
+"""Sections of a file based on a zoo entry, which replace ``model``."""
 SECTIONS = tuple(dict.fromkeys((*ENTRY_SECTIONS, *STARTING)))
 _DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note")
 
@@ -30,7 +30,7 @@ def unknown_sections(config: Config, sections: Collection[str] = SECTIONS) -> li
 
     Args:
         config: a whole file; one with a ``type`` at its top is a component and has no sections.
-        sections: those that it may have, beside sections of the user's own.
+        sections: those that it may have, besides the user's own sections.
     """
     wrong = [key for key in config if not is_known(key, sections)]
     listed = ", ".join(sections)
@@ -44,15 +44,15 @@ def unknown_sections(config: Config, sections: Collection[str] = SECTIONS) -> li
 
 
 def check_override(path: str, config: Config, name: str) -> None:
-    """Refuses an override that would change nothing.
+    """Raises for an override that would have no effect.
 
     Args:
         path: dotted path of the value to set, of more than one part.
         config: a whole file, as it is without the override.
-        name: what to call the configuration.
+        name: name of the configuration, for messages.
 
     Raises:
-        OverrideError: it begins with no section, or is about nothing that the file says of the model.
+        OverrideError: it does not begin with a section, or refers to nothing that the file states about the model.
     """
     section, _, rest = path.partition(".")
     if not is_known(section):
@@ -67,7 +67,7 @@ def check_override(path: str, config: Config, name: str) -> None:
 
 
 def _nearest(section: str, rest: str, config: Config) -> str:
-    """Returns what was perhaps meant: a section, or a part of the model written without ``model.``."""
+    """Returns a suggestion: a section, or a part of the model written without ``model.``."""
     model = config.get("model")
     parts = [key for key in model if key != "type"] if isinstance(model, Mapping) else []
     meant = {**{part: f"model.{part}.{rest}" for part in parts}, **{known: f"{known}.{rest}" for known in SECTIONS}}

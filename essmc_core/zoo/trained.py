@@ -1,4 +1,4 @@
-"""What a training leaves behind, as a model: a work dir, or a checkpoint, with configuration, names and weights."""
+"""A trained run as a model: a work dir or checkpoint with configuration, class names and weights."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 SIDECAR = "run.yaml"
 """The configuration of a run, in its work dir."""
 PACKS = "x-packs"
-"""Section of that file: the distributions that brought the model's parts, with their versions."""
+"""Section of that file: the distributions that provide the model's components, with their versions."""
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
-# How the run began, and what was measured of the entry it began with, is not true of what it made.
+# Sections about the initial weights and the results of the entry do not apply to the trained model.
 _OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", PACKS)
 
 
@@ -33,9 +33,9 @@ class Trained:
     """A training's result.
 
     Attributes:
-        path: the work dir or checkpoint that was named.
-        config: its configuration, whole: nothing in it names the weights that the run began with.
-        packs: distributions that brought the model's parts, with their versions then.
+        path: the given work dir or checkpoint.
+        config: its whole configuration, without references to the run's initial weights.
+        packs: distributions that provide the model's components, with their versions at the time of training.
         missing: those of them that are not installed.
     """
 
@@ -46,14 +46,14 @@ class Trained:
 
     @property
     def checkpoint(self) -> Path | None:
-        """The checkpoint by its name, unread; None where there is none yet."""
+        """The path of the checkpoint, which is not read; None if there is none yet."""
         return next(standing_for(self.path), None) if self.path.is_dir() else self.path
 
     def require_packs(self) -> None:
-        """Refuses a run whose model's packs are not all here.
+        """Raises unless all packs of the run's model are installed.
 
         Raises:
-            MissingDependency: names them.
+            MissingDependency: some are not installed; the message names them.
         """
         if self.missing:
             wanted = " and ".join(f"{name} {self.packs[name]}" for name in self.missing)
@@ -65,13 +65,13 @@ class Trained:
 
 
 def find_run(source: str | os.PathLike[str], zoo: Zoo) -> Path | None:
-    """Returns the work dir or checkpoint that a model's name stands for, None where it stands for something else.
+    """Returns the work dir or checkpoint that a model's name refers to, None if it refers to something else.
 
-    The name of a zoo model is that model, whatever files there are; ``./name`` is always a file or folder.
+    The name of a zoo model takes precedence over files; ``./name`` is always a file or folder.
 
     Raises:
         ConfigError: it is a folder without a training in it.
-        ConfigFileNotFound: it is called like a checkpoint, and there is none.
+        ConfigFileNotFound: it has the name of a checkpoint, but does not exist.
     """
     text = os.fspath(source)
     named = isinstance(source, str)
@@ -105,11 +105,11 @@ def _beside(path: Path) -> str:
 
 
 def read_trained(path: Path, installed: Container[str]) -> Trained:
-    """Reads the configuration of a run; that of a work dir without reading weights, so without torch.
+    """Reads the configuration of a run; for a work dir without reading weights, so without torch.
 
     Args:
         path: the work dir or checkpoint.
-        installed: distributions that are there.
+        installed: installed distributions.
 
     Raises:
         ConfigError: there is no configuration in it.
@@ -140,12 +140,12 @@ def _of_checkpoint(file: Path) -> Config:
 
 
 def sidecar(content: Mapping[str, Any], where: Location | None = None) -> Config | None:
-    """Returns the whole configuration that a checkpoint tells of, None where it tells of no model.
+    """Returns the whole configuration in a checkpoint, None if it does not describe a model.
 
     Args:
-        content: what the checkpoint holds: ``config``, what the run was given; ``card``, what built its model;
+        content: content of the checkpoint: ``config``, the configuration of the run; ``card``, what built its model;
             ``input`` and ``labels``.
-        where: the position that all of it gets.
+        where: the position that all values are given.
     """
     from essmc_core.config import Config
 
@@ -165,7 +165,7 @@ def sidecar(content: Mapping[str, Any], where: Location | None = None) -> Config
 
 
 def _configuration(config: Any, built_by: Any) -> dict[str, Any] | None:
-    """Returns a whole configuration from what a run was given and from what built its model."""
+    """Returns a whole configuration, combined from the run's configuration and the model's card."""
     given = dict(config) if isinstance(config, Mapping) else {}
     built = dict(built_by) if isinstance(built_by, Mapping) else {}
     if "type" in built and "model" not in built:
@@ -179,14 +179,14 @@ def _configuration(config: Any, built_by: Any) -> dict[str, Any] | None:
 
 
 def _as_trained(config: Config) -> Config:
-    """Returns a run's configuration as that of the model it made."""
+    """Returns the configuration of the model that a run trained."""
     kept = config if "zoo" in config and "model" not in config else config.without(*_OUTDATED)
     changes: dict[str, object] = dict.fromkeys(_pretrain_paths(kept.get("model"), "model"))
     return kept.with_overrides(changes) if changes else kept
 
 
 def _pretrain_paths(value: Any, path: str) -> Iterator[str]:
-    """Yields the paths of ``pretrain``: the checkpoint has all weights, and those files may be gone."""
+    """Yields the paths of ``pretrain``, which is not needed: the checkpoint has all weights."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "pretrain" and item is not None:
@@ -199,9 +199,9 @@ def _pretrain_paths(value: Any, path: str) -> Iterator[str]:
 
 
 def intact(folder: Path) -> Iterator[Path]:
-    """Yields the checkpoints that a folder may stand for and that are whole, with a warning of others.
+    """Yields the intact checkpoints that a folder may refer to, with a warning about damaged ones.
 
-    Checkpoints without a seal, which other programs write, are whole if they are archives to their end.
+    Checkpoints without a seal, written by other programs, are intact if they are complete archives.
     """
     for path in standing_for(folder):
         written_by_others = not is_sealed(path) and zipfile.is_zipfile(path)
@@ -212,7 +212,7 @@ def intact(folder: Path) -> Iterator[Path]:
 
 
 def trained_weights(path: Path) -> Path:
-    """Returns the checkpoint that a work dir or checkpoint stands for: the best of a folder, else its last intact one.
+    """Returns the checkpoint of a work dir or checkpoint path: the best of a folder, else its last intact one.
 
     Raises:
         WeightsNotFound: there is none.

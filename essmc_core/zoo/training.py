@@ -1,4 +1,4 @@
-"""Configurations of training: a model, data and a solver in one file, and what it starts from."""
+"""Configurations of training: a model, data and a solver in one file, and the initial weights."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What to train, nothing of it built.
+    """What to train, before anything is built.
 
     Attributes:
         name: file stem or zoo name.
-        config: the file, overrides applied; the zoo entry's where a zoo name was given. A file with ``zoo`` has the
-            entry's sections in it, but not its ``weights`` unless it says ``pretrained: true``.
-        recipe: what builds the model.
-        pretrained: what the file or entry says of loading weights first, None where it says nothing.
+        config: the file, overrides applied; that of the zoo entry if a zoo name was given. A file with ``zoo`` includes
+            the entry's sections, but not its ``weights`` unless it states ``pretrained: true``.
+        recipe: the recipe of the model.
+        pretrained: whether the file or entry requests to load weights first, None if it does not state it.
     """
 
     name: str
@@ -38,14 +38,14 @@ class TrainingConfig:
 
     @property
     def weights(self) -> dict[str, Any] | None:
-        """What is loaded before training, None for nothing.
+        """The weights to load before training, None for none.
 
-        Weights that a file names are loaded unless it says ``pretrained: false``; those of a zoo entry, named by a file
-        with ``zoo`` or trained by its own name, only where ``pretrained: true`` is said.
+        Weights that a file names are loaded unless it states ``pretrained: false``; those of a zoo entry, named by a
+        file with ``zoo`` or trained by its own name, only if ``pretrained: true`` is stated.
 
         Raises:
-            WeightsNotFound: the zoo entry's weights are asked for, and it names none that can be fetched.
-            ConfigError: ``weights`` says nothing that can be loaded.
+            WeightsNotFound: the zoo entry's weights are requested, and it names none that can be fetched.
+            ConfigError: ``weights`` names nothing that can be loaded.
         """
         if self.pretrained is False:
             return None
@@ -56,7 +56,7 @@ class TrainingConfig:
 
     @property
     def untaken_weights(self) -> str:
-        """The URI of weights that are named and not loaded, empty where there are none."""
+        """The URI of weights that are named but not loaded, empty if there are none."""
         named = self.config.get("weights") or self.recipe.section("weights")
         if self.weights is not None or not named:
             return ""
@@ -82,6 +82,6 @@ def read_training(ref: ModelRef, overrides: Overrides = (), *, zoo: Zoo) -> Trai
     config, file = recipe.config, recipe.file
     pretrained = (config if file is None else file.own).get("pretrained")
     if file is not None and not pretrained and "weights" not in file.own:
-        # The entry's weights are there to be asked for; this file does not start from them.
+        # The entry's weights are loaded only on request; this file does not start from them.
         config = config.without("weights", "weights_note")
     return TrainingConfig(name, config, recipe, pretrained)

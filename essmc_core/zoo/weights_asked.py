@@ -1,4 +1,4 @@
-"""Which weights a model is to be given: those of its run, a file of the user's, or those that its entry names."""
+"""Selects the weights of a model: those of its run, the user's file, or those that its zoo entry names."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def weights_source(
     recipe: Recipe, pretrained: bool, weights: str | os.PathLike[str] | Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Returns what to load into a recipe's model, None for nothing.
+    """Returns the weights to load into a recipe's model, None for none.
 
     Args:
-        recipe: what is built. That of a work dir or checkpoint brings its weights.
+        recipe: what is built. That of a work dir or checkpoint includes its weights.
         pretrained: load the weights that the recipe names.
-        weights: load these instead of either; a work dir stands for its best checkpoint, else its newest.
+        weights: load these instead of either; a work dir refers to its best checkpoint, else its newest.
 
     Raises:
-        WeightsNotFound: the entry's own weights were asked for and it names none that can be fetched.
+        WeightsNotFound: the entry's own weights were requested and it names none that can be fetched.
     """
     if weights is None and recipe.trained is not None:
         recipe.trained.require_packs()
@@ -53,7 +53,7 @@ def weights_source(
 
 
 def _with_entry_layout(recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
-    """Lets a file of the user's be read as the entry's own, should it be a copy of that, unless its key map is told."""
+    """Adds the entry's layout as a fallback for the user's file, which may be a copy, unless a key map is given."""
     from essmc_core.weights.options import LAYOUT
 
     section = recipe.section("weights")

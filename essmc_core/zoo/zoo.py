@@ -1,4 +1,4 @@
-"""The zoo: models by name, each one YAML file that holds the recipe and the facts."""
+"""The zoo: models by name, each described by one YAML file with its configuration and metadata."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ZooEntry:
         return f"{self.pack}/{self.name}"
 
     def instead_of(self, old_name: str) -> str:
-        """Returns what to use instead of an old name."""
+        """Returns what to use instead of a deprecated name."""
         return repr(self.qualified)
 
     @functools.cached_property
@@ -84,7 +84,7 @@ class ZooEntry:
 
     @property
     def modality(self) -> str:
-        """``image`` or ``video``; empty where the entry does not say."""
+        """``image`` or ``video``; empty if the entry does not state it."""
         return str(self.section("input").get("modality", ""))
 
     @property
@@ -104,13 +104,13 @@ class ZooEntry:
 
     @property
     def params(self) -> int | None:
-        """Number of parameters, None until `essmc verify --write` filled it in."""
+        """Number of parameters, None until `essmc verify --write` has written it."""
         value = self.section("cost").get("params")
         return None if value is None else int(value)
 
     @property
     def macs(self) -> float | None:
-        """Multiply-accumulates of one view, None until `essmc verify --write` filled them in."""
+        """Multiply-accumulates of one view, None until `essmc verify --write` has written them."""
         value = self.section("cost").get("gmacs")
         return None if value is None else float(value) * 1e9
 
@@ -131,7 +131,7 @@ class ZooEntry:
 
 
 def warn_of_broken(entry: ZooEntry, error: ConfigError) -> None:
-    """Warns that an entry is left out of a listing."""
+    """Warns that an entry is omitted from a listing."""
     warnings.warn(f"zoo entry {entry.qualified} is left out: {error}", stacklevel=4)
 
 
@@ -140,8 +140,8 @@ class Zoo:
 
     Args:
         pins: returns the user's choice among packs that offer the same name.
-        explain: gives the hint of a failed look-up.
-        installed: returns the distributions that are there, to tell which ones a run of training misses.
+        explain: returns the hint for a failed look-up.
+        installed: returns the installed distributions, to determine which ones a trained run lacks.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Zoo:
         self.table.add(entry)
 
     def replace_where(self, condition: Callable[[ZooEntry], bool], entries: Sequence[ZooEntry]) -> None:
-        """Puts entries in the place of those that meet the condition, at once."""
+        """Replaces the entries that meet the condition, atomically."""
         for entry in entries:
             object.__setattr__(entry, "resolve_pack", self.resolve_pack)
         self.table.replace_where(condition, entries)
@@ -185,7 +185,7 @@ class Zoo:
         Raises:
             UnknownModel: no entry has the name; the message suggests names and packs.
             AmbiguousComponent: several packs offer it.
-            BrokenPack: a quarantined pack would have brought it.
+            BrokenPack: a quarantined pack would provide it.
         """
         found = self.table.find(name) or self._by_alias(name)
         if found is None:
@@ -222,18 +222,18 @@ class Zoo:
     ) -> list[ZooEntry]:
         """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
 
-        An entry whose file has to be read and is broken is given to ``on_broken``, so that it does not hide the others.
+        An entry whose file has to be read and is broken is passed to ``on_broken``, so that the others are listed.
 
         Args:
             pattern: see :func:`essmc_core.list_models`, as for the other conditions.
             exclude: patterns to leave out.
             modality: ``image`` or ``video``.
-            dataset: a data set that results are given for, however it is spelt.
+            dataset: a data set that results are given for, in any spelling.
             pretrained: whether weights can be fetched.
             max_params: largest number of parameters.
             max_macs: largest number of multiply-accumulates for one view.
-            pack: short name of the pack that brings the entry.
-            on_broken: takes each entry that cannot be read, with its error.
+            pack: short name of the pack that provides the entry.
+            on_broken: called with each entry that cannot be read and its error.
 
         Raises:
             UnknownDataset: no entry of the zoo has results on such a data set.

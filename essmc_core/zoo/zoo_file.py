@@ -1,4 +1,4 @@
-"""Files that start from a zoo entry: ``zoo: name`` with ``knobs`` in the place of ``model``."""
+"""Files based on a zoo entry: ``zoo: name`` with ``knobs`` in place of ``model``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 Changes: TypeAlias = "Sequence[str] | Mapping[str, object]"
-# What an entry says of its own training, and of itself as an entry, is not said of a file that starts from it.
+# An entry's sections about its own training and its metadata do not apply to a file based on it.
 _NOT_TAKEN = ("data", "solver", "aliases", "cost", "results", "summary", "notes", "paper", "pretrained")
 
 
 @dataclass(frozen=True)
 class ZooFile:
-    """What a file with ``zoo`` says.
+    """The sections of a file with ``zoo``.
 
     Attributes:
         own: the file alone.
-        combined: the entry's sections with the knobs set, and the file's own over them.
+        combined: the entry's sections with the knobs set, and the file's own merged over them.
         entry: the zoo entry.
     """
 
@@ -59,7 +59,7 @@ def read_zoo_file(config: Config, changes: Changes, zoo: Zoo) -> tuple[ZooFile, 
         zoo: where the entry is looked up.
 
     Returns:
-        What the file says, and the overrides that are left.
+        The file's sections, and the remaining overrides.
 
     Raises:
         UnknownModel: there is no such entry.
@@ -77,7 +77,7 @@ def read_zoo_file(config: Config, changes: Changes, zoo: Zoo) -> tuple[ZooFile, 
 
 
 def _combined(config: Config, entry: ZooEntry) -> Config:
-    """Lays a file's own sections over an entry's: ``input`` key by key, any other as a whole."""
+    """Merges a file's own sections over an entry's: ``input`` key by key, any other as a whole."""
     written = entry.config
     knobs = config.get("knobs") or {}
     try:
@@ -88,7 +88,7 @@ def _combined(config: Config, entry: ZooEntry) -> Config:
         raise
     replaced = [key for key in config if key not in (*STARTING, "input")]
     if configured_counts(changed) != configured_counts(written):
-        # The entry's names are those of the head as the entry has it.
+        # The entry's class names are those of its original head.
         replaced.append("labels")
     return changed.without(*_NOT_TAKEN, *replaced).merged(config.without(*STARTING))
 

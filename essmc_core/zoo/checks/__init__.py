@@ -1,1 +1,1 @@
-"""What each section of a configuration may hold, told before anything is built."""
+"""Checks of the sections of a configuration before anything is built."""

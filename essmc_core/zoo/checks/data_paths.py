@@ -1,4 +1,4 @@
-"""Folders and files of data that a configuration names and this machine does not have."""
+"""Checks for folders and files of data that a configuration names and that do not exist on this machine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ENDINGS = ("_dir", "_path", "_file")
 
 
 def missing_data(data: Any) -> list[str]:
-    """Returns one line for each folder or file of data that is not there.
+    """Returns one line for each missing folder or file of data.
 
-    A configuration may be checked where its data are not, so that these are remarks and no mistakes. What is not local
-    is passed over.
+    A configuration may be checked on a machine without its data, so these are remarks and not mistakes. Paths that are
+    not local are skipped.
 
     Args:
         data: the section ``data`` of a configuration: ``train`` and ``eval``, each with a ``dataset``.

@@ -1,4 +1,4 @@
-"""Whether the knobs that a configuration declares point at places that can be set."""
+"""Checks that the knobs that a configuration declares refer to values that can be set."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def knob_issues(config: Config, model: Part | None) -> list[Issue]:
-    """Returns a mistake for each knob that points nowhere.
+    """Returns a mistake for each knob whose path cannot be set.
 
-    A path that the file does not write is one that can be set: an argument of a component that is there. Where another
-    component was put into the place that a knob points into, by an override or a file built on this one, the knob has
-    lost its meaning, which is no mistake of whoever did so.
+    A path that the file does not contain can be set if it is an argument of an existing component. If an override, or a
+    file based on this one, replaced the component that a knob refers to, the knob has no meaning, which is not a
+    mistake.
 
     Args:
         config: the whole configuration.
-        model: its model, resolved; None where it could not be.
+        model: its model, resolved; None if that failed.
     """
     declared = config.get("knobs")
     if declared is None:
@@ -46,7 +46,7 @@ def knob_issues(config: Config, model: Part | None) -> list[Issue]:
 
 
 def _is_replaced(config: Config, name: str, path: Any) -> bool:
-    """Returns whether the part that a knob points into was written elsewhere than the knob."""
+    """Returns whether the component that a knob refers to was written in another place than the knob."""
     parts = path.split(".")[:-1] if isinstance(path, str) else []
     while len(parts) > 1 and not has_path(config, parts):
         parts.pop()
@@ -74,7 +74,7 @@ def _problem(config: Config, name: str, path: Any, model: Part | None) -> tuple[
 
 
 def _beyond(model: Part | None, parts: list[str], path: str) -> tuple[str, str] | None:
-    """Returns why a path that is not written cannot be, None where it can: an argument of a component that is there."""
+    """Returns why a path that is not written cannot be set, None if it is an argument of an existing component."""
     above = [] if model is None else [part for part in model.walk() if _is_within(part, parts)]
     if not above:
         return None

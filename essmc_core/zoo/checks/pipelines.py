@@ -1,4 +1,4 @@
-"""Whether data sets of files can be given what the model takes: by a pipeline of their own, or one made of `input`."""
+"""Checks that data sets of files have a pipeline: their own, or one derived from the section `input`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _NAMES = {"image": "pictures", "video": "videos"}
 
 
 def pipeline_issues(parts: Iterable[Part], given: Mapping[str, Any]) -> Iterator[Issue]:
-    """Yields a mistake for each data set that has files, no pipeline, and no `input` to make one from.
+    """Yields a mistake for each data set of files without a pipeline and without an `input` to derive one from.
 
-    What files a data set has, its class says by ``modalities``; those of which the source does not tell are passed
-    over.
+    The class of a data set states the kind of its files by ``modalities``; classes without it are skipped.
 
     Args:
         parts: the components that a configuration names.
@@ -40,7 +39,7 @@ def _problem(name: str, modalities: Sequence[str], given: Mapping[str, Any]) -> 
     try:
         spec = InputSpec.from_mapping(given)
     except ConfigError:
-        # `input` has been refused where it is written.
+        # The mistake in `input` is reported where it is written.
         return ""
     if spec.modality in modalities:
         return ""
