@@ -46,7 +46,7 @@ def read_bounded(path: Path, named_at: Location | None) -> bytes:
     """Returns the content of a file of at most `MAX_BYTES`.
 
     Raises:
-        ConfigError: a device or the like, which is not opened; a pipe that nobody writes to; or a larger file.
+        ConfigError: a device or the like, which is not opened; a pipe without a writer; or a larger file.
         OSError: the file cannot be opened or read.
     """
     mode = path.stat().st_mode

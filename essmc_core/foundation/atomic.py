@@ -11,7 +11,7 @@ def write_text(path: Path, text: str) -> None:
     """Replaces a file's text atomically; a crash, a full disk or a kill leaves the old file unchanged."""
     temporary = path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
-        # Not tempfile: its files can be read by nobody else.
+        # Not tempfile, whose files other users cannot read.
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

@@ -167,7 +167,7 @@ def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> Weigh
     report = plan.report
     least_used = MIN_USAGE if source.min_usage is None else source.min_usage
     unused = _unused(plan, source) if purpose == "use" else []
-    if report.usage < least_used and not (source.min_usage is None and _told_unused(plan, source)):
+    if report.usage < least_used and not (source.min_usage is None and _allows_unused(plan, source)):
         return _mismatch(
             f"Only {report.usage:.1%} of the weights in {source.uri} find a place, less than {least_used:.0%}: they "
             "go on where the module ends.", report,
@@ -185,7 +185,7 @@ def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> Weigh
     return None
 
 
-def _told_unused(plan: LoadPlan, source: WeightsSource) -> bool:
+def _allows_unused(plan: LoadPlan, source: WeightsSource) -> bool:
     """Returns whether the user allowed everything that is left over."""
     return bool(source.allow_unused) and all(matches(key, source.allow_unused) for key in plan.report.unused)
 

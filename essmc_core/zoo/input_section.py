@@ -1,4 +1,4 @@
-"""The section ``input`` of a configuration: read as an InputSpec, its mistakes told with their place in the file."""
+"""The section ``input`` of a configuration: read as an InputSpec, with mistakes at their place in the file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def read_input(config: Config) -> InputSpec:
-    """Returns what a configuration with ``input`` says goes into its model.
+    """Returns the input specification of a configuration with ``input``.
 
     Raises:
-        SchemaError: it cannot be used.
+        SchemaError: the section is invalid.
     """
     found = _read(config)
     if isinstance(found, Issue):
@@ -26,7 +26,7 @@ def read_input(config: Config) -> InputSpec:
 
 
 def input_issues(config: Config) -> list[Issue]:
-    """Returns what is wrong with the section, nothing where there is none."""
+    """Returns the mistakes of the section, none if there is no such section."""
     found = None if config.get("input") is None else _read(config)
     return [found] if isinstance(found, Issue) else []
 

@@ -63,7 +63,7 @@ def _path(labels: str, where: Location | None, resolve_pack: ResolvePack | None)
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # ~ of nobody
+    except RuntimeError:  # ~ of an unknown user
         return Path(path)
 
 
