@@ -38,7 +38,7 @@ class Misfit(NamedTuple):
 
 
 def misfit(expected: Any, annotation: Any, value: Any, path: Path) -> Misfit | None:
-    """Returns why a value does not fit, None where it does.
+    """Returns why a value does not fit, None if it does.
 
     Args:
         expected: the evaluated type.

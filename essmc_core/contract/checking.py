@@ -89,4 +89,4 @@ class Checker(Protocol):
         """Returns the component of a kind that a name resolves to, None if there is none."""
 
     def signature(self, kind: str, value: Any) -> CheckedSignature | None:
-        """Returns the signature of a component, given its name or configuration; None where there is none."""
+        """Returns the signature of a component, given its name or configuration; None if there is none."""

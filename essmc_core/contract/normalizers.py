@@ -123,7 +123,7 @@ def with_stand_ins(
 
 
 def _torch_class(loss: object) -> type | None:
-    """Returns the class of torch that computes a loss, None where another one does."""
+    """Returns the class of torch that computes a loss, None if another one does."""
     kind = next((one for one in type(loss).__mro__ if one.__module__ == torch_losses.__name__), None)
     if kind is None or issubclass(kind, _UNKNOWN) or type(loss).forward is not kind.forward:  # type: ignore[attr-defined]
         return None

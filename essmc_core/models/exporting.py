@@ -91,7 +91,7 @@ def export_model(
         **knobs: changes by the names the entry declares.
 
     Raises:
-        ConfigError: the configuration does not say what goes in, its labels are not those of the head, or the format
+        ConfigError: the configuration does not state its input, its labels are not those of the head, or the format
             is unknown.
         WeightsMismatch: the head does not fit the weights, so that its classes would be random.
         WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.

@@ -115,8 +115,8 @@ def predict(
         InputError: an input is missing or not what the model takes.
         WeightsNotFound: the entry names no weights, and neither ``checkpoint`` nor ``random`` was given.
         WeightsMismatch: the head does not fit the weights, so that its classes would be random.
-        NotAnExport: the file is no model, or `essmc export` did not write it.
-        ConfigError: the configuration does not say what goes in, its labels are not those of the head, or this machine
+        NotAnExport: the file was not written by `essmc export`.
+        ConfigError: the configuration does not state its input, its labels are not those of the head, or this machine
             has no such device.
     """
     options: dict[str, Any] = {"checkpoint": checkpoint, "random": random, "overrides": overrides, "knobs": knobs}

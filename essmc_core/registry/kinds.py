@@ -65,7 +65,7 @@ class Registries:
             singular: e.g. ``detector``; nested parameters are annotated with its CamelCase form.
 
         Raises:
-            DeclarationError: a name is no lower-case identifier.
+            DeclarationError: a name is not a lower-case identifier.
             DuplicateComponent: the kind exists with another singular, or one of the names means something else.
         """
         # An empty registry is falsy, so presence is not tested by truth.
@@ -79,7 +79,7 @@ class Registries:
         """Checks the names of a kind and returns whether it exists.
 
         Raises:
-            DeclarationError: a name is no lower-case identifier.
+            DeclarationError: a name is not a lower-case identifier.
             DuplicateComponent: the kind exists with another singular, or one of the names means something else.
         """
         check_kind(kind, singular)

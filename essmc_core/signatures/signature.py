@@ -34,7 +34,7 @@ class Parameter:
 
     Attributes:
         name: as written in configurations.
-        annotation: source text of the annotation, or the annotation object; empty where there is none.
+        annotation: source text of the annotation, or the annotation object; empty if there is none.
         default: source text of the default, :data:`MISSING` where the parameter is required.
         doc: its entry in the docstring.
     """
@@ -66,7 +66,7 @@ class Signature:
         parameters: those a configuration may set, in order.
         takes_any: whether it has ``**kwargs``, so that unknown arguments cannot be detected.
         doc: docstring without indentation.
-        file: source file, empty where there is none.
+        file: source file, empty if there is none.
         line: 1-based line of the definition, 0 where unknown.
         static: whether it was read without importing the component.
     """

@@ -30,7 +30,7 @@ def source_file(module: str) -> Path | None:
 
 
 def source_text(module: str) -> str:
-    """Returns the source of a module, empty where it cannot be read."""
+    """Returns the source of a module, empty if it cannot be read."""
     path = source_file(module)
     if path is None:
         return ""

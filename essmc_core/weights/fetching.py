@@ -43,7 +43,7 @@ def fetch(uri: str | os.PathLike[str], *, sha256: str | None = None) -> Path:
     """Returns a local file with the weights, downloading it at most once.
 
     Args:
-        uri: a path (a training run's work dir stands for its best checkpoint, else its newest), ``file://``,
+        uri: a path (a training run's work dir refers to its best checkpoint, else its newest), ``file://``,
             ``http(s)://``, ``pkg://distribution/path``, ``hf://owner/repo[@revision]/path``, or any scheme that
             fsspec knows.
         sha256: expected digest, 64 hexadecimal digits or the first of them; checked on every call.

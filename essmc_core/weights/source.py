@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -146,7 +146,7 @@ def _normalize(values: dict[str, Any]) -> dict[str, Any]:
     key_map = normal.get("key_map") or ()
     if isinstance(key_map, str):
         normal["key_map_name"], key_map = key_map, NAMES.pairs(key_map)
-    normal["key_map"] = parse_key_map(key_map)
+    normal["key_map"] = check_key_map(key_map)
     if isinstance(normal.get("position_grid"), list):
         normal["position_grid"] = tuple(normal["position_grid"])
     for key in ("head_prefixes", "allow_missing", "allow_unused"):
@@ -154,12 +154,3 @@ def _normalize(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(given, (str, list)):
             normal[key] = (given,) if isinstance(given, str) else tuple(given)
     return normal
-
-
-def parse_key_map(pairs: Sequence[Sequence[str]]) -> KeyMap:
-    """Checks that every pair is a regular expression and a replacement that fits it.
-
-    Raises:
-        ConfigError: something else, or an expression that does not compile.
-    """
-    return check_key_map(pairs)

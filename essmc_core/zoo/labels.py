@@ -17,7 +17,7 @@ _HINT = "give one label for each class, or labels=null to have indices"
 
 
 def read_labels(config: Config, resolve_pack: ResolvePack | None = None) -> list[str]:
-    """Returns the class names by index, empty where the configuration has none.
+    """Returns the class names by index, empty if the configuration has none.
 
     Args:
         config: with ``labels``, a list or a file with one label per line. The path of the file is relative to the

@@ -34,7 +34,7 @@ class Recipe:
         config: the whole file or entry, overrides applied. That of a file with ``zoo`` has the entry's sections under
             the file's own.
         model: its ``model`` section.
-        prefix: ``model``, or empty where the configuration is the model itself.
+        prefix: ``model``, or empty if the configuration is the model itself.
         entry: the zoo entry it came from, if any.
         trained: the run it came from, if a work dir or a checkpoint was given.
         file: the own sections of a file with ``zoo``; None for other files.
@@ -58,7 +58,7 @@ class Recipe:
         return self.entry is not None and self.file is None
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Returns another section of the file, empty where there is none."""
+        """Returns another section of the file, empty if there is none."""
         value = self.config.get(name) if self.prefix else None
         return value if isinstance(value, Mapping) else {}
 

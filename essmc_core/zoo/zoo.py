@@ -73,7 +73,7 @@ class ZooEntry:
         return config
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Returns a section that is a mapping, empty where the file has none."""
+        """Returns a section that is a mapping, empty if the file has none."""
         value = self.config.get(name)
         return value if isinstance(value, Mapping) else {}
 
@@ -120,7 +120,7 @@ class ZooEntry:
         return tuple(self.config.get("aliases") or ())
 
     def labels(self) -> list[str]:
-        """Returns the class names by index, empty where the entry names none.
+        """Returns the class names by index, empty if the entry names none.
 
         Raises:
             ConfigFileNotFound: the file of labels is missing.

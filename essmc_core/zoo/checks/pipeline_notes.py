@@ -1,4 +1,4 @@
-"""How a data set's written pipeline differs from what `input` says the model takes, found without building it."""
+"""Compares a data set's written pipeline with the section `input`, without building it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEUTRAL = frozenset(
      "Identity"}
 )  # fmt: skip
 _SAME_SECONDS = 0.01
-"""Share by which clips may differ in length and be called the same."""
+"""Relative difference in length up to which clips count as equally long."""
 _SHOWN = (
     "modality", "size", "mean", "std", "layout", "frames", "stride", "fps", "seconds", "sampling", "interpolation",
     "crop_pct",
@@ -32,11 +32,11 @@ _SHOWN = (
 def pipeline_notes(data: Any, given: Mapping[str, Any]) -> list[str]:
     """Returns one line for each way in which a written pipeline differs from ``input``.
 
-    What only a look at the pipeline's code would tell, as of transforms of other packs, is passed over.
+    Differences that only the code of a transform would show, such as those of other packs, are not reported.
 
     Args:
         data: the section ``data`` of a configuration: ``train`` and ``eval``, each with a ``dataset``.
-        given: its section ``input``; where that is empty or cannot be used there is nothing to compare.
+        given: its section ``input``; if that is empty or invalid, nothing is compared.
     """
     try:
         spec = InputSpec.from_mapping(given)
@@ -53,13 +53,13 @@ def pipeline_notes(data: Any, given: Mapping[str, Any]) -> list[str]:
 
 
 def stated_input(*configs: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the section ``input`` of configurations, of which the later ones change the earlier ones'."""
+    """Returns the section ``input`` of configurations, the later ones merged over the earlier ones."""
     sections = (config.get("input") for config in configs)
     return {key: value for section in sections if isinstance(section, Mapping) for key, value in section.items()}
 
 
 def _pipelines(dataset: Any, path: str, mode: str) -> Iterator[tuple[str, Any, str]]:
-    """Yields the written pipelines of a data set and of those that it is made of, each with its path and mode."""
+    """Yields the written pipelines of a data set and of the data sets nested in it, each with its path and mode."""
     if isinstance(dataset, (list, tuple)):
         for number, one in enumerate(dataset):
             yield from _pipelines(one, f"{path}.{number}", mode)
@@ -74,7 +74,7 @@ def _pipelines(dataset: Any, path: str, mode: str) -> Iterator[tuple[str, Any, s
 
 @dataclass
 class _Found:
-    """What a pipeline does, as far as it is known; None where nothing says it."""
+    """What a pipeline does, as far as it is known; None for what is not stated."""
 
     size: tuple[int, int] | None = None
     shorter: int | None = None
@@ -175,7 +175,7 @@ def _time_differences(found: _Found, spec: InputSpec) -> list[str]:
     if found.seconds is None or spec.sampling != "stride" or spec.frames is None:
         return []
     if spec.seconds_between is None:
-        # The same at one rate of files alone.
+        # Equal only for files of this frame rate.
         rate = spec.frames * (spec.stride or 1) / found.seconds
         return [
             f"a clip lasts {found.seconds:.3g} s, and `input` says a stride of {spec.stride} frames of the file, which "
@@ -188,7 +188,7 @@ def _time_differences(found: _Found, spec: InputSpec) -> list[str]:
 
 
 def _cover_differences(found: _Found, spec: InputSpec) -> list[str]:
-    """Compares how much of a picture the crop shows."""
+    """Compares which share of an image the crop covers."""
     if found.crop_pct is None and found.shorter is None:
         return []
     height, width = found.size or spec.size
