@@ -14,14 +14,14 @@ import pytest
 
 from tests.conftest import Python, Site
 
+pytestmark = pytest.mark.slow
+
 PARTS = """
 import os
 import time
 import torch
 from torch import nn
 from essmc_core import TrainModule
-
-pytestmark = pytest.mark.slow
 
 
 class Points:
