@@ -28,9 +28,10 @@ SLOW = [Path(__file__).parent / name for name in ("end_to_end", "parity", "zoo")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves whole folders out of the quick loop, before `-m` chooses."""
+    """Leaves whole folders, and tests that start processes, out of the quick loop, before `-m` chooses."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in SLOW):
+        runs_processes = "python" in getattr(item, "fixturenames", ())
+        if runs_processes or any(item.path.is_relative_to(folder) for folder in SLOW):
             item.add_marker(pytest.mark.slow)
 
 
