@@ -167,7 +167,9 @@ class Resolver:
         subject = None if given is None else subject_of(signature, given)
         has_backbone = "backbones" in kinds.values()
         before, siblings, beside = len(self.mistakes), self._children, self._beside_backbone
-        self._children, self._beside_backbone = [], beside or has_backbone
+        # While a backbone is constructed, the parts inside it cannot take numbers from it.
+        self._children = []
+        self._beside_backbone = has_backbone or (beside and component.kind != "backbones")
         arguments = {
             name: self._argument(component, signature, types, name, value, (*path, name), given, subject)
             for name, value in written.items()
@@ -176,7 +178,8 @@ class Resolver:
         children, self._children, self._beside_backbone = self._children, siblings, beside
         if component.check:
             self._call_check(component, written, supplied, path, before)
-        own_weights = PRETRAIN in written and signature.parameter(PRETRAIN) is None
+        to_constructor = signature.parameter(PRETRAIN) is not None or PRETRAIN in component.bound
+        own_weights = PRETRAIN in written and not to_constructor
         retired = tuple(name for name in written if name in component.retired)
         handed_over = [name for name in arguments if name not in retired and not (own_weights and name == PRETRAIN)]
         return Part(

@@ -19,6 +19,7 @@ from essmc_core.config import Config
 from essmc_core.errors import SchemaError
 from essmc_core.models.defaults import new_registries
 from essmc_core.models.recipes import read_recipe, read_training, resolve_recipe, resolved_parts
+from essmc_core.registry.component import Component
 from essmc_core.registry.reading import live_signature, read_signature
 from essmc_core.registry.registry import Registry
 
@@ -170,6 +171,51 @@ def test_heads_inside_a_head_take_from_the_backbone_too():
         {"type": "Net", "head": {"type": "Several", "heads": ["One", {"type": "One"}]}, "backbone": "Width"}
     )
     assert [head.dim for head in model.head.heads] == [12, 12]
+
+
+def test_parts_inside_a_backbone_take_nothing_from_it():
+    registries = new_registries()
+
+    @registries["heads"].register
+    class One(nn.Module):
+        def __init__(self, dim: FeatureDim):
+            super().__init__()
+            self.dim = dim
+
+    @registries["backbones"].register
+    class WithHead(nn.Module):
+        num_features = 12
+
+        def __init__(self, part: Head):
+            super().__init__()
+            self.part = part
+
+    @registries["models"].register
+    class Net(nn.Module):
+        def __init__(self, backbone: Backbone, head: Head):
+            super().__init__()
+            self.backbone, self.head = backbone, head
+
+    build = registries["models"].build
+    with pytest.raises(SchemaError, match=r"backbone\.part: One needs the argument 'dim'"):
+        build({"type": "Net", "head": "One", "backbone": {"type": "WithHead", "part": "One"}})
+    model = build({"type": "Net", "head": "One", "backbone": {"type": "WithHead", "part": {"type": "One", "dim": 3}}})
+    assert (model.backbone.part.dim, model.head.dim) == (3, 12)
+
+
+def test_a_constructor_that_takes_pretrain_is_passed_it_even_where_a_name_fixes_it():
+    registries = new_registries()
+
+    class Loads(nn.Module):
+        def __init__(self, pretrain: str | None = None):
+            super().__init__()
+            self.pretrain = pretrain
+
+    registries["bricks"].table.add(Component("bricks", "Loads", "acme", Loads, bound={"pretrain": "fixed.pth"}))
+    build = registries["bricks"].build
+    assert build("Loads").pretrain == "fixed.pth"
+    assert build({"type": "Loads", "pretrain": "absent.pth"}).pretrain == "absent.pth"
+    assert build({"type": "Loads", "pretrain": None}).pretrain is None
 
 
 def test_the_card_and_the_pack_list_are_read_off_the_parts():
