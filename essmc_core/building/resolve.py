@@ -161,7 +161,8 @@ class Resolver:
         supplied: Collection[str],
         given: Configured | None,
     ) -> Part:
-        signature = _without(self._read(component), supplied)
+        whole = self._read(component)
+        signature = _without(whole, supplied)
         types = {parameter.name: evaluate(parameter.annotation, self.registries) for parameter in signature.parameters}
         kinds = {name: kind for name, expected in types.items() if (kind := component_kind(expected))}
         subject = None if given is None else subject_of(signature, given)
@@ -175,6 +176,9 @@ class Resolver:
             for name, value in written.items()
         }
         self._require(component, signature, types, written, path, subject, beside)
+        for name in sorted(supplied):
+            if name not in component.retired and not whole.takes_any and whole.parameter(name) is None:
+                self.mistake((*path, name), *unknown_argument(component, whole, name), key=True)
         children, self._children, self._beside_backbone = self._children, siblings, beside
         if component.check:
             self._call_check(component, written, supplied, path, before)

@@ -142,6 +142,21 @@ def test_a_solver_is_constructed_with_the_model_it_was_resolved_without(tmp_path
     assert [issue.message for issue in resolver.mistakes.issues] == ["Solves has no argument 'model'"]
 
 
+def test_a_solver_that_does_not_take_the_model_is_refused_before_anything_is_built():
+    registries = new_registries()
+
+    @registries["solvers"].register
+    class Solves:
+        def __init__(self, network: Model, epochs: int = 1):
+            self.network, self.epochs = network, epochs
+
+    resolver = resolving.Resolver(registries, live_signature)
+    resolver.component("solvers", {"type": "Solves", "network": nn.Identity()}, ("solver",), supplied={"model"})
+    assert [(issue.path, issue.message) for issue in resolver.mistakes.issues] == [
+        ("solver.model", "Solves has no argument 'model'")
+    ]
+
+
 def test_heads_inside_a_head_take_from_the_backbone_too():
     registries = new_registries()
 
