@@ -10,7 +10,7 @@ from essmc_core.foundation.names import did_you_mean
 from essmc_core.registry.component import RESERVED, Component
 from essmc_core.registry.declared import check_kind
 from essmc_core.registry.nametable import Pins, no_pins
-from essmc_core.registry.registry import Build, Explain, Registry, build_nothing, explain_nothing
+from essmc_core.registry.registry import Build, Explain, Family, Registry, build_nothing, explain_nothing
 
 BUILT_IN = {
     "models": "model",
@@ -132,6 +132,10 @@ class Registries:
             )
         return self._restore
 
+    # Every process has the default ones; others refuse as their registries do.
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_family_of_models, (self.restorer(),))
+
     def by_annotation(self, alias: str) -> Registry | None:
         """Returns the registry whose nested parameters carry this annotation, e.g. ``Backbone``."""
         for registry in self._by_kind.values():
@@ -148,3 +152,7 @@ class Registries:
 def annotation_alias(singular: str) -> str:
     """Returns the annotation of a parameter that takes such a component: ``frame_sampler`` → ``FrameSampler``."""
     return "".join(part.capitalize() for part in singular.split("_"))
+
+
+def _family_of_models(restore: Callable[[str], Registry]) -> Family:
+    return restore("models").family

@@ -240,6 +240,7 @@ def test_the_card_and_the_pack_list_are_read_off_the_parts():
 
 def test_a_registry_survives_pickling_where_another_process_has_it():
     assert pickle.loads(pickle.dumps(BACKBONES)) is BACKBONES
+    assert pickle.loads(pickle.dumps(REGISTRIES)) is REGISTRIES
     code = f"import pickle; print(pickle.loads({pickle.dumps(MODELS)!r}).kind)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["models"]
@@ -249,6 +250,8 @@ def test_a_registry_survives_pickling_where_another_process_has_it():
 def test_a_private_registry_says_why_it_cannot_be_pickled():
     with pytest.raises(pickle.PicklingError, match=r"private to this process.*essmc_core\.REGISTRIES"):
         pickle.dumps(new_registries()["bricks"])
+    with pytest.raises(pickle.PicklingError, match="private to this process"):
+        pickle.dumps(new_registries())
 
 
 def test_knobs_are_checked_against_the_resolved_model(looked_up):
