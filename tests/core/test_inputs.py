@@ -19,6 +19,7 @@ from torch import Tensor
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.inputs import InputSpec, load_clip, load_image
 from essmc_core.inputs.frames import clip_indices
+from tests.samples.media import write_frames
 
 HALF = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 PLAIN = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
@@ -210,22 +211,14 @@ def write_video(
     path: Path, count: int, *, codec: str = "mpeg4", size: tuple[int, int] = (32, 32), turn: int = 0
 ) -> Path:
     """Writes grey frames of brightness 2 x index, and a white top half where the video is to be turned."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.bit_rate = 4_000_000
+
+    def grey(index: int) -> numpy.ndarray:
+        pixels = numpy.full((size[1], size[0], 3), 2 * index, dtype=numpy.uint8)
         if turn:
-            if not hasattr(stream, "set_display_rotation"):
-                pytest.skip("this PyAV writes no rotation")
-            stream.set_display_rotation(turn)
-        for index in range(count):
-            pixels = numpy.full((size[1], size[0], 3), 2 * index, dtype=numpy.uint8)
-            if turn:
-                pixels[: size[1] // 2] = 255
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+            pixels[: size[1] // 2] = 255
+        return pixels
+
+    return write_frames(path, map(grey, range(count)), codec=codec, bit_rate=4_000_000, rotation=turn)
 
 
 def frame_numbers(clip: Tensor) -> list[int]:

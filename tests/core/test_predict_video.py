@@ -17,6 +17,7 @@ import essmc_core
 from essmc_core.errors import ConfigError, InputError, WeightsMismatch
 from essmc_core.inputs import InputSpec, Views, load_clip, load_segments, load_views
 from essmc_core.inputs.frames import clip_indices, view_indices
+from tests.samples.media import write_frames
 
 av = pytest.importorskip("av")
 PLAIN = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
@@ -28,18 +29,16 @@ def spec(**values: Any) -> InputSpec:
 
 
 def write_video(path: Path, count: int, *, fps: Any = 10, size: tuple[int, int] = (16, 16)) -> Path:
-    """Frame ``i`` has the grey level ``2 i``, darker by one on the left half and brighter on the right."""
+    """Frame ``i`` has the grey level ``4 i + 2``, darker by one on the left third and brighter on the right."""
     width, height = size
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=Fraction(fps))
-        stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
-        for number in range(count):
-            picture = numpy.full((height, width, 3), 4 * number + 2, numpy.uint8)
-            picture[:, : width // 3] -= 1
-            picture[:, -(width // 3) :] += 1
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0")))
-        container.mux(stream.encode())
-    return path
+
+    def grey(number: int) -> numpy.ndarray:
+        picture = numpy.full((height, width, 3), 4 * number + 2, numpy.uint8)
+        picture[:, : width // 3] -= 1
+        picture[:, -(width // 3) :] += 1
+        return picture
+
+    return write_frames(path, map(grey, range(count)), codec="ffv1", pixels="bgr0", rate=fps)
 
 
 def levels(clips: torch.Tensor) -> list[list[float]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 import essmc_core
 from essmc_core import MODELS, TrainModule
 from essmc_solvers.commands.job import read_job
+from tests.samples.media import write_frames
 
 HALF = {"mean": [0.4, 0.45, 0.5], "std": [0.25, 0.2, 0.3]}
 PICTURE: dict[str, Any] = {"modality": "image", "size": [24, 20], "crop_pct": 0.8, "interpolation": "bicubic", **HALF}
@@ -80,13 +79,8 @@ def write_pictures(root: Path) -> list[Path]:
 
 
 def write_video(path: Path, codec: str, pixels: str, frames: int, rate: Any, **options: str) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(rate), options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
-        for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(noise(number, 64, 48), format="rgb24")
-            container.mux(stream.encode(frame.reformat(format=pixels)))
-        container.mux(stream.encode())
+    shown = (noise(number, 64, 48) for number in range(frames))
+    write_frames(path, shown, codec=codec, pixels=pixels, rate=rate, options=options)
 
 
 def write_videos(root: Path) -> list[Path]:

@@ -11,7 +11,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -25,28 +24,18 @@ from essmc_data.errors import DatasetNotFound, UnreadableInput
 from essmc_data.files.locations import join
 from essmc_data.loading.collate import collate
 from essmc_data.sampling.randomness import item_randomness
+from tests.samples.media import write_frames, write_pixels
 
 LOAD = [{"type": "LoadVideoFromFile", "num_frames": 2, "clip_duration": 0.4}, "VideoToTensor"]
 
 
 def write_video(path: Path, value: int = 100, frames: int = 12) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-        for number in range(frames):
-            picture = np.full((32, 32, 3), min(255, value + number), np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    shown = (np.full((32, 32, 3), min(255, value + number), np.uint8) for number in range(frames))
+    return write_frames(path, shown, codec="mpeg4", rate=10)
 
 
 def write_picture(path: Path, value: int = 0) -> Path:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 6), (value, 0, 0)).save(path)
-    return path
+    return write_pixels(path, np.full((6, 8, 3), (value, 0, 0), np.uint8))
 
 
 def build(component: str, /, **arguments: Any) -> Any:

@@ -22,6 +22,7 @@ from essmc_core.inputs import InputSpec, Views, load_clip, load_image, load_view
 from essmc_data.errors import UnreadableInput
 from essmc_data.loading import build_loader
 from essmc_data.transforms.from_input import FromInput, has_sides
+from tests.samples.media import write_frames, write_pixels
 
 HALF = {"mean": [0.4, 0.45, 0.5], "std": [0.25, 0.2, 0.3]}
 PICTURE: dict[str, Any] = {"modality": "image", "size": [24, 20], "crop_pct": 0.8, "interpolation": "bicubic", **HALF}
@@ -31,23 +32,13 @@ CLIP: dict[str, Any] = {
 
 
 def write_picture(path: Path, seed: int, size: tuple[int, int] = (50, 40)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path)
-    return path
+    return write_pixels(path, np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 
 def write_video(path: Path, frames: int, rate: Any = 30, size: tuple[int, int] = (48, 32), seed: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate), options={"qp": "20"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for _ in range(frames):
-            picture = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    shown = (rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8) for _ in range(frames))
+    return write_frames(path, shown, rate=rate, options={"qp": "20"})
 
 
 @pytest.fixture(scope="module")

