@@ -183,7 +183,8 @@ def _write_pt2(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Ru
 
 
 def _exported(model: TrainModule, spec: InputSpec) -> torch.export.ExportedProgram:
-    size: Any = {0: torch.export.Dim("batch", min=1)}
+    # Without an upper end, torch 2.7 finds that the batch must not be the largest integer, and refuses the model.
+    size: Any = {0: torch.export.Dim("batch", min=1, max=2**31 - 1)}
     first = next(iter(inspect.signature(model.forward).parameters.values()))
     # The argument of a starred parameter is a tuple.
     shapes = ((size,),) if first.kind is first.VAR_POSITIONAL else (size,)
