@@ -9,6 +9,9 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+import torch
+
 import essmc_core
 from essmc_core.discovery import missing
 from essmc_core.models.defaults import DISCOVERY
@@ -53,6 +56,9 @@ def test_every_pack_of_this_repository_is_installed():
     assert {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()} == set(_ours().values())
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.optim, "Muon"), reason="torch has fewer optimizers than the list was written with"
+)
 def test_list_agrees_with_what_the_packs_register():
     if os.environ.get("ESSMC_WRITE_KNOWN") == "1":
         LIST.write_text(json.dumps(_registered(), indent=1) + "\n", encoding="utf-8")

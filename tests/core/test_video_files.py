@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import struct
+import subprocess
 import sys
 import types
 import warnings
@@ -29,6 +30,7 @@ from essmc_core.inputs.video.orientation import from_matrix, oriented
 from essmc_data.datasets.easy_video_reader import EasyVideoReader
 from essmc_data.readers.videos import open_video as open_for_training
 from tests.core.test_video_exact_frames import FRAMES, SIDE, write
+from tests.samples.media import write_frames
 
 av = pytest.importorskip("av")
 
@@ -534,3 +536,33 @@ def test_a_file_that_ends_within_a_packet_has_the_same_frames_by_any_number_of_t
                 seen.append((video.sample_frames([len(video) - 1]), video.sample_frames(range(len(video)))))
         assert torch.equal(seen[0][0], seen[1][0])
         assert torch.equal(seen[0][1], seen[1][1])
+
+
+CLOSED_EARLY = """
+import av, sys, warnings
+from essmc_core.errors import EssmcError
+from essmc_core.inputs.video import open_video
+warnings.simplefilter("ignore")
+av.logging.set_level(av.logging.ERROR)
+for number in range(60):
+    try:
+        with open_video(sys.argv[1], threads=4) as reader:
+            reader.sample_frames([number % 40])
+    except EssmcError:
+        pass
+print("done")
+"""
+
+
+def test_closing_waits_for_no_thread_that_wants_to_log(tmp_path):
+    # torchvision turns PyAV's log on; a decoder that is freed meanwhile would hold the lock that its threads log with.
+    rng = np.random.default_rng(0)
+    noise = (rng.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(60))
+    path = write_frames(tmp_path / "damaged.mkv", noise, options={"g": "60", "bf": "3"})
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 3, len(content) - 200, 977):
+        content[place] ^= 0x5A
+    path.write_bytes(bytes(content))
+    command = [sys.executable, "-c", CLOSED_EARLY, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.stdout == "done\n", done.stderr

@@ -117,7 +117,7 @@ class FileReader(VideoReader):
     def _use_one_thread(self) -> None:
         """Opens the file anew: an error at its end takes frames with it that other threads are decoding."""
         self.threads = 1
-        self._container.close()
+        self._release()
         self._open()
 
     def _read_clock(self) -> Clock:
@@ -285,7 +285,7 @@ class FileReader(VideoReader):
 
     def _restart(self) -> None:
         if self._moved:
-            self._container.close()
+            self._release()
             self._open()
 
     def _picture(self, frame: Any) -> Frame:
@@ -305,9 +305,15 @@ class FileReader(VideoReader):
                 raise
             raise UnreadableInput(f"{self.path} {trouble}: {error}.") from error
 
+    def _release(self) -> None:
+        # A decoder is freed with Python's lock held and waits for its threads, which may wait for that lock to log an
+        # error (torchvision up to 0.22 turns PyAV's log on). Flushing lets them end first, without the lock.
+        self._stream.codec_context.flush_buffers()
+        self._container.close()
+
     def close(self) -> None:
         """Closes the file."""
-        self._container.close()
+        self._release()
         if not isinstance(self._source, str):
             self._source.close()
 
