@@ -118,8 +118,10 @@ def _open_pt2(path: Path, device: torch.device) -> tuple[Network, str]:
 
 
 def _extra_file(path: Path) -> str:
+    # Before torch 2.8, exported programs had another layout.
+    places = (f"extra/{CARD}", f"extra_files/{CARD}")
     with zipfile.ZipFile(path) as archive:
-        found = [name for name in archive.namelist() if name.endswith(f"extra/{CARD}")]
+        found = [name for name in archive.namelist() if name.endswith(places)]
         return archive.read(found[0]).decode() if found else ""
 
 

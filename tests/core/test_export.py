@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 import essmc_core
 from essmc_core import TrainModule
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
+from essmc_core.models.exported import CARD, _extra_file
 from essmc_core.models.exporting import ExportError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
@@ -151,3 +153,10 @@ def test_the_command_writes_and_refuses(python: Any) -> None:
     assert (python.cwd / "a.pt2").stat().st_size == json.loads(done.stdout)["bytes"]
     refused = python.essmc("export", "motion_digits", "--random", "-o", "absent/a.pt2", check=False)
     assert refused.returncode == 2 and refused.stderr.startswith("Error: There is no directory absent.")
+
+
+@pytest.mark.parametrize("place", ["model/extra", "extra_files"])
+def test_the_card_is_found_in_the_layout_of_older_torch_too(tmp_path: Path, place: str) -> None:
+    with zipfile.ZipFile(tmp_path / "model.pt2", "w") as archive:
+        archive.writestr(f"{place}/{CARD}", "{}")
+    assert _extra_file(tmp_path / "model.pt2") == "{}"
