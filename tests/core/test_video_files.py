@@ -152,7 +152,7 @@ def test_of_several_videos_the_default_or_the_largest_is_read(
             stream.width = stream.height = side
             stream.pix_fmt = "yuv420p"
             if number == marked:
-                stream.disposition = type(stream.disposition)["default"]
+                stream.disposition = type(stream.disposition)["default"].value
         for time in range(4):
             for number, (stream, side) in enumerate(zip(streams, sides, strict=True)):
                 frame = av.VideoFrame.from_ndarray(np.full((side, side, 3), 50 + 100 * number, np.uint8), "rgb24")
