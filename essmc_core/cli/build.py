@@ -42,17 +42,17 @@ def build(
     PATH=VALUE changes the configuration: `num_classes=51`, `model.head.dropout_rate=0.1`.
     """
     from essmc_core.models.factory import build_recipe
-    from essmc_core.models.recipes import read_recipe, resolved_parts
+    from essmc_core.models.recipes import components_of, read_recipe, resolve_recipe
     from essmc_core.models.verification import measure_recipe
     from essmc_core.zoo.weights_asked import weights_source
 
     recipe = read_recipe(model, overrides)
-    parts = resolved_parts(recipe)
+    resolved = resolve_recipe(recipe)
     source = weights_source(recipe, pretrained, checkpoint)
-    built = build_recipe(recipe, source)
+    built = build_recipe(recipe, source, resolved=resolved)
     facts: dict[str, object] = {
         "model": recipe.name,
-        "parts": [_part(path, component) for path, component in parts],
+        "parts": [_part(path, component) for path, component in components_of(resolved)],
         "params": sum(parameter.numel() for parameter in built.parameters()),
         "trainable": sum(parameter.numel() for parameter in built.parameters() if parameter.requires_grad),
         **measure_recipe(recipe, built),
