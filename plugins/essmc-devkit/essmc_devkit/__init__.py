@@ -1,0 +1,1 @@
+"""Tools for authors of packs: `essmc check`, `essmc new-pack`, and tests to inherit."""

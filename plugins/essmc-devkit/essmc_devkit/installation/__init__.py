@@ -1,0 +1,1 @@
+"""Checks of a distribution's files and of its discovery."""
