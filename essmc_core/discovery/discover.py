@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pluggy
@@ -14,10 +13,10 @@ from essmc_core.discovery.commands import Command, StagedCommands, conflicts
 from essmc_core.discovery.compatibility import require_compatible
 from essmc_core.discovery.distributions import Installed, installed_packs
 from essmc_core.discovery.guard import Guard
-from essmc_core.discovery.hooks import GROUP, PackHooks
 from essmc_core.discovery.missing import explain_missing, explain_other_kind
 from essmc_core.discovery.named_packs import complaints, named_packs
 from essmc_core.discovery.pack import Pack, broken_pack
+from essmc_core.discovery.plugins import Plugins
 from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
 from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 from essmc_core.errors import DuplicateComponent, EssmcError
@@ -45,8 +44,7 @@ class _Harvest:
         self.components: dict[str, list[Component]] = {}
         self.entries: list[ZooEntry] = []
         self.commands: list[Command] = []
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(PackHooks)
+        self.plugins = Plugins()
 
 
 class Discovery:
@@ -69,8 +67,13 @@ class Discovery:
         self.packs: dict[str, Pack] = {}
         self.commands: NameTable[Command] = NameTable("commands", pins)
         self.complaints: list[EssmcError] = []
-        self.manager = pluggy.PluginManager(GROUP)
+        self._plugins = Plugins()
         self._running = threading.RLock()
+
+    @property
+    def manager(self) -> pluggy.PluginManager:
+        """A pluggy manager in which the packs' plugins are registered."""
+        return self._plugins.manager()
 
     def run(self) -> list[Pack]:
         """Discovers everything again; components of user code stay registered.
@@ -112,7 +115,7 @@ class Discovery:
             registry.table.replace_where(_is_of_a_pack, harvest.components.get(registry.kind, ()))
         self.zoo.replace_where(_is_of_a_pack, harvest.entries)
         self.commands.replace_where(_is_of_a_pack, harvest.commands)
-        self.packs, self.manager = harvest.packs, harvest.manager
+        self.packs, self._plugins = harvest.packs, harvest.plugins
 
     def _admit(self, pack: Pack, installed: Installed, harvest: _Harvest, guard: Guard) -> None:
         """Imports a pack and collects what it registers, or quarantines it."""
@@ -135,16 +138,15 @@ class Discovery:
     def _register(self, pack: Pack, installed: Installed, harvest: _Harvest) -> None:
         components = StagedRegistries(self.registries, pack.name, pack.distribution)
         zoo, commands = StagedZoo(self.zoo, pack.name), StagedCommands(pack.name, pack.distribution)
+        receivers = {"register_components": components, "register_zoo": zoo, "register_commands": commands}
         remarks: list[str] = []
         plugin: Any = None
         for number, point in enumerate(installed.entry_points):
             plugin = point.load()
-            _refuse_plugin_of_another(plugin, point.value, harvest)
-            harvest.manager.register(plugin, name=_plugin_name(pack, number))
-            harvest.manager.check_pending()
-            self._call("register_components", plugin, components, harvest.manager)
-            self._call("register_zoo", plugin, zoo, harvest.manager)
-            self._call("register_commands", plugin, commands, harvest.manager)
+            hooks = harvest.plugins.admit(plugin, f"{pack.distribution}:{number}", point.value)
+            for hook, argument in receivers.items():
+                if hook in hooks:
+                    hooks[hook](argument)
             remarks.extend(unmarked_hooks(plugin))
         remarks.extend(filter(None, map(empty_folder, zoo.folders)))
         brought, entries, own_commands = components.components(), zoo.entries(), commands.commands()
@@ -157,15 +159,6 @@ class Discovery:
         pack.components = {kind: len(found) for kind, found in brought.items()}
         pack.zoo, pack.commands = len(entries), tuple(command.name for command in own_commands)
         pack.remarks.extend(remarks)
-
-    def _call(self, hook: str, plugin: Any, argument: object, manager: pluggy.PluginManager | None = None) -> None:
-        """Calls one pack's own implementation, so that each is guarded separately."""
-        # The newest registration is the last, so searching from the end keeps discovery linear in the packs.
-        for implementation in reversed(getattr((manager or self.manager).hook, hook).get_hookimpls()):
-            if implementation.plugin is plugin:
-                function: Callable[..., object] = implementation.function
-                function(*[argument][: len(implementation.argnames)])
-                return
 
     def explain(self, kind: str, name: str) -> str:
         """Explains why a name is missing; see `essmc_core.registry.registry.Explain`."""
@@ -209,32 +202,15 @@ def _require_usable(pack: Pack, installed: Installed, harvest: _Harvest) -> None
         raise DuplicateComponent(f"{pack.distribution} would be called {pack.name!r} in qualified names, as {owner} is")
 
 
-def _refuse_plugin_of_another(plugin: Any, value: str, harvest: _Harvest) -> None:
-    """Raises for a plugin that is registered already, e.g. by stale metadata of a renamed distribution."""
-    owner = harvest.manager.get_name(plugin)
-    if owner is not None:
-        other = owner.rpartition(":")[0]
-        raise DuplicateComponent(
-            f"its entry point {value} is what {other} has registered already",
-            hint=f"is one of them an old name of the other? pip uninstall that one, or ESSMC_BLOCK={pack_name(other)}",
-        )
-
-
 def _quarantine(pack: Pack, error: BaseException, harvest: _Harvest) -> None:
     pack.error = error
     if pack.status == "ok":
         pack.status = "quarantined"
-    for number in range(len(pack.entry_points)):
-        if harvest.manager.has_plugin(_plugin_name(pack, number)):
-            harvest.manager.unregister(name=_plugin_name(pack, number))
+    harvest.plugins.withdraw(pack.distribution)
 
 
 def _is_of_a_pack(record: Component | ZooEntry | Command) -> bool:
     return record.pack != LOCAL
-
-
-def _plugin_name(pack: Pack, number: int) -> str:
-    return f"{pack.distribution}:{number}"
 
 
 def _heavy_modules() -> list[str]:

@@ -8,17 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
-
-import importlib_metadata
 
 from essmc_core.discovery.entry_points import EntryPoint, MetadataError, parse_entry_points
 from essmc_core.discovery.hooks import GROUP
+from essmc_core.discovery.metadata_folders import MetadataFolder, metadata_folders
 from essmc_core.foundation.error_text import brief
 from essmc_core.foundation.names import natural_key, normalise_distribution
 from essmc_core.location import Location
@@ -29,7 +24,6 @@ _CORE = re.compile(r"essmc[-_.]+core(?![\w.-])[ \t]*(.*)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _STEM = re.compile(r"(.+?)-(\d[^-]*)(?:-.*)?")
 _SECTION = re.compile(rb"^\s*\[\s*%s\s*(?:\]|$)" % re.escape(GROUP.encode()), re.MULTILINE)
-_LARGEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class Installed:
 class _Found:
     """A distribution whose entry points were read."""
 
-    distribution: Any
+    metadata: MetadataFolder
     folder: str
     points: list[EntryPoint]
     problem: Exception | None = None
@@ -79,51 +73,39 @@ def installed_packs() -> list[Installed]:
     first: dict[str, str] = {}
     chosen: dict[str, _Found] = {}
     problems: list[Installed] = []
-    for distribution in _distributions(problems):
-        try:
-            folder = str(getattr(distribution, "_path", "") or distribution.metadata["Name"])
-            key = _name_of_folder(folder)
-        # A distribution of a third-party finder may raise anything.
-        except Exception as error:
-            problems.append(Installed(type(distribution).__name__, problem=error, is_pack=False))
-            continue
+
+    def report(name: str, error: Exception) -> None:
+        problems.append(Installed(name, problem=error, is_pack=False))
+
+    for metadata in metadata_folders(report):
+        folder = metadata.path
+        key = _name_of_folder(folder)
         parent = os.path.dirname(folder)
         if first.setdefault(key, parent) != parent or (key in chosen and chosen[key].folder == folder):
             continue
-        found = _look(distribution, folder)
+        found = _look(metadata)
         if key in chosen:
-            chosen[key] = _newer(chosen[key], found or _Found(distribution, folder, []))
+            chosen[key] = _newer(chosen[key], found or _Found(metadata, folder, []))
         elif found is not None:
             chosen[key] = found
     packs = [_read(found) for found in chosen.values() if found.points or found.problem]
     return sorted([*packs, *problems], key=lambda pack: pack.name)
 
 
-def _distributions(problems: list[Installed]) -> Iterator[Any]:
-    context = cast("Any", importlib_metadata.DistributionFinder).Context()
-    for finder in list(sys.meta_path):
-        # A third-party finder that fails must not hide what the others find.
-        try:
-            find = getattr(finder, "find_distributions", None)
-            if find is not None:
-                yield from find(context)
-        except Exception as error:
-            problems.append(Installed(f"finder {type(finder).__name__}", problem=error, is_pack=False))
-
-
-def _look(distribution: Any, folder: str) -> _Found | None:
+def _look(metadata: MetadataFolder) -> _Found | None:
     """Reads the entry points; None if there are none in the group of packs."""
+    folder = metadata.path
     file = os.path.join(folder, "entry_points.txt")
     try:
-        data = _read_file(distribution, folder, "entry_points.txt")
+        data = metadata.read("entry_points.txt")
     except Exception as error:
         problem = MetadataError(f"entry_points.txt cannot be read: {brief(error)}", where=Location(file))
-        return _Found(distribution, folder, [], problem, is_pack=False)
+        return _Found(metadata, folder, [], problem, is_pack=False)
     if data is None or GROUP.encode() not in data.replace(b"\0", b""):
         return None
     if os.path.basename(folder).startswith("~"):
         problem = MetadataError("left over from an interrupted pip install", where=Location(folder), hint="delete it")
-        return _Found(distribution, folder, [], problem, is_pack=False)
+        return _Found(metadata, folder, [], problem, is_pack=False)
     try:
         text = data.decode("utf-8-sig", errors="surrogateescape")
         if "\0" in text:
@@ -131,8 +113,8 @@ def _look(distribution: Any, folder: str) -> _Found | None:
         points = parse_entry_points(text, GROUP, file)
     except MetadataError as error:
         readable = data.replace(b"\0", b"").lstrip(b"\xff\xfe\xef\xbb\xbf")
-        return _Found(distribution, folder, [], error, is_pack=_SECTION.search(readable) is not None)
-    return _Found(distribution, folder, points) if points else None
+        return _Found(metadata, folder, [], error, is_pack=_SECTION.search(readable) is not None)
+    return _Found(metadata, folder, points) if points else None
 
 
 def _newer(one: _Found, other: _Found) -> _Found:
@@ -144,11 +126,11 @@ def _newer(one: _Found, other: _Found) -> _Found:
 
 def _read(found: _Found) -> Installed:
     remarks = [f"{other} is another version of it in the same folder; delete one" for other in found.others]
-    folder_name, folder_version = _name_of_folder(found.folder), _version_of_folder(found.folder)
+    folder_name, folder_version = _name_of_folder(found.folder), _name_and_version(found.folder)[1]
     name, version, requirement, problem = folder_name, "", "", found.problem
     try:
-        data = _read_file(found.distribution, found.folder, "METADATA")
-        data = data if data is not None else _read_file(found.distribution, found.folder, "PKG-INFO")
+        data = found.metadata.read("METADATA")
+        data = data if data is not None else found.metadata.read("PKG-INFO")
     except Exception as error:
         data = b""
         remarks.append(f"METADATA cannot be read ({brief(error)})")
@@ -177,7 +159,7 @@ def _read(found: _Found) -> Installed:
 
 def _source(found: _Found, remarks: list[str]) -> str:
     try:
-        data = _read_file(found.distribution, found.folder, "direct_url.json")
+        data = found.metadata.read("direct_url.json")
         origin = {} if data is None else json.loads(data)
         if not isinstance(origin, Mapping) or not isinstance(origin.get("dir_info", {}), Mapping):
             raise MetadataError("it is no mapping")
@@ -192,34 +174,15 @@ def _source(found: _Found, remarks: list[str]) -> str:
     return "editable" if origin.get("dir_info", {}).get("editable") else "local"
 
 
-def _read_file(distribution: Any, folder: str, name: str) -> bytes | None:
-    """Returns a file of the metadata, None if there is none; pipes and devices are not read."""
-    if not isinstance(getattr(distribution, "_path", None), Path):
-        text = distribution.read_text(name)
-        return None if text is None else str(text).encode("utf-8", errors="surrogateescape")
-    path = os.path.join(folder, name)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise OSError(f"{path} is no regular file of at most {_LARGEST >> 20} MiB")
-        return file.read()
-
-
 def _name_of_folder(folder: str) -> str:
-    stem = _stem(folder)
+    return normalise_distribution(_name_and_version(folder)[0])
+
+
+def _name_and_version(folder: str) -> tuple[str, str]:
+    """Returns what a folder's name says; the version is empty if it says none."""
+    stem = os.path.basename(folder)
+    if stem == "EGG-INFO":
+        stem = os.path.basename(os.path.dirname(folder))
+    stem = stem.removesuffix(".dist-info").removesuffix(".egg-info")
     parts = _STEM.fullmatch(stem)
-    return normalise_distribution(parts[1] if parts else stem)
-
-
-def _version_of_folder(folder: str) -> str:
-    parts = _STEM.fullmatch(_stem(folder))
-    return parts[2] if parts else ""
-
-
-def _stem(folder: str) -> str:
-    path = Path(folder)
-    return (path.parent if path.name == "EGG-INFO" else path).name.removesuffix(".dist-info").removesuffix(".egg-info")
+    return (parts[1], parts[2]) if parts else (stem, "")

@@ -182,6 +182,8 @@ class GlobalState:
 
     def put_back(self) -> list[str]:
         """Restores what has changed and returns its names."""
+        if self._is_as_before():
+            return []
         changed = []
         for watched in _WATCHED:
             now, before = _read(watched), self._before[watched.name]
@@ -198,6 +200,13 @@ class GlobalState:
         if "environment variables" in changed:
             _restore_environment(self._environment)
         return changed
+
+    def _is_as_before(self) -> bool:
+        # Nearly every pack changes nothing, and there may be a thousand of them.
+        try:
+            return all(watched.read() == self._before[watched.name] for watched in _WATCHED)
+        except Exception:
+            return False
 
 
 def _read(watched: _Watched) -> Any:

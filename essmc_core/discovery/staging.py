@@ -19,6 +19,8 @@ from essmc_core.registry.declared import (
 from essmc_core.registry.kinds import Registries
 from essmc_core.zoo.zoo import Zoo, ZooEntry
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 class StagedRegistry:
     """One kind, as a pack sees it while registering."""
@@ -86,15 +88,15 @@ class StagedRegistry:
             tuple(aliases),
             tuple(deprecated),
             bare,
-            {} if bound is None else bound,
-            {**_arguments_by_name(aliases), **_arguments_by_name(deprecated)},
-            {} if retired is None else retired,
+            _NOTHING if bound is None else bound,
+            _NOTHING if aliases == () == deprecated else {**_by_name(aliases), **_by_name(deprecated)},
+            _NOTHING if retired is None else retired,
             check,
             self._distribution,
         )
 
 
-def _arguments_by_name(names: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+def _by_name(names: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
     return names if isinstance(names, Mapping) else {}
 
 

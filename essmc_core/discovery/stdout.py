@@ -29,6 +29,7 @@ class StdoutToStderr:
         self._proxy: _Proxy | None = None
         self._saved = self._sink = -1
         self._modules = 0
+        self._flush_of_c: Any = None
 
     def __enter__(self) -> StdoutToStderr:
         self._original = sys.stdout
@@ -108,9 +109,11 @@ class StdoutToStderr:
         loaded = any(str(getattr(module, "__file__", "")).endswith(_EXTENSIONS) for module in new)
         if loaded or "ctypes" in sys.modules:
             with contextlib.suppress(Exception):
-                import ctypes
+                if self._flush_of_c is None:
+                    import ctypes
 
-                ctypes.CDLL(None).fflush(None)
+                    self._flush_of_c = ctypes.CDLL(None).fflush
+                self._flush_of_c(None)
 
 
 class _Proxy:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 Patterns: TypeAlias = "str | Sequence[str]"
 
 _DIGITS = re.compile(r"([0-9]+)")
+_SEPARATORS = re.compile(r"[-_.]+")
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -60,7 +61,7 @@ def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
 
 def normalise_distribution(name: str) -> str:
     """Returns a distribution's name normalised by PEP 503: lower case, runs of ``-_.`` as one dash."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def pack_name(distribution: str) -> str:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def load_text(text: str, *overrides: str) -> tuple[Config, str]:
         return load_config(path, overrides), str(path)
 
 
+@pytest.mark.slow
 @law
 @given(trees(KEYS | st.sampled_from(TRICKY)))
 def test_a_dump_reads_back_equal_to_the_type(content: dict[str, Any]) -> None:
@@ -86,6 +88,7 @@ def test_every_float_survives_a_dump(value: float) -> None:
     assert math.copysign(1, loaded["x"]) == math.copysign(1, value) or math.isnan(value)
 
 
+@pytest.mark.slow
 @law
 @given(trees(SHORT_KEYS, directives=True), trees(SHORT_KEYS, directives=True), trees(SHORT_KEYS, directives=True))
 def test_merging_files_is_associative(first: Any, second: Any, third: Any) -> None:
@@ -111,6 +114,7 @@ def test_a_merge_agrees_with_merging_dicts(under: dict[str, Any], over: dict[str
     assert Config.from_mapping(under).merged(over) == expected(under, over)
 
 
+@pytest.mark.slow
 @law
 @given(trees(SHORT_KEYS, directives=True), trees(SHORT_KEYS, directives=True))
 def test_merging_changes_neither_side(under: dict[str, Any], over: dict[str, Any]) -> None:
@@ -121,6 +125,7 @@ def test_merging_changes_neither_side(under: dict[str, Any], over: dict[str, Any
     assert base == Config.from_mapping(under)
 
 
+@pytest.mark.slow
 @law
 @given(trees(SHORT_KEYS), st.data())
 def test_an_override_equals_editing_the_dict(content: dict[str, Any], data: st.DataObject) -> None:
@@ -150,6 +155,7 @@ def test_an_override_in_words_equals_one_in_python(content: dict[str, Any], data
     assert config.with_overrides([f"{path}={written}"]) == config.with_overrides({path: value})
 
 
+@pytest.mark.slow
 @law
 @given(trees(st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=5)))
 @example({"0": ["0000\x1f\x1f" + 5 * "\U00010000", "0\x1f\x1f" + 3 * "\U00010000" + "0"]})

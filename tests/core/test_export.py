@@ -60,6 +60,7 @@ def inputs(batch: int) -> torch.Tensor:
     return torch.randn(batch, 3, 8, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("a.pt", "torchscript"), ("a.pt2", "pt2")])
 def test_the_file_gives_the_model_s_numbers_for_any_batch(tmp_path: Path, name: str, kind: str) -> None:
     state = Tiny().state_dict()
@@ -132,6 +133,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_onnx_gives_the_same_numbers_or_says_what_to_install(tmp_path: Path) -> None:
     try:
         import onnx  # noqa: F401

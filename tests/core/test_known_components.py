@@ -47,7 +47,9 @@ def _registered() -> dict[str, dict[str, str]]:
     for pack in essmc_core.packs():
         if pack.name in ours:
             recorder = _Recorder()
-            DISCOVERY._call("register_commands", DISCOVERY.manager.get_plugin(f"{pack.distribution}:0"), recorder)
+            manager = DISCOVERY.manager
+            others = [plugin for name, plugin in manager.list_name_plugin() if name != f"{pack.distribution}:0"]
+            manager.subset_hook_caller("register_commands", others)(cli=recorder)
             known.setdefault("commands", {}).update(dict.fromkeys(recorder.names, pack.distribution))
     return {kind: dict(sorted(names.items())) for kind, names in sorted(known.items())}
 

@@ -289,6 +289,7 @@ def test_thin_pictures_do_not_grow_in_training_either(tmp_path: Path) -> None:
         ResizeVideo(256)({"video": torch.zeros(3, 1, 20_000, 1, dtype=torch.uint8)})
 
 
+@pytest.mark.slow
 def test_a_thin_bomb_takes_little_memory(tmp_path: Path) -> None:
     Image.new("RGB", (1, 60_000)).save(tmp_path / "thin.png")
     code = """

@@ -47,6 +47,7 @@ def same(found: essmc_core.Prediction, expected: essmc_core.Prediction, toleranc
         assert one.probability == pytest.approx(other.probability, abs=tolerance)
 
 
+@pytest.mark.slow
 def test_a_built_model_gives_what_its_name_gives_and_keeps_its_mode(built, named):
     built.train()
     built.backbone.eval()
@@ -223,6 +224,7 @@ class TwoOutputs(essmc_core.TrainModule):
         return {"red": torch.stack([1 - means[:, 0], means[:, 0]], 1), "blue": means[:, 2:]}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 @pytest.mark.parametrize("suffix", [".pt2", ".pt", ".onnx"])
 def test_outputs_of_an_exported_file_keep_their_names(tmp_path, suffix):

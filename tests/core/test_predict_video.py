@@ -233,6 +233,7 @@ def test_a_device_is_checked_before_anything_is_read() -> None:
         essmc_core.predict("motion_digits", "missing.mp4", device="foo")
 
 
+@pytest.mark.slow
 def test_the_work_dir_of_a_training_run_is_a_checkpoint(tmp_path: Path) -> None:
     model = essmc_core.build_model("motion_digits", pretrained=True)
     torch.save({"state_dict": model.state_dict()}, tmp_path / "epoch-00010.pth")

@@ -215,6 +215,7 @@ def test_keyword_only_arguments_are_seen(bricks):
     assert bricks.stub("Block") == "type: Block\n# how wide. (int)\nwidth: 1\n# (int)\ndepth: 2\n"
 
 
+@pytest.mark.slow
 def test_threads_register_and_resolve_at_once():
     table: NameTable[Component] = NameTable("bricks")
     failures: list[BaseException] = []

@@ -224,6 +224,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["type", "backbone", "head", "neck", "topk", "loss", "x"]), json_values))
 def test_no_data_makes_the_check_fail_otherwise_than_with_its_own_error(tree):
     config = Config.from_mapping({**tree, "type": "Classifier"})

@@ -125,6 +125,7 @@ def assert_exact(path: Path, *, seeks: bool | None = None) -> None:
             assert reader.table.seeks == seeks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "name"), MATRIX)
 def test_frames_alone_and_in_groups_are_those_of_a_full_decode(tmp_path: Path, codec: str, name: str) -> None:
     assert_exact(write(tmp_path / f"v.{name}", codec))

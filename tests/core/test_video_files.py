@@ -507,6 +507,7 @@ def test_torchcodec_is_left_aside_where_it_shows_other_frames(
     assert SIDE == 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [2, 4])
 def test_a_file_that_ends_within_a_packet_has_the_same_frames_by_any_number_of_threads(
     tmp_path: Path, threads: int
@@ -554,6 +555,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_closing_waits_for_no_thread_that_wants_to_log(tmp_path):
     # torchvision turns PyAV's log on; a decoder that is freed meanwhile would hold the lock that its threads log with.
     rng = np.random.default_rng(0)

@@ -138,6 +138,7 @@ def test_a_directory_stands_for_the_best_checkpoint_in_it_else_the_newest(tmp_pa
     assert fetch(f"file://{tmp_path}") == tmp_path / "best.pth"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
 def test_a_terminal_shows_progress(server: Server) -> None:
     master, slave = os.openpty()
@@ -253,6 +254,7 @@ def test_offline_refuses_a_damaged_cached_file(server: Server, monkeypatch: pyte
         fetch(server.url, sha256=SHA256)
 
 
+@pytest.mark.slow
 def test_processes_at_once_fetch_once_and_all_get_the_file(server: Server, tmp_path: Path) -> None:
     code = (
         "import sys; from essmc_core.weights.fetching import fetch\n"
@@ -323,6 +325,7 @@ def test_a_package_without_the_file_is_refused(tmp_path: Path, monkeypatch: pyte
         fetch(f"pkg://tiny-weights/{path}")
 
 
+@pytest.mark.slow
 def test_the_hub_is_read_through_its_own_cache(tmp_path: Path) -> None:
     """Against a server on this machine that answers as the Hub does; in a process of its own, for its environment."""
     code = f"""

@@ -213,6 +213,7 @@ def test_headers_that_hardly_come_are_given_up(server: Server, tmp_path: Path, m
     assert_refused(server.get(dripping), tmp_path, "stands still", WeightsNotFound)
 
 
+@pytest.mark.slow
 def test_chunks_that_hardly_come_are_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_download, "_WINDOW", 0.2)
 
@@ -225,6 +226,7 @@ def test_chunks_that_hardly_come_are_given_up(server: Server, tmp_path: Path, mo
     assert_refused(server.get(dripping), tmp_path, "stands still|broke off|cannot be", WeightsError)
 
 
+@pytest.mark.slow
 def test_a_steady_download_outlives_any_window(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_download, "_WINDOW", 1.5)
     monkeypatch.setattr(http_download, "_LEAST_IN_WINDOW", 10)

@@ -90,6 +90,7 @@ def test_the_same_architecture_loads_fully(tmp_path: Path, container: str, assig
     assert set(report.loaded) == set(model.state_dict())
 
 
+@pytest.mark.slow
 def test_wrapped_weights_and_wrapped_models_meet(tmp_path: Path) -> None:
     origin = trained(Classifier())
     path = saved(
@@ -325,6 +326,7 @@ def test_a_direct_build_with_a_new_head_initialises_it_as_usual(tmp_path: Path) 
     assert torch.equal(model.scale, expected.scale) and set(report.skipped) == {"head.weight", "head.bias"}  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_direct_build_without_a_parameter_in_the_file_initialises_it(tmp_path: Path) -> None:
     state = trained(resnet()).state_dict()
     del state["fc.bias"]

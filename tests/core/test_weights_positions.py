@@ -145,6 +145,7 @@ def sources_and_targets(draw: st.DrawFn) -> tuple[Grid, Grid]:
     return source, target
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(sources_and_targets())
 @example(((1, 2, 2), (4, 4, 1)))

@@ -83,6 +83,7 @@ def test_every_knob_sets_a_value_of_the_model(entry: Config) -> None:
         assert list(changed["model"]) == list(entry["model"])
 
 
+@pytest.mark.slow
 def test_results_say_where_they_come_from(entry: Config) -> None:
     for result in entry["results"]:
         assert set(result) == {"dataset", "metric", "value", "protocol", "source"}

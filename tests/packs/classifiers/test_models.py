@@ -146,6 +146,7 @@ def test_trace_equals_eager_and_takes_another_batch_size(name: str) -> None:
     torch.testing.assert_close(traced(other), model(other))
 
 
+@pytest.mark.slow
 @every
 def test_export_with_a_dynamic_batch_equals_eager(name: str) -> None:
     model = build(name).eval()

@@ -171,6 +171,7 @@ scores_and_labels = st.integers(2, 7).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(scores_and_labels)
 def test_accuracy_by_rank_of_the_true_class(case: tuple[int, list[int], int]) -> None:

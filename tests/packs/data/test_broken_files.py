@@ -95,6 +95,7 @@ def train(data: Any, work_dir: Path | None = None, **arguments: Any) -> tuple[di
     return made.solve(data), seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_skipped_files_are_counted_in_log_and_metrics(
     folder: Path, tmp_path: Path, workers: int, capsys: pytest.CaptureFixture[str]
@@ -113,6 +114,7 @@ def test_skipped_files_are_counted_in_log_and_metrics(
     assert len(seen.items) == 2 * GOOD
 
 
+@pytest.mark.slow
 def test_replacements_are_the_same_in_every_run_and_by_any_workers(folder: Path, tmp_path: Path) -> None:
     results, first = train(loader(folder, "replace", 0))
     count = len(broken(folder))
@@ -129,6 +131,7 @@ def test_replacements_are_the_same_in_every_run_and_by_any_workers(folder: Path,
     assert resumed == results and seen.items == first.items[-len(seen.items) :] and 0 < len(seen.items) < GOOD + count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_stopping_names_the_file_and_nothing_else(folder: Path, workers: int) -> None:
     with pytest.raises(UnreadableInput) as caught:
@@ -184,6 +187,7 @@ class Pictures(Net):
         return {"loss": nn.functional.cross_entropy(self.scores(kept), gt_label), "batch_size": len(img)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "epoch_size"), [(0, None), (2, None), (2, 13)])
 def test_a_stream_resumes_within_an_epoch_with_the_same_bits(
     shards: str, tmp_path: Path, workers: int, epoch_size: int | None

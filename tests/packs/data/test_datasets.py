@@ -152,6 +152,7 @@ def test_lists_of_videos_are_told_apart(
     assert paths(found) == expected and found.classes == classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "says"), [("", "empty"), ("a.mp4\n", "csv:1"), ("a.mp4 9\n", "label 9"), ("a.mp4 -1\n", "label -1")]
 )

@@ -26,6 +26,7 @@ def run(loader: Any) -> torch.Tensor:
     return torch.cat([batch["video"] for batch in loader])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{}, {"num_workers": 2}, {"num_workers": 1, "multiprocessing_context": "spawn"}])
 def test_batches_are_the_same_whoever_makes_them(arguments: dict[str, Any]) -> None:
     reference = build_loader({"dataset": MOTION, "batch_size": 8}, seed=3)
@@ -155,6 +156,7 @@ def test_skipped_inputs_are_counted_in_all_workers_and_none_left_is_an_error(
     assert loader.dataset.bad_inputs == 6  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_batch_of_which_nothing_can_be_read_is_left_out(missing: dict[str, Any]) -> None:
     both = [{**missing, "on_error": "skip", "fix_len": 4}, {**MOTION, "mode": "test", "clips": 4}]
     batches = list(build_loader({"dataset": both, "batch_size": 4}))

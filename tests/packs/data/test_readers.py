@@ -302,6 +302,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_urls_are_read_like_files(tmp_path: Path, served: str) -> None:
     local = write_video(tmp_path / "v.mp4", options={"bf": "2", "g": "10"})
     expected = all_frames(local)
@@ -479,6 +480,7 @@ def test_a_large_remote_file_is_fetched_once_whatever_the_server_knows(large: Pa
     assert large.stat().st_size <= handler.sent < 1.05 * large.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_large_remote_file_that_breaks_off_is_unreadable(large: Path) -> None:
     handler = type("Handler", (_Ranged,), {"cut": True})
     with http.server.ThreadingHTTPServer(
@@ -490,6 +492,7 @@ def test_a_large_remote_file_that_breaks_off_is_unreadable(large: Path) -> None:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_remote_shards_are_read_while_they_arrive(tmp_path: Path) -> None:
     from essmc_data.datasets.shards import read_shard
 
@@ -510,6 +513,7 @@ def test_remote_shards_are_read_while_they_arrive(tmp_path: Path) -> None:
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 def test_a_forked_process_does_not_wait_for_the_decoders_of_its_parent() -> None:
     code = f"""

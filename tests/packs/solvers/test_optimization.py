@@ -91,6 +91,7 @@ def test_every_schedule_has_arguments_here() -> None:
     assert set(LR_SCHEDULERS.names()) <= set(ARGUMENTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_by_epoch", [True, False])
 @pytest.mark.parametrize("name", list(ARGUMENTS))
 def test_every_schedule_runs_and_resumes(name: str, set_by_epoch: bool, tmp_path: Any) -> None:
@@ -240,6 +241,7 @@ CATALOGUE: dict[str, dict[str, set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in CATALOGUE.items() for name in names])
 def test_every_name_of_essentialmc2_takes_its_arguments(kind: str, name: str) -> None:
     registry = REGISTRIES[kind]

@@ -135,6 +135,7 @@ def test_changes_that_are_meant_are_said(written: Path, tmp_path: Path, capsys: 
     assert "changed since epoch-00002.pth: solver.optimizer.lr was 0.1, is 0.01" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_configuration_is_compared_too(tmp_path: Path) -> None:
     def with_config(folder: Path, resume: Path | None, dataset: dict[str, Any], **options: Any) -> None:
         made = solver(work_dir=folder, max_epochs=1 if resume is None else 2, resume_from=resume)

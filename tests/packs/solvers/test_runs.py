@@ -47,6 +47,7 @@ class Broken(Net):
         return self.outputs
 
 
+@pytest.mark.slow
 def test_training_learns_and_reports(capsys: pytest.CaptureFixture[str]) -> None:
     results = solver(max_epochs=6).solve(data(train=90))
     assert results["train"]["loss"] < 0.9
@@ -260,6 +261,7 @@ def test_gradients_are_clipped() -> None:
     assert moved == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_order_of_data_depends_on_seed_and_epoch_alone(workers: int) -> None:
     from essmc_solvers.data.epoch_loader import EpochLoader

@@ -50,6 +50,7 @@ def normal(shape: tuple[int, ...] | list[int], seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.RandomState(seed).standard_normal(tuple(shape)).astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_keys_and_numbers_are_those_of_timm(path: Path) -> None:
     golden: dict[str, Any] = json.loads(path.read_text())
@@ -145,6 +146,7 @@ def test_another_number_type_is_refused_and_autocast_takes_it() -> None:
     torch.testing.assert_close(traced(images[..., :16]), backbone(images[..., :16]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("vgg11", 32), ("densenet121", 29), ("inception_resnet_v2", 75)])
 def test_images_that_are_too_small_are_refused_with_the_least_size(name: str, least: int) -> None:
     backbone = timm_backbone(name).eval()

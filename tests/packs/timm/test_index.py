@@ -72,6 +72,7 @@ def run_python(code: str, **environment: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_names_and_deprecations_are_exactly_those_of_the_installed_timm(cache: Path) -> None:
     real = run_python(
         "import json, timm; from timm.models import get_deprecated_models as old\n"
@@ -82,6 +83,7 @@ def test_names_and_deprecations_are_exactly_those_of_the_installed_timm(cache: P
     assert index.deprecated == real[1]
 
 
+@pytest.mark.slow
 def test_reading_the_index_imports_neither_timm_nor_torch(cache: Path) -> None:
     code = (
         "import json, sys; from essmc_timm.index import load_index; names = load_index().names()\n"
@@ -145,6 +147,7 @@ def is_index(models: object, deprecated: object) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(models=JSON_VALUES, deprecated=JSON_VALUES)
 def test_a_cache_file_of_the_wrong_shape_is_rebuilt(

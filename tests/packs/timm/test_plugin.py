@@ -37,6 +37,7 @@ def test_bare_names_are_left_to_other_packs() -> None:
         BACKBONES["vit_tiny_patch16_224"]
 
 
+@pytest.mark.slow
 def test_listing_and_describing_import_neither_timm_nor_torch() -> None:
     code = (
         "import json, sys; from essmc_core import BACKBONES\n"
@@ -63,6 +64,7 @@ def test_a_registered_name_cannot_be_turned_into_another_model() -> None:
         BACKBONES.build({"type": "timm/resnet18", "model_name": "resnet50"})
 
 
+@pytest.mark.slow
 def test_an_old_name_warns_once_and_builds_the_model_that_replaced_it() -> None:
     code = (
         "import json, warnings; from essmc_core import BACKBONES\n"
@@ -94,6 +96,7 @@ def test_an_old_name_without_weights_builds_the_architecture() -> None:
             assert BACKBONES.build({"type": name, "model_args": {"depth": 1}}).out_channels == 768
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pretrained", "weights"),
     [

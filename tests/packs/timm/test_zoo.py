@@ -39,6 +39,7 @@ def test_entries_are_those_of_the_generator_and_state_timms_records() -> None:
 
 
 # One of each way in which timm names its last layer, and one whose last layer is a convolution.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tagged", "shape"),
     [
@@ -67,6 +68,7 @@ def test_a_timm_file_gives_timms_probabilities(tmp_path: Path, tagged: str, shap
         assert torch.equal(exported[key].reshape(tensor.shape), tensor), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAMILIES, *TOKENS])
 def test_uniform_interface_tells_the_truth(name: str) -> None:
     backbone: Any = timm_backbone(name).eval()
@@ -84,6 +86,7 @@ def test_uniform_interface_tells_the_truth(name: str) -> None:
         backbone.forward_features(inputs, [len(info)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224"])
 def test_copies_and_pickles_compute_the_same(name: str) -> None:
     backbone = timm_backbone(name).eval()
@@ -96,6 +99,7 @@ def test_copies_and_pickles_compute_the_same(name: str) -> None:
         assert torch.equal(restored(inputs), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224"])
 def test_backbones_export_with_a_dynamic_batch(name: str) -> None:
     backbone = timm_backbone(name).eval()
@@ -125,6 +129,7 @@ def test_a_family_without_gradient_checkpointing_says_so() -> None:
         backbone.set_grad_checkpointing()
 
 
+@pytest.mark.slow
 def test_inception_resnet_v2_is_essentialmc2s_trunk() -> None:
     with torch.device("meta"):
         backbone = BACKBONES.build("InceptionResNetV2")

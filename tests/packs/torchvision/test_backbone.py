@@ -53,6 +53,7 @@ def classifier(backbone: Any, name: str, reference: nn.Module) -> nn.Module:
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), {**SIZES, **SLOW_SIZES}.items(), ids=str)
 def test_scores_and_keys_are_torchvisions_through_the_key_maps_both_ways(name: str, size: tuple[int, ...]) -> None:
     torch.manual_seed(0)
@@ -69,6 +70,7 @@ def test_scores_and_keys_are_torchvisions_through_the_key_maps_both_ways(name: s
     reference.load_state_dict(exported)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), SIZES.items(), ids=str)
 def test_uniform_interface_tells_the_truth(name: str, size: tuple[int, ...]) -> None:
     backbone = torchvision_backbone(name, pool=False).eval()
@@ -89,6 +91,7 @@ def test_uniform_interface_tells_the_truth(name: str, size: tuple[int, ...]) -> 
         backbone.forward_features(inputs, [len(info)])
 
 
+@pytest.mark.slow
 def test_reductions_are_input_over_feature_sizes() -> None:
     info = torchvision_backbone("r3d_18").feature_info
     assert [(one.channels, one.reduction, one.temporal_reduction) for one in info] == [
@@ -98,6 +101,7 @@ def test_reductions_are_input_over_feature_sizes() -> None:
         assert torchvision_backbone("vit_h_14").feature_info[-1].reduction == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "r2plus1d_18"])
 def test_gradient_checkpointing_leaves_output_and_gradients_as_they_are(name: str) -> None:
     torch.manual_seed(0)
@@ -110,6 +114,7 @@ def test_gradient_checkpointing_leaves_output_and_gradients_as_they_are(name: st
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "r3d_18"])
 def test_copies_and_pickles_compute_the_same(name: str) -> None:
     backbone = torchvision_backbone(name).eval()
@@ -120,6 +125,7 @@ def test_copies_and_pickles_compute_the_same(name: str) -> None:
         assert torch.equal(pickle.loads(pickle.dumps(backbone))(inputs), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("name", ["resnet18", "r3d_18", "vit_b_32", "swin3d_t"])
 def test_backbones_trace_and_export_with_a_dynamic_batch(name: str) -> None:
@@ -189,6 +195,7 @@ def test_unknown_depths_are_refused_with_the_known_ones() -> None:
         resnet_trunk(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "r3d_18", "swin3d_t"])
 def test_another_number_type_is_refused_and_autocast_takes_it(name: str) -> None:
     backbone = torchvision_backbone(name).eval()

@@ -20,6 +20,7 @@ def run_python(code: str) -> list[list[str]]:
     return answer
 
 
+@pytest.mark.slow
 def test_names_are_exactly_those_of_the_installed_torchvision() -> None:
     images, clips = run_python(
         "import json; from torchvision import models as m\n"

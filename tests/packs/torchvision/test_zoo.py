@@ -48,6 +48,7 @@ def test_entries_state_torchvisions_parameters_accuracies_and_classes(name: str)
     assert entry.section("weights")["uri"] == RECORDS[name].url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models(pack="torchvision", modality="video"))
 def test_video_macs_are_torchvisions_to_three_decimals(name: str) -> None:
     record, model_name = RECORDS[name], ZOO.entry(name).config["model"]["backbone"]["type"].partition("/")[2]
@@ -72,6 +73,7 @@ def torchvision_file(folder: Path, name: str, **arguments: Any) -> tuple[Path, t
     return path.rename(folder / f"{name}-{digest[:8]}.pth"), model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "original", "shape"),
     [

@@ -20,6 +20,7 @@ paddings = st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1))
 POINTWISE = {"kernel": (1, 1, 1), "padding": (0, 0, 0), "dilation": (1, 1, 1), "groups": 1, "bias": False, "clips": 2}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     kernel=triples, stride=triples, padding=paddings, dilation=triples, groups=st.sampled_from([1, 2, 4]),

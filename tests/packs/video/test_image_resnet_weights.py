@@ -60,6 +60,7 @@ def map_of(network: nn.Module, pictures: Tensor) -> Tensor:
     return pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arguments"), NETWORKS)
 @pytest.mark.parametrize("inflate", ["average", "centre"])
 def test_every_kernel_adds_up_to_the_images(
@@ -79,6 +80,7 @@ def test_every_kernel_adds_up_to_the_images(
             torch.testing.assert_close(found.sum(2) if found.dim() == 5 else found, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "frames"),
     [
@@ -99,6 +101,7 @@ def test_still_clips_have_the_pictures_features(
         torch.testing.assert_close(maps[:, :, maps.shape[2] // 2], map_of(resnet50, pictures), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
 def test_every_depth_has_its_names_there_and_back(depth: int) -> None:
     wide = WIDE if depth >= 50 else {"num_filters": (64, 64, 128, 256, 512)}
@@ -121,6 +124,7 @@ def test_timms_names_are_torchvisions() -> None:
         assert names == torchvision.models.resnet50().state_dict().keys()
 
 
+@pytest.mark.slow
 def test_unasked_inflation_is_refused_and_the_way_to_ask_is_named(path: Path) -> None:
     with pytest.raises(WeightsMismatch, match="the weights have 2D kernels; inflate='average' or inflate='centre'"):
         load_pretrained(BACKBONES.build({"type": "SlowOnly"}), path, key_map=FROM_IMAGE)

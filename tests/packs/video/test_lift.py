@@ -79,12 +79,14 @@ def without_gradients():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CONVNETS, *TRANSFORMERS])
 def test_tsn_is_the_mean_over_frames(name: str) -> None:
     backbone, video = image_backbone(name), clips()
     assert_same(lift(backbone, "tsn")(video), per_frame(backbone, video))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVNETS)
 def test_a_new_tada_lift_is_the_per_frame_network(name: str) -> None:
     backbone, video = image_backbone(name), clips()
@@ -96,6 +98,7 @@ def test_a_new_tada_lift_is_the_per_frame_network(name: str) -> None:
     assert_different(lifted(video), per_frame(backbone, video))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVNETS)
 def test_an_inflated_network_says_of_equal_frames_what_the_image_network_says_of_one(name: str) -> None:
     backbone = image_backbone(name)
@@ -108,6 +111,7 @@ def test_an_inflated_network_says_of_equal_frames_what_the_image_network_says_of
     assert_different(lifted(clips()), per_frame(backbone, clips()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVNETS[:2])
 def test_a_network_inflated_around_the_centre_is_the_per_frame_network(name: str) -> None:
     backbone, video = image_backbone(name), clips()
@@ -117,6 +121,7 @@ def test_a_network_inflated_around_the_centre_is_the_per_frame_network(name: str
     assert weights[next(path for path in weights if path.endswith("weight"))].shape[2] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CONVNETS, *TRANSFORMERS])
 def test_shifts_mix_neighbouring_frames_only_and_one_frame_with_none(name: str) -> None:
     backbone, video = image_backbone(name), clips()
@@ -194,6 +199,7 @@ def test_image_weights_and_their_keys_stay(mode: str) -> None:
         assert torch.equal(lifted, value) if lifted.ndim == value.ndim else torch.allclose(lifted.sum(2), value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_uniform_interface(mode: str) -> None:
     lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
@@ -218,6 +224,7 @@ def test_backbones_that_return_maps_give_maps_with_time() -> None:
     assert_same(found[:, :, 3], backbone(clips()[:, :, 3]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_gradient_checkpointing_changes_no_gradient(mode: str) -> None:
     video = clips()
@@ -241,6 +248,7 @@ def test_gradient_checkpointing_needs_a_fixed_number_of_frames() -> None:
         lifted.set_grad_checkpointing()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_copies_pickles_traces_and_exports_compute_the_same(mode: str) -> None:
     lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
@@ -283,6 +291,7 @@ def test_what_has_no_layers_beyond_a_first_convolution_cannot_be_shifted() -> No
         Lift2D(OneConvolution(), mode="tsm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count", "first", "size"),
     [
@@ -306,6 +315,7 @@ def test_networks_without_usual_blocks_are_shifted_too(name: str, count: int, fi
     assert_different(lifted(video), per_frame(backbone, video))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inflation", ["average", "centre"])
 @pytest.mark.parametrize(
     "name", ["timm/tf_efficientnetv2_b0", "timm/tf_efficientnet_lite0", "timm/nf_regnet_b0", "timm/resnetv2_50x1_bit"]
@@ -329,6 +339,7 @@ def saved(backbone: nn.Module, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", [None, "backbone."])
 @pytest.mark.parametrize("mode", MODES)
 def test_image_weights_load_under_their_own_names(mode: str, prefix: str | None, tmp_path: Path) -> None:
@@ -344,6 +355,7 @@ def test_image_weights_load_under_their_own_names(mode: str, prefix: str | None,
         assert report.adapted["backbone.conv1.weight"] == "inflated to 3 frames by averaging"
 
 
+@pytest.mark.slow
 def test_lifted_weights_load_whole_and_lack_nothing_silently(tmp_path: Path) -> None:
     trained = lift(image_backbone("torchvision/resnet18"), "tada")
     state = trained.state_dict()

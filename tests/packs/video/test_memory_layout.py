@@ -46,6 +46,7 @@ def clip(batch: int = 2) -> Tensor:
     return torch.randn(batch, 3, 8, 48, 48, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALL.keys() - {"ResNet2Plus1d"}))
 def test_a_training_step_on_a_cpu_convolves_large_maps_channels_last(name: str) -> None:
     found = orders(BACKBONES.build(SMALL[name]).train(), clip())
@@ -78,6 +79,7 @@ def test_features_come_in_the_order_of_the_clip(name: str) -> None:
         assert feature.is_contiguous()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_order_changes_no_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = BACKBONES.build(SMALL[name]).double().train()

@@ -47,6 +47,7 @@ def clips(batch: int = 2, frames: int = 4, size: int = 32) -> Tensor:
     return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @every_preset
 def test_trace_equals_eager_and_takes_another_batch_size(name: str) -> None:
     model = randomized(build(name))
@@ -54,6 +55,7 @@ def test_trace_equals_eager_and_takes_another_batch_size(name: str) -> None:
     torch.testing.assert_close(traced(clips(3)), model(clips(3)))
 
 
+@pytest.mark.slow
 @every_preset
 def test_export_with_a_dynamic_batch_equals_eager(name: str) -> None:
     model = randomized(build(name))
@@ -78,6 +80,7 @@ def test_stated_channels_are_those_of_the_output(name: str) -> None:
     assert model.layout == "NCTHW"
 
 
+@pytest.mark.slow
 @every_preset
 def test_every_argument_of_resnet3d_can_be_overridden(name: str) -> None:
     assert list(inspect.signature(BACKBONES[name]).parameters) == list(inspect.signature(ResNet3D).parameters)

@@ -25,6 +25,7 @@ def clips(frames: int = 16, size: int = 64) -> Tensor:
     return torch.randn(2, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_s3d_gives_torchvisions_features() -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.get_model("s3d").eval()
@@ -92,6 +93,7 @@ def test_each_branch_has_its_gate_and_a_gate_sees_the_clip() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [S3D, S3DG])
 def test_uniform_interface(build: type[S3D]) -> None:
     backbone = build().eval()
@@ -102,6 +104,7 @@ def test_uniform_interface(build: type[S3D]) -> None:
     assert torch.equal(backbone(clips()), backbone.forward_features(clips()))
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_no_gradient() -> None:
     plain = S3DG().train()
     checkpointed = copy.deepcopy(plain)

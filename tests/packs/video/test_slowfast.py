@@ -144,6 +144,7 @@ def test_head_refuses_what_it_cannot_pair() -> None:
         HEADS.build({"type": "SlowFastHead", "dim": 5, "num_classes": 3, "pool_kernel_sizes": (sizes[0],)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neck", [None, {"type": "GlobalAveragePooling", "dim": 3}])
 def test_classifier_traces_and_exports_with_any_batch(clip: torch.Tensor, neck: dict[str, Any] | None) -> None:
     head = {"type": "SlowFastHead", "dim": 72, "num_classes": 3}

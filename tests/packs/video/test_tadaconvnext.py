@@ -96,6 +96,7 @@ def test_every_layer_norm_has_eps_1e_6() -> None:
     assert len(eps) == 5 * 4 + 4 + 1 and set(eps) == {1e-6}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_clips_of_any_length_have_features(frames: int) -> None:
     backbone = randomized(small()).eval()

@@ -260,6 +260,7 @@ def test_checkpointing_changes_no_gradient(name: str) -> None:
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
+@pytest.mark.slow
 @every_preset
 def test_trace_and_export_equal_eager_at_another_batch_size(name: str) -> None:
     backbone = build(name)
@@ -270,6 +271,7 @@ def test_trace_and_export_equal_eager_at_another_batch_size(name: str) -> None:
     torch.testing.assert_close(exported(clips(3)), expected)
 
 
+@pytest.mark.slow
 @every_preset
 def test_copies_and_pickles_give_the_same_output(name: str) -> None:
     backbone = build(name)
