@@ -97,7 +97,7 @@ def main() -> NoReturn:
 
 
 def _refuse_odd_settings(arguments: list[str]) -> None:
-    """Raises if an ``ESSMC_`` variable has an invalid value; `packs` and `--help` only warn.
+    """Raises if an ``ESSMC_`` variable has an invalid value; `packs`, `doctor` and `--help` only warn.
 
     Raises:
         SettingError: lists every invalid value.
@@ -106,7 +106,7 @@ def _refuse_odd_settings(arguments: list[str]) -> None:
         click.echo(f"Warning: {text}", err=True)
     if not DISCOVERY.complaints:
         return
-    if arguments[:1] in (["packs"], []) or {"-h", "--help", "--version"} & set(arguments):
+    if arguments[:1] in (["packs"], ["doctor"], []) or {"-h", "--help", "--version"} & set(arguments):
         for complaint in DISCOVERY.complaints:
             click.echo(f"Warning: {complaint}", err=True)
     elif len(DISCOVERY.complaints) == 1:

@@ -8,31 +8,47 @@ from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.discovery import Pack
+from essmc_core.discovery.named_pack import named_pack
 from essmc_core.foundation.version import __version__
 from essmc_core.models.defaults import DISCOVERY, ZOO
 from essmc_core.registry.component import CORE
 
 
-@click.command("packs", epilog=examples("essmc packs", "essmc packs --traceback"))
+@click.command("packs", epilog=examples("essmc packs", "essmc packs --traceback", "essmc packs --verify video"))
+@click.argument("names", nargs=-1, metavar="[PACK]...")
+@click.option("--verify", is_flag=True, help="Compare files with RECORD; say who installed them and from where.")
 @click.option("--traceback", is_flag=True, help="Print the traceback of each quarantined pack.")
 @click.option("--retry", is_flag=True, help="Try packs again that were left out after they took too long or crashed.")
 @json_option
-def packs(traceback: bool, retry: bool, as_json: bool) -> None:
-    """List installed packs, broken ones included."""
+def packs(names: tuple[str, ...], verify: bool, traceback: bool, retry: bool, as_json: bool) -> int:
+    """List installed packs, or each PACK that is named, broken ones included.
+
+    With --verify, exits with 1 if a file is missing, changed or added, or if there is no RECORD.
+    """
     if retry:
         from essmc_core.discovery.trouble import forget_all
 
         forget_all()
         DISCOVERY.run()
-    found = list(DISCOVERY.packs.values())
+    wanted = frozenset(named_pack(name, DISCOVERY.packs.values()) for name in names)
+    if verify:
+        from essmc_core.cli.packs_verify import write_verified
+
+        return write_verified(wanted, as_json)
+    found = [pack for pack in DISCOVERY.packs.values() if not wanted or pack.name in wanted]
+    _write(found, traceback, as_json, with_core=not wanted or CORE in wanted)
+    return 0
+
+
+def _write(found: list[Pack], traceback: bool, as_json: bool, with_core: bool) -> None:
     own = Pack(name=CORE, distribution="essmc-core", version=__version__, source="")
     own.zoo = sum(entry.pack == CORE for entry in ZOO.table)
+    listed = [own, *found] if with_core else found
     if as_json:
-        write_json([_as_dict(pack) for pack in (own, *found)])
+        write_json([_as_dict(pack) for pack in listed])
         return
     rows = [
-        (pack.distribution, pack.version, pack.status, _brings(pack), f"{pack.ms:.1f}", pack.source)
-        for pack in (own, *found)
+        (pack.distribution, pack.version, pack.status, _brings(pack), f"{pack.ms:.1f}", pack.source) for pack in listed
     ]
     columns = (
         Column("pack"), Column("version", gives_way=1), Column("status"), Column("brings", prose=True, gives_way=2),
@@ -40,7 +56,7 @@ def packs(traceback: bool, retry: bool, as_json: bool) -> None:
     )  # fmt: skip
     write_table(columns, rows, title="Packs")
     _explain(found, traceback)
-    if not found:
+    if not found and with_core:
         click.echo("\nNo packs are installed. pip install essmc-classifiers essmc-video is a start.", err=True)
 
 

@@ -18,6 +18,7 @@ OWN_COMMANDS = {
     "export": ("essmc_core.cli.export:export", "Write a model as TorchScript, .pt2 or ONNX, and check the file."),
     "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
     "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
+    "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
 }
 """The core's commands, each with its target and one line of help; packs cannot replace them."""

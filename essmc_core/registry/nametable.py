@@ -148,6 +148,10 @@ class NameTable(Generic[Record]):
             f'"{candidates[0].pack}" in pyproject.toml, or ESSMC_PINS={name}={candidates[0].pack}',
         )
 
+    def offered_by_several(self) -> dict[str, list[Record]]:
+        """Returns the records by each bare name that two or more packs offer."""
+        return {name: list(offered) for name, offered in self._index.bare.items() if len(offered) > 1}
+
     def _warn_if_deprecated(self, name: str, record: Record) -> None:
         old_name = name.rpartition("/")[2]
         if old_name not in record.deprecated or name in self._warned:

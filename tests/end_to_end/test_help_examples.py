@@ -20,6 +20,7 @@ COMMANDS = (
     "predict",
     "validate",
     "verify",
+    "doctor",
     "train",
     "eval",
     "demo",

@@ -1,0 +1,1 @@
+"""What is installed: whether it is whole and works, and how it is changed with pip."""

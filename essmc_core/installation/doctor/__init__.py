@@ -1,0 +1,1 @@
+"""What `essmc doctor` looks at, one subject a file."""
