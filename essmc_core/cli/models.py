@@ -19,7 +19,7 @@ from essmc_core.zoo.zoo import ZooEntry
 _COLUMNS = (
     Column("model"), Column("modality", gives_way=5), Column("params", right=True, gives_way=1),
     Column("MACs", right=True, gives_way=3), Column("weights", gives_way=4), Column("best result", gives_way=2),
-    Column("pack", gives_way=6),
+    Column("licence", gives_way=7), Column("pack", gives_way=6),
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ _COLUMNS = (
         "essmc models 'tada*' --max-params 30M",
         "essmc models --modality image --pretrained",
         "essmc models --dataset k400 --json",
+        "essmc models --licence 'Apache-2.0,MIT' --commercial",
     ),
 )
 @click.argument("pattern", default="*")
@@ -39,11 +40,15 @@ _COLUMNS = (
 @click.option("--max-params", type=HumanNumber(), help="Largest number of parameters, e.g. 30M.")
 @click.option("--max-macs", type=HumanNumber(), help="Largest multiply-accumulates of one view, e.g. 50G.")
 @click.option("--pack", help="Only entries of this pack.")
+@click.option("--licence", "--license", help="SPDX identifiers that code and weights are under, e.g. 'Apache-2.0,MIT'.")
+@click.option("--commercial", is_flag=True, help="Only entries whose code and weights permit commercial use.")
 @json_option
 def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
     """List zoo models that match PATTERN."""
     if conditions["pack"] is not None:
         conditions["pack"] = named_pack(conditions["pack"], DISCOVERY.packs.values())
+    if conditions["licence"] is not None:
+        conditions["licence"] = conditions["licence"].split(",")
     broken: dict[ZooEntry, ConfigError] = {}
     found = ZOO.entries(pattern, exclude=exclude, on_broken=broken.__setitem__, **conditions)
     entries = [entry for entry in found if _readable(entry, broken)]
@@ -85,6 +90,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         human(entry.macs),
         weights,
         shown,
+        entry.licence.weights if entry.pretrained else entry.licence.code,
         entry.pack,
     )
 
@@ -99,6 +105,7 @@ def _as_dict(entry: ZooEntry) -> dict[str, object]:
         "params": entry.params,
         "macs": entry.macs,
         "pretrained": entry.pretrained,
+        "licence": {**entry.licence.to_dict(), "commercial": entry.licence.permits_commercial_use(entry.pretrained)},
         "results": [dict(result) for result in entry.results],
         "aliases": list(entry.listed_aliases),
         "file": str(entry.path),

@@ -158,6 +158,14 @@ def _to_start_from(entry: ZooEntry) -> Config:
     return entry.config.with_overrides({"labels": f"{entry.pack}::{Path(file).as_posix()}"})
 
 
+def _licence_text(entry: ZooEntry) -> str:
+    licence = entry.licence
+    stated = [f"{part} {text}" for part, text in licence.to_dict().items() if text]
+    stated += [f"{part} not stated" for part in licence.missing(entry.pretrained)]
+    known = "" if licence.permits_commercial_use(entry.pretrained) else "not known to be "
+    return ", ".join([*stated, f"commercial use {known}permitted"]) if stated else ""
+
+
 def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
     config = entry.config
     if as_json:
@@ -172,6 +180,7 @@ def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
         ("about", entry.summary),
         ("pack", _provenance(entry.pack)),
         ("source", str(config.where() or entry.path)),
+        ("licence", _licence_text(entry)),
         ("build", f"essmc build {entry.name} " + " ".join(f"{knob}=…" for knob in entry.section("knobs"))),
     ]
     click.echo(f"{_heading(rows)}\n\n{text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -18,7 +19,10 @@ from essmc_core.models.verification import Verdict, verify_entry, write_cost
 @click.option("--write", is_flag=True, help="Write the measured cost into the entries' files.")
 @json_option
 def verify(pattern: str, write: bool, as_json: bool) -> int:
-    """Recompute parameters and MACs of zoo entries that match PATTERN; exits with 1 if any states others."""
+    """Recompute parameters and MACs of zoo entries that match PATTERN.
+
+    Exits with 1 if any states others, or has weights and states no licence of them and of its code.
+    """
     verdicts: list[Verdict] = []
     # A pattern that matches nothing is reported as an unknown name.
     entries = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
@@ -27,21 +31,24 @@ def verify(pattern: str, write: bool, as_json: bool) -> int:
         if sys.stderr.isatty():
             click.echo(f"\r\033[Kmeasuring {entry.name}", err=True, nl=False)
         verdict = verify_entry(entry)
-        if verdict is None:
-            continue
-        if write and verdict.problems:
-            write_cost(entry, verdict)
-            verdict = Verdict(verdict.name, verdict.measured, verdict.measured)
-        verdicts.append(verdict)
+        if write and verdict.measured is not None and verdict.problems:
+            write_cost(entry, verdict.measured)
+            verdict = replace(verdict, stated=verdict.measured)
+        if verdict.measured is not None or verdict.problems:
+            verdicts.append(verdict)
     if sys.stderr.isatty():
         click.echo("\r\033[K", err=True, nl=False)
     if as_json:
-        write_json([{"model": v.name, "measured": dict(v.measured), "problems": v.problems} for v in verdicts])
+        write_json([{"model": v.name, "measured": v.measured, "problems": v.problems} for v in verdicts])
     else:
-        rows = [
-            (v.name, human(v.measured["params"]), f"{v.measured['gmacs']:.3f}", "×".join(map(str, v.measured["at"])),
-             "; ".join(v.problems) or "ok") for v in verdicts
-        ]  # fmt: skip
+        rows = [(v.name, *_measured(v), "; ".join(v.problems) or "ok") for v in verdicts]
         columns = ("model", ">params", ">GMACs", Column("at", gives_way=1), Column("stated", prose=True))
         write_table(columns, rows, footer=f"{len(rows)} entries")
     return 1 if any(verdict.problems for verdict in verdicts) else 0
+
+
+def _measured(verdict: Verdict) -> tuple[str, str, str]:
+    measured = verdict.measured
+    if measured is None:
+        return "", "", ""
+    return human(measured["params"]), f"{measured['gmacs']:.3f}", "×".join(map(str, measured["at"]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import Patterns
 from essmc_core.foundation.version import __version__
 from essmc_core.models.recipes import read_recipe, resolve_recipe
+from essmc_core.zoo.licence import Licence, read_licence
 from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 from essmc_core.zoo.weights_asked import weights_source
 
@@ -32,6 +33,8 @@ def list_models(
     max_params: float | None = None,
     max_macs: float | None = None,
     pack: str | None = None,
+    licence: str | Sequence[str] | None = None,
+    commercial: bool = False,
 ) -> list[str]:
     """Returns names of zoo models in natural order, without importing torch.
 
@@ -45,8 +48,12 @@ def list_models(
         max_params: largest number of parameters, e.g. ``30e6``.
         max_macs: largest number of multiply-accumulates for one view, e.g. ``50e9``.
         pack: only entries of this pack.
+        licence: SPDX identifiers, e.g. ``["Apache-2.0", "MIT"]`` or ``"Apache-2.0,MIT"``: only entries whose code and
+            weights may be used under one of them. What is ``unknown`` or not stated never counts.
+        commercial: only entries whose code and weights are known to permit commercial use.
 
     Raises:
+        ConfigError: ``licence`` holds something else than SPDX identifiers.
         UnknownPack: no installed pack has this name.
         UnknownDataset: no entry has results on such a data set.
     """
@@ -62,6 +69,8 @@ def list_models(
         max_params=max_params,
         max_macs=max_macs,
         pack=None if pack is None else named_pack(pack, DISCOVERY.packs.values()),
+        licence=licence.split(",") if isinstance(licence, str) else licence,
+        commercial=commercial,
     )
     return [ZOO.table.display_name(entry) for entry in entries]
 
@@ -154,18 +163,24 @@ def make_card(
     """Returns the card of a model: configuration, packs with versions, and the origin of its weights."""
     from essmc_core.models.defaults import DISCOVERY
 
+    licence = read_licence(recipe.config) if recipe.prefix else Licence()
     used = {inner.component.pack for inner in part.walk()}
     card: dict[str, object] = {
         "model": recipe.name,
         "config": _whole_config(recipe),
         "essmc-core": __version__,
         "packs": {pack.distribution: pack.version for pack in DISCOVERY.packs.values() if pack.name in used},
+        "licence": {"code": licence.code, "weights": None},
         "weights": None,
     }
     if source is not None and report is not None:
-        stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix", "licence") if key in source}
+        stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix") if key in source}
         named = {"key_map": report.key_map} if report.key_map else {}
         card["weights"] = {**stated, "coverage": report.coverage, **named}
+        own = recipe.config.get("weights") if recipe.prefix else None
+        # The licence of the recipe's weights is not that of any other file.
+        is_own = source.get("uri") == (own.get("uri") if isinstance(own, Mapping) else own)
+        card["licence"] = {"code": licence.code, "weights": licence.weights if is_own else source.get("licence")}
     return card
 
 

@@ -22,21 +22,28 @@ GMACS_TOLERANCE = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The measured and stated cost of an entry.
+    """The measured and stated cost of an entry, and the licences that it owes.
 
     Attributes:
         name: name of the entry.
-        measured: the measured cost, in the form that entries state.
+        measured: the measured cost, in the form that entries state; None if the entry states no input.
         stated: the cost in the file, None if it has none.
+        unlicensed: which of ``code`` and ``weights`` the entry states no licence for, although it has weights.
     """
 
     name: str
-    measured: Mapping[str, Any]
+    measured: Mapping[str, Any] | None
     stated: Mapping[str, Any] | None
+    unlicensed: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
-        """One phrase for each difference."""
+        """One phrase for each difference and each missing licence."""
+        return [*self._differences(), *(f"states no licence of its {part}" for part in self.unlicensed)]
+
+    def _differences(self) -> list[str]:
+        if self.measured is None:
+            return []
         if self.stated is None:
             return ["states no cost"]
         found = []
@@ -79,20 +86,18 @@ def measure_recipe(recipe: Recipe, model: nn.Module) -> dict[str, object]:
     return {"macs": cost.macs, "input": [1, *cost.at], "layout": layout, "output": outputs}
 
 
-def verify_entry(entry: ZooEntry) -> Verdict | None:
-    """Measures an entry at the shape it states, else at one view, and compares; None if it states no input."""
+def verify_entry(entry: ZooEntry) -> Verdict:
+    """Measures an entry at the shape it states, else at one view, compares, and looks for its licences."""
     stated = entry.section("cost")
     cost = measure(read_recipe(entry.qualified), at=stated.get("at"))
-    if cost is None:
-        return None
-    return Verdict(entry.name, cost.to_dict(), stated or None)
+    unlicensed = tuple(entry.licence.missing(with_weights=True)) if entry.pretrained else ()
+    return Verdict(entry.name, None if cost is None else cost.to_dict(), stated or None, unlicensed)
 
 
-def write_cost(entry: ZooEntry, verdict: Verdict) -> None:
+def write_cost(entry: ZooEntry, measured: Mapping[str, Any]) -> None:
     """Writes the measured cost into the entry's own file and leaves every other line unchanged."""
     from essmc_core.foundation.atomic import write_text
 
-    measured = verdict.measured
     at = ", ".join(map(str, measured["at"]))
     line = f"cost: {{params: {measured['params']}, gmacs: {measured['gmacs']}, at: [{at}]}}\n"
     text = entry.path.read_text(encoding="utf-8")

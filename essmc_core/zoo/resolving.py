@@ -14,6 +14,7 @@ from essmc_core.errors import ConfigError, EssmcError, Issue
 from essmc_core.zoo.checks.knobs import knob_issues
 from essmc_core.zoo.input_section import input_issues
 from essmc_core.zoo.labels import configured_counts
+from essmc_core.zoo.licence import licence_issues
 from essmc_core.zoo.sections import unknown_sections
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def resolve_recipe(
         issues += unknown_sections(recipe.config)
         issues += input_issues(recipe.config)
         issues += knob_issues(recipe.config, model if isinstance(model, Part) else None)
+        issues += licence_issues(recipe.config)
         issues += _label_issues(recipe)
         issues += _weight_issues(recipe, whole and not evaluating)
         if whole or "data" in recipe.overridden:

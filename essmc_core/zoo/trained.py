@@ -14,6 +14,7 @@ from essmc_core.errors import ConfigError, ConfigFileNotFound, MissingDependency
 from essmc_core.location import Location
 from essmc_core.weights.checkpoints import damage, is_sealed, newest_first, standing_for
 from essmc_core.zoo.labels import configured_counts
+from essmc_core.zoo.licence import without_weights_licence
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -181,6 +182,7 @@ def _configuration(config: Any, built_by: Any) -> dict[str, Any] | None:
 def _as_trained(config: Config) -> Config:
     """Returns the configuration of the model that a run trained."""
     kept = config if "zoo" in config and "model" not in config else config.without(*_OUTDATED)
+    kept = without_weights_licence(kept)
     changes: dict[str, object] = dict.fromkeys(_pretrain_paths(kept.get("model"), "model"))
     return kept.with_overrides(changes) if changes else kept
 

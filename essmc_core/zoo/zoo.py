@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownDataset, UnknownModel
+from essmc_core.foundation.licences import licence_identifiers
 from essmc_core.foundation.names import Patterns, as_patterns, did_you_mean, natural_key
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
 from essmc_core.registry.registry import Explain, explain_nothing
@@ -18,10 +19,11 @@ from essmc_core.zoo.datasets import is_dataset, spellings
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
+    from essmc_core.zoo.licence import Licence
 
 SECTIONS = (
     "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes", "data", "solver", "pretrained",
+    "notes", "data", "solver", "pretrained", "licence",
 )  # fmt: skip
 
 
@@ -61,6 +63,7 @@ class ZooEntry:
         """
         from essmc_core.config import load_config
         from essmc_core.zoo.entry_sections import check_sections
+        from essmc_core.zoo.licence import check_licence
 
         config = load_config(self.path, resolve_pack=self.resolve_pack)
         for key in config:
@@ -70,6 +73,7 @@ class ZooEntry:
         if not isinstance(config.get("model"), Mapping):
             raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
         check_sections(config)
+        check_licence(config)
         return config
 
     def section(self, name: str) -> Mapping[str, Any]:
@@ -113,6 +117,13 @@ class ZooEntry:
         """Multiply-accumulates of one view, None until `essmc verify --write` has written them."""
         value = self.section("cost").get("gmacs")
         return None if value is None else float(value) * 1e9
+
+    @property
+    def licence(self) -> Licence:
+        """The licences of the code and of the weights, as far as the entry states them."""
+        from essmc_core.zoo.licence import read_licence
+
+        return read_licence(self.config)
 
     @property
     def listed_aliases(self) -> tuple[str, ...]:
@@ -218,6 +229,8 @@ class Zoo:
         max_params: float | None = None,
         max_macs: float | None = None,
         pack: str | None = None,
+        licence: Sequence[str] | None = None,
+        commercial: bool = False,
         on_broken: Callable[[ZooEntry, ConfigError], None] = warn_of_broken,
     ) -> list[ZooEntry]:
         """Returns the entries that meet every condition, in natural order; see :func:`essmc_core.list_models`.
@@ -233,11 +246,15 @@ class Zoo:
             max_params: largest number of parameters.
             max_macs: largest number of multiply-accumulates for one view.
             pack: short name of the pack that provides the entry.
+            licence: SPDX identifiers; code and weights may be used under one of them.
+            commercial: whether code and weights have to permit commercial use.
             on_broken: called with each entry that cannot be read and its error.
 
         Raises:
             UnknownDataset: no entry of the zoo has results on such a data set.
+            ConfigError: ``licence`` holds something else than SPDX identifiers.
         """
+        wanted_licences = None if licence is None else licence_identifiers(licence)
 
         def meets(entry: ZooEntry) -> bool:
             return (
@@ -246,6 +263,8 @@ class Zoo:
                 and (pretrained is None or entry.pretrained == pretrained)
                 and (max_params is None or _at_most(entry.params, max_params))
                 and (max_macs is None or _at_most(entry.macs, max_macs))
+                and (wanted_licences is None or entry.licence.is_among(wanted_licences, entry.pretrained))
+                and (not commercial or entry.licence.permits_commercial_use(entry.pretrained))
             )
 
         wanted = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from essmc_core.errors import ConfigError, OverrideError, SchemaError
 from essmc_core.zoo.knobs import Knobs
 from essmc_core.zoo.labels import configured_counts
+from essmc_core.zoo.licence import without_weights_licence
 from essmc_core.zoo.sections import STARTING, unknown_sections
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _combined(config: Config, entry: ZooEntry) -> Config:
     if configured_counts(changed) != configured_counts(written):
         # The entry's class names are those of its original head.
         replaced.append("labels")
+    if "weights" in config:
+        changed = without_weights_licence(changed)
     return changed.without(*_NOT_TAKEN, *replaced).merged(config.without(*STARTING))
 
 

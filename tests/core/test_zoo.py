@@ -142,7 +142,7 @@ def test_writing_a_cost_keeps_every_other_line(tmp_path):
     try:
         verdict = verify_entry(entry())
         assert verdict.problems == ["states no cost"]
-        write_cost(entry(), verdict)
+        write_cost(entry(), verdict.measured)
         written = path.read_text()
         assert [line for line in written.splitlines() if not line.startswith("cost:")] == text.splitlines()
         assert verify_entry(entry()).problems == []

@@ -98,7 +98,7 @@ def test_missing_weights_are_explained(entry: Config) -> None:
     if entry["weights"] is None:
         assert len(entry["weights_note"]) > 40
     else:
-        assert {"uri", "sha256", "licence"} <= set(entry["weights"])
+        assert {"uri", "sha256"} <= set(entry["weights"])
 
 
 def test_names_and_aliases_are_unique() -> None:

@@ -14,6 +14,7 @@ import timm
 import yaml
 from timm.data.imagenet_info import ImageNetInfo
 
+from essmc_core.foundation.licences import UNKNOWN, canonical_licence
 from essmc_timm.key_maps import from_timm
 
 FOLDER = Path(__file__).parent / "zoo"
@@ -66,14 +67,12 @@ def entry(tagged: str) -> dict[str, Any]:
         "knobs": {"num_classes": "model.head.num_classes", "dropout": "model.head.dropout_rate"},
         "weights": {
             "uri": f"hf://timm/{tagged}/model.safetensors",
-            "licence": record.license or "",
             "key_map": [list(pair) for pair in from_timm(record.classifier)],
         },
+        "licence": {"code": "Apache-2.0", "weights": canonical_licence(record.license or UNKNOWN)},
         "labels": "labels/imagenet1k.txt",
         "notes": record.description or f"Weights and their recipe: https://huggingface.co/timm/{tagged}",
     }
-    if not content["weights"]["licence"]:
-        del content["weights"]["licence"]
     return content
 
 
