@@ -25,6 +25,7 @@ COMMANDS = (
     "eval",
     "demo",
     "check",
+    "new-pack",
 )
 
 
