@@ -40,7 +40,7 @@ from essmc_devkit.new_pack.update_command import update_pack
     is_flag=False,
     flag_value=".",
     metavar="[DIR]",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Bring the newest template to a pack that was made from an earlier one.",
 )
 @json_option
