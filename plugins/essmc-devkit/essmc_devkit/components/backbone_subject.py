@@ -1,0 +1,68 @@
+"""What is checked: a backbone, with the least input that it takes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from torch import nn
+
+from essmc_devkit.components.check import NotChecked
+from essmc_devkit.components.least_input import backbone_inputs, first_taken
+from essmc_devkit.components.module_subject import ModuleSubject
+from essmc_devkit.components.small_arguments import smaller_variants
+
+
+class BackboneSubject(ModuleSubject):
+    """A backbone; where only its name is given, it is built for small inputs if its arguments allow that."""
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The backbone in eval mode; checks leave it as it is."""
+        if self.given.keys() - {"type"} or self.given_shape is not None:
+            return self.checked_module()
+        self.check_size()
+        plain = self.config
+        for variant in smaller_variants(self.component):
+            self.config = {**plain, **variant}
+            try:
+                module: nn.Module = self.build().eval()
+                self.given_shape = first_taken(module, backbone_inputs(module))
+            # The next variant, at last the one without any such argument, may do.
+            except Exception:
+                continue
+            return module
+        self.config = plain
+        return self.checked_module()
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input without the batch.
+
+        Raises:
+            NotChecked: none of the shapes that were tried is taken.
+        """
+        module = self.module
+        return self.given_shape or first_taken(module, backbone_inputs(module))
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it takes clips."""
+        return len(self.input_shape) == 4
+
+    @property
+    def takes_in_chans(self) -> bool:
+        """Whether its constructor takes the number of channels."""
+        from essmc_core.registry.reading import live_signature
+
+        return live_signature(self.component).parameter("in_chans") is not None
+
+    def size_inputs(self) -> int:
+        """Returns height and width of an input that is square.
+
+        Raises:
+            NotChecked: it is not square.
+        """
+        height, width = self.input_shape[-2:]
+        if height != width:
+            raise NotChecked("the input is not square")
+        return height

@@ -1,0 +1,90 @@
+"""All checks of a component or a zoo entry, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from essmc_devkit.components import (
+    backbone,
+    copying,
+    dataset,
+    declared,
+    entry,
+    exporting,
+    head,
+    loss,
+    metric,
+    model,
+    refusals,
+    transform,
+)
+from essmc_devkit.components.backbone_subject import BackboneSubject
+from essmc_devkit.components.check import Check, NotChecked
+from essmc_devkit.components.model_subject import ModelSubject
+from essmc_devkit.components.module_subject import ModuleSubject
+from essmc_devkit.components.subject import Subject
+from essmc_devkit.finding import Finding
+
+_MODULES = (*copying.MODULES, *exporting.ALL)
+CHECKS: Mapping[str, Sequence[Check[Any]]] = {
+    "backbones": (*backbone.ALL, *refusals.BACKBONES, *_MODULES),
+    "necks": _MODULES,
+    "heads": (*head.ALL, refusals.width, *_MODULES),
+    "models": (*model.ALL, *_MODULES),
+    "losses": (*loss.ALL, copying.objects),
+    "metrics": (*metric.ALL, copying.objects),
+    "transforms": transform.ALL,
+    "datasets": dataset.ALL,
+}
+"""What is checked once a component is built, by kind; of others only that they can be copied."""
+_SUBJECTS: Mapping[str, Callable[[str], Subject]] = {
+    "backbones": lambda name: BackboneSubject("backbones", name),
+    "necks": lambda name: ModuleSubject("necks", name),
+    "heads": lambda name: ModuleSubject("heads", name),
+    "models": ModelSubject,
+    "losses": loss.LossSubject,
+    "metrics": metric.MetricSubject,
+    "transforms": transform.TransformSubject,
+    "datasets": dataset.DatasetSubject,
+}
+
+
+def check_component(kind: str, name: str) -> Iterator[Finding]:
+    """Yields the findings of all checks of a registered component, with arguments and inputs that are found for it.
+
+    Args:
+        kind: plural name of its registry.
+        name: its name there.
+    """
+    subject = _SUBJECTS[kind](name) if kind in _SUBJECTS else Subject(kind, name)
+    for one in declared.DECLARED:
+        yield from one(subject)
+    built = declared.builds(subject)
+    yield from built
+    # What cannot be built would be skipped by every check that follows.
+    if any(finding.status in ("failed", "skipped") for finding in built):
+        return
+    for one in CHECKS.get(kind, (copying.objects,)):
+        yield from one(subject)
+
+
+def check_entry(name: str) -> Iterator[Finding]:
+    """Yields the findings of all checks of a zoo entry; those that run its model only where that is small.
+
+    Args:
+        name: its name, or ``pack/name``.
+    """
+    subject = entry.EntrySubject(name)
+    for stated in entry.STATED:
+        yield from stated(subject)
+    try:
+        small = subject.model
+    except NotChecked as reason:
+        yield Finding("entry.model", name, "skipped", str(reason))
+        return
+    except Exception:
+        # The file's mistakes were said.
+        return
+    for one_of_model in entry.RUN:
+        yield from one_of_model(small)

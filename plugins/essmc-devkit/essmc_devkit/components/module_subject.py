@@ -1,0 +1,114 @@
+"""What is checked: a component that is a torch module, with inputs that it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from essmc_devkit.components.check import NotChecked, brief
+from essmc_devkit.components.least_input import first_taken
+from essmc_devkit.components.subject import Subject
+
+MOST_PARAMETERS = 150_000_000
+MOST_SECONDS = 10.0
+
+
+class ModuleSubject(Subject):
+    """A module that is called with one tensor.
+
+    Args:
+        kind: plural name of its registry.
+        config: its name, or a mapping with ``type`` and arguments.
+        input_shape: shape of one input without the batch; found by trying where it is not given.
+        layout: of the small backbone that it is given where it requires one.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        config: str | Mapping[str, Any],
+        input_shape: Sequence[int] | None = None,
+        *,
+        layout: str = "NCHW",
+    ) -> None:
+        super().__init__(kind, config, layout=layout)
+        self.given_shape = None if input_shape is None else tuple(input_shape)
+        self._seconds = 0.0
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The module in eval mode; checks leave it as it is.
+
+        Raises:
+            NotChecked: it cannot be built, is no module, or has too many parameters for a check.
+        """
+        return self.checked_module()
+
+    def checked_module(self) -> nn.Module:
+        """Returns what is built, if it is a module of a size that can be checked; see `module`."""
+        self.check_size()
+        built = self.built
+        if not isinstance(built, nn.Module):
+            raise NotChecked(f"it is a {type(built).__name__} and no torch.nn.Module")
+        return built
+
+    def check_size(self) -> None:
+        """Raises `NotChecked` if a component that is given by its name alone has too many parameters."""
+        if self.given.keys() - {"type"}:
+            return
+        try:
+            with torch.device("meta"):
+                module = self.build()
+            count = sum(parameter.numel() for parameter in module.parameters())
+        # Some modules read values while they are built, which there are none of on the meta device.
+        except Exception:
+            return
+        if count > MOST_PARAMETERS:
+            raise NotChecked(f"it has {count:,} parameters: give a test class smaller arguments")
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input without the batch.
+
+        Raises:
+            NotChecked: none of the shapes that were tried is taken.
+        """
+        width = int(self.config.get("dim", 8))
+        return self.given_shape or first_taken(self.module, [(width,), (width, 4, 4), (width, 2, 4, 4)])
+
+    def inputs(self, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """Returns random inputs, the same for the same arguments."""
+        generator = torch.Generator().manual_seed(1000 * seed + batch)
+        return (torch.randn(batch, *self.input_shape, generator=generator),)
+
+    @cached_property
+    def output(self) -> Any:
+        """What the module returns for two inputs in eval mode.
+
+        Raises:
+            NotChecked: it raises, which is a check of its own.
+        """
+        started = time.perf_counter()
+        try:
+            found = self.run(self.module, 2)
+        except NotChecked:
+            raise
+        except Exception as error:
+            raise NotChecked(f"it does not run: {brief(error)}") from None
+        self._seconds = time.perf_counter() - started
+        return found
+
+    def run(self, module: Any, batch: int, seed: int = 0) -> Any:
+        """Returns what a module returns for random inputs, without gradients."""
+        with torch.no_grad():
+            return module(*self.inputs(batch, seed))
+
+    def affordable(self) -> None:
+        """Raises `NotChecked` if a pass takes too long for checks that make many."""
+        if self.output is not None and self._seconds > MOST_SECONDS:
+            raise NotChecked(f"one pass takes {self._seconds:.0f} s: give a test class smaller arguments")

@@ -1,0 +1,55 @@
+"""Each check of backbones finds the fault it is for, and none in a sound backbone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from essmc_devkit.components import backbone, copying, exporting, refusals
+from essmc_devkit.components.backbone_subject import BackboneSubject
+from tests.devkit.conformance.broken_backbones import FAULTS, Sound
+
+# A spawned process and ONNX cost seconds each, and are run once, below.
+QUICK = {
+    check.name: check
+    for check in (*backbone.ALL, *refusals.BACKBONES, *copying.MODULES, *exporting.ALL)
+    if check.name not in ("copying.spawn", "exporting.onnx")
+}
+
+
+def subject_of(cls: type, register: Any) -> BackboneSubject:
+    return BackboneSubject("backbones", {"type": register("backbones", cls)}, (3, 32, 32))
+
+
+def test_a_sound_backbone_passes_every_check(register):
+    subject = subject_of(Sound, register)
+    findings = [finding for check in QUICK.values() for finding in check(subject)]
+    assert [finding for finding in findings if finding.status != "ok"] == []
+
+
+@pytest.mark.parametrize(("cls", "name"), FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_a_fault_is_found_by_its_check(cls, name, register):
+    (finding, *_) = QUICK[name](subject_of(cls, register))
+    assert finding.status == "failed" and finding.message
+    assert finding.subject == f"backbones/{cls.__name__}"
+
+
+def test_each_check_has_a_fault():
+    assert QUICK.keys() - set(FAULTS.values()) == {"refusals.number-type"}
+
+
+def test_bytes_are_refused(register):
+    class TakesBytes(Sound):
+        def maps(self, x: Any) -> Any:
+            return super().maps(x.float())
+
+    (finding, *_) = refusals.number_type(subject_of(TakesBytes, register))
+    assert "uint8" in finding.message and "check_backbone_input" in finding.fix
+
+
+@pytest.mark.slow
+def test_a_spawned_process_and_onnx_compute_the_same(register):
+    subject = subject_of(Sound, register)
+    for check in (copying.spawned, exporting.written_as_onnx):
+        assert [finding.status for finding in check(subject)] == ["ok"]
