@@ -92,6 +92,7 @@ def _as_dict(pack: Pack) -> dict[str, object]:
         "zoo": pack.zoo,
         "commands": list(pack.commands),
         "remarks": pack.remarks,
+        "changed": list(pack.changed),
         "ms": round(pack.ms, 3),
         "heavy": list(pack.heavy),
         "entry_points": list(pack.entry_points),

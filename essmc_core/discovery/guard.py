@@ -97,6 +97,7 @@ class Guard:
             if self._stdout.take_over(pack.distribution):
                 pack.remarks.append("it prints while it is discovered; that was led to standard error")
             if changed := self._state.put_back():
+                pack.changed = tuple(changed)
                 pack.remarks.append(f"it changes {', '.join(changed)} while it is discovered; that was put back")
         if self.limit and taken > self.limit:
             what = f"took {taken:.1f} s to import"

@@ -30,6 +30,7 @@ class Pack:
         zoo: how many zoo entries it added.
         commands: names of the commands it added.
         remarks: notes for its author or user although it works.
+        changed: global state that it changed while it was discovered, by name; it was put back.
         ms: milliseconds its import and hooks took.
         heavy: large libraries it imported during discovery, which slow down every start.
         error: what broke it, with its traceback.
@@ -45,6 +46,7 @@ class Pack:
     zoo: int = 0
     commands: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
+    changed: tuple[str, ...] = ()
     ms: float = 0.0
     heavy: tuple[str, ...] = ()
     error: BaseException | None = None

@@ -1,0 +1,1 @@
+"""Child processes with a limit of time and memory, in which a pack's code runs."""

@@ -1,0 +1,125 @@
+"""What a child process runs that watches one pack being discovered."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from essmc_devkit.children.channel import Channel, limit_memory, telling_where_it_hangs
+from essmc_devkit.children.limits import GIB
+from essmc_devkit.installation.watching import Acts, HeavyImports, Modules
+
+
+def main() -> None:
+    """Answers the one request."""
+    channel = Channel()
+    import essmc_core
+
+    assert essmc_core is not None
+    channel.send(ready=True)
+    request = next(channel.requests())
+    limit_memory(int(request["memory"] * 1.5) + 2 * GIB)
+    for name in request["preload"]:
+        __import__(name)
+    with telling_where_it_hangs(request["seconds"]):
+        seen = _discover(request)
+    channel.send(**seen)
+    # Threads and exit handlers of the pack must not keep the process.
+    os._exit(0)
+
+
+def _discover(request: Mapping[str, Any]) -> dict[str, Any]:
+    from essmc_core.models.defaults import DISCOVERY
+
+    roots = [Path(path).resolve() for path in request["packages"]]
+    heavy, acts = HeavyImports(roots), Acts(roots, Path(request["cache"]))
+    modules, threads = Modules(), set(threading.enumerate())
+    os.environ["ESSMC_PACKS"] = request["pack"]
+    sys.meta_path.insert(0, heavy)
+    acts.watch()
+    DISCOVERY.run()
+    acts.stop()
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not heavy]
+    started = [thread for thread in threading.enumerate() if thread not in threads]
+    acts.seen += [f"starts the thread {thread.name!r}" for thread in started]
+    acts.seen += [f"leaves {path} in the current directory" for path in sorted(os.listdir(request["folder"]))]
+    pack = next((one for one in DISCOVERY.packs.values() if one.name == request["pack"]), None)
+    if pack is None:
+        return {"status": "missing", "registered": [], "hooks": [], "changed": [], "patched": [], "acts": []}
+    registered = _registered(request["pack"])
+    seen = {
+        "status": pack.status,
+        "reason": pack.reason,
+        "remedy": pack.remedy if pack.reason else "",
+        "error": "" if pack.error is None else type(pack.error).__name__,
+        "where": _line_of_the_pack(pack.error, roots),
+        "registered": registered,
+        "hooks": _hooks(DISCOVERY.manager),
+        "heavy": {name: line for name, line in heavy.seen.items() if name in sys.modules},
+        "seconds": pack.ms / 1e3,
+        "changed": list(pack.changed),
+        "patched": modules.replaced(),
+        "acts": list(dict.fromkeys(acts.seen)),
+    }
+    if pack.status == "ok":
+        seen["again"] = _again(request["pack"], registered)
+    return seen
+
+
+def _registered(pack: str) -> list[dict[str, Any]]:
+    from essmc_core.models.defaults import DISCOVERY, REGISTRIES, ZOO
+
+    found: list[dict[str, Any]] = []
+    for registry in REGISTRIES:
+        for record in registry.table:
+            if record.pack == pack:
+                names = {"kind": registry.kind, "name": record.name, "bare": record.bare}
+                found.append({**names, "target": str(record.target), "summary": record.summary})
+    found += [
+        {"kind": "zoo", "name": entry.name, "target": str(entry.path)} for entry in ZOO.table if entry.pack == pack
+    ]
+    for command in DISCOVERY.commands:
+        found.append({"kind": "commands", "name": command.name, "bare": command.bare, "target": command.target})
+    return found
+
+
+def _hooks(manager: Any) -> list[str]:
+    from essmc_core.discovery.remarks import HOOKS
+
+    found = [one.function for name in HOOKS for one in getattr(manager.hook, name).get_hookimpls()]
+    return [f"{getattr(function, '__module__', '')}:{getattr(function, '__name__', '')}" for function in found]
+
+
+def _line_of_the_pack(error: BaseException | None, roots: list[Path]) -> str:
+    """Returns the innermost line of the pack in a traceback."""
+    import traceback
+
+    if error is None:
+        return ""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{os.path.basename(error.filename)}:{error.lineno}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        for root in roots:
+            if Path(frame.filename).is_relative_to(root):
+                return f"{Path(frame.filename).relative_to(root.parent)}:{frame.lineno}"
+    return ""
+
+
+def _again(name: str, before: list[dict[str, Any]]) -> str:
+    from essmc_core.models.defaults import DISCOVERY
+
+    DISCOVERY.run()
+    (pack,) = (one for one in DISCOVERY.packs.values() if one.name == name)
+    if pack.status != "ok":
+        return pack.reason
+    now = _registered(name)
+    differing = sorted({f"{one['kind']}/{one['name']}" for one in [*before, *now] if (one in before) != (one in now)})
+    return f"{', '.join(differing[:3])} differ" if differing else ""
+
+
+if __name__ == "__main__":
+    main()
