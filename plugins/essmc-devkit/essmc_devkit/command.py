@@ -11,7 +11,7 @@ import click
 
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
-from essmc_devkit.checking import Options, check_pack
+from essmc_devkit.checking import check_pack
 from essmc_devkit.children.limits import GIB, Limits
 from essmc_devkit.finding import Finding
 from essmc_devkit.installation.finding_packs import (
@@ -21,6 +21,7 @@ from essmc_devkit.installation.finding_packs import (
     installed_pack,
     unpack_wheel,
 )
+from essmc_devkit.options import Options
 from essmc_devkit.report import lines, summary
 
 
@@ -32,6 +33,7 @@ from essmc_devkit.report import lines, summary
 )
 @click.argument("pack", required=False)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only checks of these names, e.g. 'installation.*'.")
+@click.option("--leave-out", multiple=True, metavar="PATTERN", help="Not the checks of these names.")
 @click.option("--components", multiple=True, metavar="PATTERN", help="Only these components, entries and commands.")
 @click.option("--fast", is_flag=True, help="Leave out components and entries: the installation alone.")
 @click.option("--whole", is_flag=True, help="Check every member of large families, not three of each.")
@@ -43,6 +45,7 @@ from essmc_devkit.report import lines, summary
 def check(
     pack: str | None,
     only: tuple[str, ...],
+    leave_out: tuple[str, ...],
     components: tuple[str, ...],
     fast: bool,
     whole: bool,
@@ -61,9 +64,8 @@ def check(
 
     The exit status is 0 if nothing failed, 1 if a check failed, 2 if the command was misused.
     """
-    options = Options(
-        limits=Limits(limit_time, int(limit_memory * GIB)), only=only, components=components, fast=fast, whole=whole
-    )
+    limits = Limits(limit_time, int(limit_memory * GIB))
+    options = Options(limits, only, leave_out, components, fast, whole)
     findings = list(_check(pack, options, _progress()))
     failed = {"failed", "warning"} if strict else {"failed"}
     if as_json:

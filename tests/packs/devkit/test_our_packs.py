@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from essmc_devkit.checking import Options, check_pack
+from essmc_devkit.checking import check_pack
 from essmc_devkit.installation.finding_packs import installed_pack
+from essmc_devkit.options import Options
 
 PLUGINS = sorted(path.parent.name for path in (Path(__file__).parents[3] / "plugins").glob("*/pyproject.toml"))
 

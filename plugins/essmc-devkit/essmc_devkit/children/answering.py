@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from essmc_core.discovery.global_state import GlobalState
+from essmc_core.foundation.names import matches
 from essmc_core.models.defaults import DISCOVERY, REGISTRIES
+from essmc_devkit.components import check_component, check_entry
 from essmc_devkit.finding import Finding
 
 
@@ -18,24 +19,27 @@ def answer(request: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields the findings that a request asks for.
 
     Args:
-        request: ``kind`` and qualified ``name`` of a component, an entry (kind ``zoo``) or a command.
+        request: ``kind`` and qualified ``name`` of a component, an entry (kind ``zoo``) or a command; patterns of
+            checks to make (``only``; empty for all) and to leave out (``leave_out``).
     """
+    only, leave_out = request["only"] or "*", request["leave_out"]
+
+    def wanted(check: str) -> bool:
+        return matches(check, only) and not matches(check, leave_out)
+
     kind, name = request["kind"], request["name"]
     subject = f"{kind}/{name.partition('/')[2]}"
     try:
         if kind == "commands":
             yield from check_command(name)
         elif kind == "zoo":
-            yield from _kit().check_entry(name)
+            yield from check_entry(name, wanted)
         else:
-            yield from _loading(kind, name, subject)
-            yield from _kit().check_component(kind, name)
+            if wanted("component.side-effects"):
+                yield from _loading(kind, name, subject)
+            yield from check_component(kind, name, wanted)
     except (Exception, SystemExit) as error:
         yield Finding("component.check", subject, "failed", f"the checks end in {type(error).__name__}: {error}")
-
-
-def _kit() -> Any:
-    return importlib.import_module("essmc_devkit.components")
 
 
 def _loading(kind: str, name: str, subject: str) -> Iterator[Finding]:
