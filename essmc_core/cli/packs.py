@@ -26,9 +26,11 @@ def packs(names: tuple[str, ...], verify: bool, traceback: bool, retry: bool, as
     With --verify, exits with 1 if a file is missing, changed or added, or if there is no RECORD.
     """
     if retry:
+        from essmc_core.discovery.snapshot import forget
         from essmc_core.discovery.trouble import forget_all
 
         forget_all()
+        forget()
         DISCOVERY.run()
     wanted = frozenset(named_pack(name, DISCOVERY.packs.values()) for name in names)
     if verify:

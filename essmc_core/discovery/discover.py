@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pluggy
@@ -17,7 +18,9 @@ from essmc_core.discovery.missing import explain_missing, explain_other_kind
 from essmc_core.discovery.named_packs import complaints, named_packs
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.discovery.plugins import Plugins
+from essmc_core.discovery.recorded import Recorded
 from essmc_core.discovery.remarks import brings_nothing, empty_folder, unmarked_hooks
+from essmc_core.discovery.snapshot import Registered, Snapshot
 from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 from essmc_core.errors import DuplicateComponent, EssmcError
 from essmc_core.foundation.names import pack_name
@@ -45,6 +48,7 @@ class _Harvest:
         self.entries: list[ZooEntry] = []
         self.commands: list[Command] = []
         self.plugins = Plugins()
+        self.snapshot = Snapshot()
 
 
 class Discovery:
@@ -89,12 +93,13 @@ class Discovery:
             harvest.entries.extend(self._own_entries())
             only, blocked = named_packs("ESSMC_PACKS"), named_packs("ESSMC_BLOCK") or set()
             with Guard().running() as guard:
-                for installed in installed_packs():
+                for installed in installed_packs(harvest.snapshot.installed):
                     pack = _as_pack(installed, harvest)
                     if pack.name in blocked or (only is not None and pack.name not in only):
                         pack.status = "blocked"
                     else:
                         self._admit(pack, installed, harvest, guard)
+            harvest.snapshot.save()
             self._put_in_place(harvest)
             self.complaints = complaints(pack.name for pack in self.packs.values())
             return list(self.packs.values())
@@ -124,22 +129,32 @@ class Discovery:
         try:
             _require_usable(pack, installed, harvest)
             guard.refuse_what_failed_before(installed)
+            record = harvest.snapshot.restored(installed)
+            if record is not None:
+                self._restore(pack, record, harvest)
+                return
+            modules_before = len(sys.modules)
             with guard.importing(pack, installed):
-                self._register(pack, installed, harvest)
+                registered = self._register(pack, installed, harvest)
+            if not pack.remarks:
+                ms = (time.perf_counter() - start) * 1e3
+                harvest.snapshot.record(registered, installed, modules_before, ms)
         except KeyboardInterrupt:
             raise
         # SystemExit and similar exceptions from a pack must not end the user's program.
         except BaseException as error:
             _quarantine(pack, error, harvest)
         finally:
-            pack.ms = (time.perf_counter() - start) * 1e3
+            pack.ms = pack.ms or (time.perf_counter() - start) * 1e3
             pack.heavy = tuple(name for name in _heavy_modules() if name not in heavy_before)
 
-    def _register(self, pack: Pack, installed: Installed, harvest: _Harvest) -> None:
-        components = StagedRegistries(self.registries, pack.name, pack.distribution)
-        zoo, commands = StagedZoo(self.zoo, pack.name), StagedCommands(pack.name, pack.distribution)
-        receivers = {"register_components": components, "register_zoo": zoo, "register_commands": commands}
-        remarks: list[str] = []
+    def _register(self, pack: Pack, installed: Installed, harvest: _Harvest) -> Registered:
+        staged = self._staged(pack)
+        receivers = {
+            "register_components": staged.components,
+            "register_zoo": staged.zoo,
+            "register_commands": staged.commands,
+        }
         plugin: Any = None
         for number, point in enumerate(installed.entry_points):
             plugin = point.load()
@@ -147,23 +162,49 @@ class Discovery:
             for hook, argument in receivers.items():
                 if hook in hooks:
                     hooks[hook](argument)
-            remarks.extend(unmarked_hooks(plugin))
-        remarks.extend(filter(None, map(empty_folder, zoo.folders)))
-        brought, entries, own_commands = components.components(), zoo.entries(), commands.commands()
-        if not (brought or entries or own_commands or remarks):
-            remarks.append(brings_nothing(plugin))
-        for kind, found in brought.items():
-            harvest.components.setdefault(kind, []).extend(found)
-        harvest.entries.extend(entries)
-        harvest.commands.extend(own_commands)
-        pack.components = {kind: len(found) for kind, found in brought.items()}
-        pack.zoo, pack.commands = len(entries), tuple(command.name for command in own_commands)
-        pack.remarks.extend(remarks)
+            pack.remarks.extend(unmarked_hooks(plugin))
+        _bring(pack, staged, staged.components.components(), harvest)
+        if not (pack.components or pack.zoo or pack.commands or pack.remarks):
+            pack.remarks.append(brings_nothing(plugin))
+        return staged
+
+    def _restore(self, pack: Pack, record: Recorded, harvest: _Harvest) -> None:
+        """Collects what a pack registered when it was imported last."""
+        staged = self._staged(pack)
+        for number, point in enumerate(record.installed.entry_points):
+            harvest.plugins.expect(point, f"{pack.distribution}:{number}")
+        for kind, singular in record.kinds.items():
+            self.registries.add_kind(kind, singular)
+        for folder in record.folders:
+            staged.zoo.add_directory(folder)
+        for name, target, help_line in record.commands:
+            staged.commands.add_lazy(name, target, help=help_line)
+        _bring(pack, staged, record.restored_components(pack.name), harvest)
+        pack.ms = record.ms
+
+    def _staged(self, pack: Pack) -> Registered:
+        return Registered(
+            StagedRegistries(self.registries, pack.name, pack.distribution),
+            StagedZoo(self.zoo, pack.name),
+            StagedCommands(pack.name, pack.distribution),
+        )
 
     def explain(self, kind: str, name: str) -> str:
         """Explains why a name is missing; see `essmc_core.registry.registry.Explain`."""
         other = explain_other_kind(kind, name, self.registries, self.zoo)
         return other or explain_missing(kind, name, self.packs.values())
+
+
+def _bring(pack: Pack, staged: Registered, components: Mapping[str, list[Component]], harvest: _Harvest) -> None:
+    """Adds to the harvest what a pack registered."""
+    entries, commands = staged.zoo.entries(), staged.commands.commands()
+    for kind, found in components.items():
+        harvest.components.setdefault(kind, []).extend(found)
+    harvest.entries.extend(entries)
+    harvest.commands.extend(commands)
+    pack.components = {kind: len(found) for kind, found in components.items()}
+    pack.zoo, pack.commands = len(entries), tuple(command.name for command in commands)
+    pack.remarks.extend(filter(None, map(empty_folder, staged.zoo.folders)))
 
 
 def _as_pack(installed: Installed, harvest: _Harvest) -> Pack:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from essmc_core.discovery.entry_points import EntryPoint, MetadataError, parse_entry_points
@@ -63,12 +63,16 @@ class _Found:
     problem: Exception | None = None
     is_pack: bool = True
     others: list[str] = field(default_factory=list)
+    known: Installed | None = None
 
 
-def installed_packs() -> list[Installed]:
+def installed_packs(known: Callable[[str], Installed | None] = lambda folder: None) -> list[Installed]:
     """Returns the packs in the order of their names, those whose metadata cannot be used included.
 
     A distribution that is shadowed by another one earlier on the path is left out, as ``import`` does.
+
+    Args:
+        known: returns what a folder of metadata says if that is known without reading it.
     """
     first: dict[str, str] = {}
     chosen: dict[str, _Found] = {}
@@ -83,7 +87,8 @@ def installed_packs() -> list[Installed]:
         parent = os.path.dirname(folder)
         if first.setdefault(key, parent) != parent or (key in chosen and chosen[key].folder == folder):
             continue
-        found = _look(metadata)
+        remembered = known(folder) if metadata.distribution is None else None
+        found = _look(metadata) if remembered is None else _of_known(metadata, remembered)
         if key in chosen:
             chosen[key] = _newer(chosen[key], found or _Found(metadata, folder, []))
         elif found is not None:
@@ -117,6 +122,10 @@ def _look(metadata: MetadataFolder) -> _Found | None:
     return _Found(metadata, folder, points) if points else None
 
 
+def _of_known(metadata: MetadataFolder, known: Installed) -> _Found:
+    return _Found(metadata, metadata.path, list(known.entry_points), known=known)
+
+
 def _newer(one: _Found, other: _Found) -> _Found:
     """Returns the newer of two distributions of one name in one folder, as an interrupted upgrade leaves them."""
     older, newer = sorted((one, other), key=lambda found: natural_key(os.path.basename(found.folder)))
@@ -125,6 +134,8 @@ def _newer(one: _Found, other: _Found) -> _Found:
 
 
 def _read(found: _Found) -> Installed:
+    if found.known is not None and not found.others:
+        return found.known
     remarks = [f"{other} is another version of it in the same folder; delete one" for other in found.others]
     folder_name, folder_version = _name_of_folder(found.folder), _name_and_version(found.folder)[1]
     name, version, requirement, problem = folder_name, "", "", found.problem

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pluggy
 
+from essmc_core.discovery.entry_points import EntryPoint
 from essmc_core.discovery.hooks import GROUP, PackHooks
 from essmc_core.errors import DuplicateComponent
 from essmc_core.foundation.names import pack_name
@@ -24,8 +25,8 @@ class Plugins:
     """
 
     def __init__(self) -> None:
-        self._plugins: dict[str, Any] = {}
-        self._owners: dict[int, str] = {}
+        self._plugins: dict[str, Callable[[], Any]] = {}
+        self._owners: dict[int | str, str] = {}
         self._scratch = _manager()
 
     def admit(self, plugin: Any, name: str, value: str) -> Mapping[str, Hook]:
@@ -34,19 +35,13 @@ class Plugins:
         Args:
             plugin: the module or object that an entry point names.
             name: ``distribution:number``.
-            value: the entry point, for messages.
+            value: the entry point.
 
         Raises:
             PluginValidationError: it implements a hook that does not exist, or with other arguments.
             DuplicateComponent: another pack brings the same object, e.g. by stale metadata of a renamed distribution.
         """
-        if id(plugin) in self._owners:
-            other = self._owners[id(plugin)].rpartition(":")[0]
-            raise DuplicateComponent(
-                f"its entry point {value} is what {other} has registered already",
-                hint=f"is one of them an old name of the other? pip uninstall that one, or "
-                f"ESSMC_BLOCK={pack_name(other)}",
-            )
+        self._refuse_what_another_brings(value, value, id(plugin))
         try:
             self._scratch.register(plugin, name=name)
             self._scratch.check_pending()
@@ -59,20 +54,45 @@ class Plugins:
         except BaseException:
             self._scratch = _manager()
             raise
-        self._plugins[name] = plugin
-        self._owners[id(plugin)] = name
+        self._plugins[name] = lambda: plugin
+        self._owners[id(plugin)] = self._owners[value] = name
         return hooks
+
+    def expect(self, point: EntryPoint, name: str) -> None:
+        """Adds a plugin that was found correct before, and is imported only if `manager` is called.
+
+        Args:
+            point: its entry point.
+            name: ``distribution:number``.
+
+        Raises:
+            DuplicateComponent: another pack brings the same.
+        """
+        self._refuse_what_another_brings(point.value, point.value)
+        self._plugins[name] = point.load
+        self._owners[point.value] = name
+
+    def _refuse_what_another_brings(self, value: str, *keys: int | str) -> None:
+        for key in keys:
+            if key in self._owners:
+                other = self._owners[key].rpartition(":")[0]
+                raise DuplicateComponent(
+                    f"its entry point {value} is what {other} has registered already",
+                    hint=f"is one of them an old name of the other? pip uninstall that one, or "
+                    f"ESSMC_BLOCK={pack_name(other)}",
+                )
 
     def withdraw(self, distribution: str) -> None:
         """Forgets the plugins of a pack that turned out to be broken."""
         for name in [name for name in self._plugins if name.rpartition(":")[0] == distribution]:
-            del self._owners[id(self._plugins.pop(name))]
+            del self._plugins[name]
+            self._owners = {key: owner for key, owner in self._owners.items() if owner != name}
 
     def manager(self) -> pluggy.PluginManager:
         """Returns a manager with all plugins registered."""
         manager = _manager()
-        for name, plugin in self._plugins.items():
-            manager.register(plugin, name=name)
+        for name, load in self._plugins.items():
+            manager.register(load(), name=name)
         return manager
 
 

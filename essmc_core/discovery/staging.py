@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essmc_core.errors import DuplicateComponent
-from essmc_core.registry.component import Component
+from essmc_core.registry.component import NOTHING_BOUND, Component
 from essmc_core.registry.declared import (
     check_arguments,
     check_line,
@@ -18,8 +18,6 @@ from essmc_core.registry.declared import (
 )
 from essmc_core.registry.kinds import Registries
 from essmc_core.zoo.zoo import Zoo, ZooEntry
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 class StagedRegistry:
@@ -88,9 +86,9 @@ class StagedRegistry:
             tuple(aliases),
             tuple(deprecated),
             bare,
-            _NOTHING if bound is None else bound,
-            _NOTHING if aliases == () == deprecated else {**_by_name(aliases), **_by_name(deprecated)},
-            _NOTHING if retired is None else retired,
+            NOTHING_BOUND if bound is None else bound,
+            NOTHING_BOUND if aliases == () == deprecated else {**_by_name(aliases), **_by_name(deprecated)},
+            NOTHING_BOUND if retired is None else retired,
             check,
             self._distribution,
         )
@@ -138,6 +136,11 @@ class StagedRegistries:
         if kind not in self._views:
             self._views[kind] = StagedRegistry(kind, self._pack, self._staged, self._distribution)
         return self._views[kind]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kinds that were added, each with its singular."""
+        return dict(self._kinds)
 
     def components(self) -> dict[str, list[Component]]:
         """Returns what was registered, by kind, once the kinds it needs exist."""

@@ -15,7 +15,8 @@ CORE = "core"
 RESERVED = frozenset({CORE, LOCAL, "zoo", "commands", ""})
 """Short names that no distribution may have."""
 
-_NOTHING_BOUND: Mapping[str, Any] = {}
+NOTHING_BOUND: Mapping[str, Any] = {}
+"""What a component binds that binds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Component:
     aliases: tuple[str, ...] = ()
     deprecated: tuple[str, ...] = ()
     bare: bool = True
-    bound: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_BOUND)
-    bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING_BOUND)
-    retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: _NOTHING_BOUND)
+    bound: Mapping[str, Any] = field(default_factory=lambda: NOTHING_BOUND)
+    bound_by_alias: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: NOTHING_BOUND)
+    retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: NOTHING_BOUND)
     check: str = ""
     distribution: str = ""
 
