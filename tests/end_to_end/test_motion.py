@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from essmc_data.datasets.moving_images import MovingImages
-from tests.conftest import Python
+from essmc_devkit.testing.fixtures import Python
 
 pytestmark = pytest.mark.slow
 CLIP = "pkg://essmc-motion/essmc_motion/moving_digits.mp4"

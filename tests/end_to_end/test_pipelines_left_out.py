@@ -13,8 +13,8 @@ import yaml
 from PIL import Image
 
 import essmc_core
+from essmc_devkit.testing.fixtures import Python
 from essmc_solvers.commands.job import read_job
-from tests.conftest import Python
 
 INPUT: dict[str, Any] = {
     "modality": "image", "size": [32, 32], "crop_pct": 0.8, "interpolation": "bicubic", "mean": [0.5] * 3,

@@ -127,6 +127,8 @@ class VideoClassifierHeadx2(nn.Module):
 class TransformerHeadx2(nn.Module):
     """One dropout, perhaps a hidden layer per task, two linear layers.
 
+    (N, dim) → (N, num_classes[0]) and (N, num_classes[1]).
+
     Args:
         dim: width of the features; that of the backbone, if not given.
         num_classes: number of classes of either task, e.g. verbs and nouns.

@@ -53,7 +53,7 @@ class GlobalAveragePooling(nn.Module):
 
 
 class Identity(nn.Module):
-    """Returns its input."""
+    """Returns its input: features (N, dim), or maps, as they are."""
 
     def forward(self, features: T) -> T:
         """Returns ``features``."""

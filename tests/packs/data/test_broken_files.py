@@ -17,9 +17,9 @@ from essmc_core import SOLVERS, TrainModule
 from essmc_core.errors import EssmcError
 from essmc_data.errors import UnreadableInput
 from essmc_data.loading import build_loader
+from essmc_devkit.testing.fixtures import Python
 from essmc_solvers.errors import DataError
 from essmc_solvers.hooks.base import Hook
-from tests.conftest import Python
 from tests.packs.data.test_datasets import LOAD, write_picture, write_shard, write_video
 
 GOOD = 8

@@ -15,9 +15,9 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from essmc_core import SOLVERS, TrainModule
 from essmc_core.errors import ConfigError
 from essmc_data.datasets.combining import DatasetRepeater
+from essmc_devkit.testing.fixtures import Python
 from essmc_solvers.data.class_names import ClassMap, KnownClasses, class_names, map_classes
 from essmc_solvers.errors import DataError, LabelError
-from tests.conftest import Python
 
 WORDS = ("ant", "bee", "cat", "dog")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Python, Site
+from essmc_devkit.testing.fixtures import Python, Site
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from essmc_core import HOOKS, LR_SCHEDULERS, MODELS, OPTIMIZERS, SOLVERS
 from essmc_core.errors import ConfigError, SchemaError
 from essmc_core.models.defaults import REGISTRIES
+from essmc_devkit.testing.fixtures import Python
 from essmc_solvers.hooks.base import Hook
 from essmc_solvers.optimizers.building import build_optimizers, build_schedulers
 from essmc_solvers.optimizers.parameter_groups import GroupRules
-from tests.conftest import Python
 from tests.samples.solving import Net, Points, data, loader, solver
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -11,9 +11,9 @@ import essmc_core
 from essmc_core.errors import EssmcError
 from essmc_core.models.recipes import check_training, read_training
 from essmc_core.registry.reading import read_signature
+from essmc_devkit.testing.fixtures import Python, Site
 from essmc_solvers.commands.job import read_job
 from essmc_solvers.commands.train import _build
-from tests.conftest import Python, Site
 from tests.packs.solvers.test_commands import CONFIG, PARTS
 from tests.samples.solving import Net, data, solver
 

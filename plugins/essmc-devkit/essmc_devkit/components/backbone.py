@@ -222,8 +222,27 @@ def _compare(subject: BackboneSubject, index: int, stated: Any, found: Any) -> I
         ratio = getattr(stated, name)
         # Layers round either way where sizes do not divide.
         if not before // ratio <= after <= -(-before // ratio) + 1 and after != max(1, round(before / ratio)):
+            if name == "reduction" and _grows_by(subject, index, ratio, found):
+                return
             yield Problem(f"{where} states {name} {ratio}, and makes {after} of {before}")
             return
+
+
+def _grows_by(subject: BackboneSubject, index: int, reduction: int, found: Tensor) -> bool:
+    """Returns whether a map has two positions more for an input larger by twice the reduction.
+
+    Networks whose layers pad nothing have fewer positions than the reduction says.
+    """
+    module: Any = subject.module
+    *rest, height, width = subject.input_shape
+    try:
+        with torch.no_grad():
+            (larger,) = module.forward_features(
+                torch.zeros(1, *rest, height + 2 * reduction, width + 2 * reduction), [index]
+            )
+    except Exception:
+        return False
+    return [size + 2 for size in found.shape[-2:]] == list(larger.shape[-2:])
 
 
 def _has_module(module: nn.Module, name: str) -> bool:

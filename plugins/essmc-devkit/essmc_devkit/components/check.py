@@ -76,9 +76,10 @@ def check(name: str) -> Callable[[Callable[[Subject], Iterator[Problem]]], Check
 
 
 def brief(error: BaseException, most: int = 200) -> str:
-    """Returns type and first line of an exception."""
-    lines = str(error).strip().splitlines()
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """Returns type and first line of an exception, with the second where the first announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    text = f"{type(error).__name__}: {told}" if told else type(error).__name__
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -11,13 +12,14 @@ from typing import Any
 
 from essmc_core import REGISTRIES
 from essmc_core.config import Config
+from essmc_core.errors import EssmcError
 from essmc_core.models.defaults import DISCOVERY
 from essmc_core.models.recipes import check_config
 from essmc_core.registry.component import Component
 from essmc_core.registry.reading import live_signature, read_signature
-from essmc_core.signatures.signature import MISSING
+from essmc_core.signatures.signature import MISSING, Parameter
 from essmc_core.signatures.types import evaluate
-from essmc_devkit.components.check import NotChecked, Problem, check
+from essmc_devkit.components.check import NotChecked, Problem, brief, check
 from essmc_devkit.components.subject import Subject
 
 COMPUTING = ("models", "backbones", "necks", "heads", "bricks", "losses", "metrics")
@@ -68,13 +70,32 @@ def annotated(subject: Subject) -> Iterator[Problem]:
         text = parameter.annotation_text if parameter.annotation != "" else ""
         if not text:
             yield Problem(f"{parameter.name} has no annotation", f"annotate it, e.g. `{parameter.name}: int`")
-        elif text not in _UNSAYING and evaluate(parameter.annotation, REGISTRIES) is Any:
+        elif text not in _UNSAYING and not _checkable(parameter):
             yield Problem(
                 f"no configuration can be checked against `{parameter.name}: {text}`",
                 "use int, float, bool, str, sequences and mappings of them, Literal, or for a component inside it "
                 "the name of its kind: essmc_core.Backbone, Head, Loss …",
                 "failed" if parameter.required else "warning",
             )
+
+
+def _checkable(parameter: Parameter) -> bool:
+    """Returns whether a configuration can be checked against one form of an argument, or may leave it at None."""
+    if parameter.default is not MISSING and str(parameter.default) == "None":
+        return True
+    text = parameter.annotation_text
+    members = ast.parse(text, mode="eval").body if isinstance(parameter.annotation, str) else None
+    forms = [ast.unparse(one) for one in _members(members)] if members is not None else [parameter.annotation]
+    return any(evaluate(one, REGISTRIES) is not Any for one in forms)
+
+
+def _members(node: ast.expr) -> Iterator[ast.expr]:
+    """Yields the sides of ``A | B``, or what stands alone."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        yield from _members(node.left)
+        yield from _members(node.right)
+    else:
+        yield node
 
 
 @check("component.arguments")
@@ -122,8 +143,11 @@ def stub(subject: Subject) -> Iterator[Problem]:
     text = REGISTRIES[subject.kind].stub(name)
     written = yaml.safe_load(text)
     filled = {**written, **subject.config, "type": name}
-    check_config(subject.kind, Config.from_mapping(filled), read_signature)
-    yield from ()
+    try:
+        check_config(subject.kind, Config.from_mapping(filled), read_signature)
+    except EssmcError as error:
+        _excuse_guesses(subject, error)
+        yield Problem(f"filled in, its stub is refused: {brief(error)}", "let each default pass the check of its type")
 
 
 @check("component.builds")
@@ -131,11 +155,22 @@ def builds(subject: Subject) -> Iterator[Problem]:
     """It can be built."""
     if not callable(subject.component.load()):
         raise NotChecked("it is data")
-    if subject.build() is None:
+    try:
+        made = subject.build()
+    except EssmcError as error:
+        _excuse_guesses(subject, error)
+        raise
+    if made is None:
         yield Problem("its constructor returns None", "return what was built")
 
 
 DECLARED = (target, signature, annotated, arguments, docstring, stub)
+
+
+def _excuse_guesses(subject: Subject, error: EssmcError) -> None:
+    """Raises `NotChecked` where arguments were refused that nobody stated, which may not go together."""
+    if subject.guessed:
+        raise NotChecked(f"with {', '.join(subject.guessed)} as guessed it says {brief(error)}") from None
 
 
 def _own(subject: Subject) -> Component:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class LossSubject(Subject):
 
     Args:
         config: its name, or a mapping with ``type`` and arguments.
-        inputs: what it is called with; scores (N, K) and class indices (N,) by default.
+        inputs: what it is called with; scores (N, K), with class indices (N,) or else targets (N, K), by default.
         known: pairs of inputs and the value that they have.
     """
 
@@ -35,23 +36,34 @@ class LossSubject(Subject):
         known: Sequence[tuple[Sequence[Any], float]] = (),
     ) -> None:
         super().__init__("losses", config)
-        self.inputs = tuple(inputs) if inputs is not None else (_SCORES, _LABELS)
-        self.given_inputs = inputs is not None
+        self.given_inputs = None if inputs is None else tuple(inputs)
         self.known = tuple(known)
 
-    def value(self, *inputs: Any, **arguments: Any) -> Tensor:
-        """Returns the loss of inputs, built with further arguments.
+    @cached_property
+    def inputs(self) -> tuple[Any, ...]:
+        """What it is called with.
 
         Raises:
-            NotChecked: it does not take scores and class indices, and no other inputs were given.
+            NotChecked: it takes neither class indices nor targets, and no other inputs were given.
         """
-        loss = self.build(**arguments) if arguments else self.built
-        try:
-            found: Tensor = loss(*inputs)
-        except Exception as error:
-            if self.given_inputs:
+        if self.given_inputs is not None:
+            return self.given_inputs
+        failure = ""
+        for labels in (_LABELS, nn.functional.one_hot(_LABELS).float()):
+            try:
+                self.built(_SCORES, labels)
+            except NotChecked:
                 raise
-            raise NotChecked(f"it takes no scores (N, K) with labels (N,): {brief(error, 100)}") from None
+            except Exception as error:
+                failure = failure or brief(error, 100)
+            else:
+                return (_SCORES, labels)
+        raise NotChecked(f"it takes no scores (N, K) with labels (N,): {failure}; state `inputs` in a test class")
+
+    def value(self, *inputs: Any, **arguments: Any) -> Tensor:
+        """Returns the loss of inputs, built with further arguments."""
+        loss = self.build(**arguments) if arguments else self.built
+        found: Tensor = loss(*inputs)
         return found
 
     def takes(self, name: str) -> bool:
@@ -84,8 +96,9 @@ def known_values(subject: LossSubject) -> Iterator[Problem]:
     """It has the values that were computed without it."""
     cases = list(subject.known)
     reference = numpy_reference.loss_for(subject.component.name)
-    if reference is not None and not subject.given_inputs and not subject.given.keys() - {"type"}:
-        cases.append(((_SCORES, _LABELS), reference(_SCORES.numpy(), _LABELS.numpy())))
+    if reference is not None and subject.given_inputs is None and not subject.given.keys() - {"type"}:
+        scores, labels = subject.inputs
+        cases.append(((scores, labels), reference(scores.numpy(), labels.numpy())))
     if not cases:
         raise NotChecked("no value is known: state `known` in a test class")
     for inputs, expected in cases:
@@ -109,6 +122,8 @@ def ignored_labels(subject: LossSubject) -> Iterator[Problem]:
     if not subject.takes("ignore_index"):
         raise NotChecked("it takes no ignore_index")
     scores, labels = subject.inputs[0], subject.inputs[1].clone()
+    if labels.is_floating_point():
+        raise NotChecked("its labels are no class indices")
     labels[0] = -100
     found = subject.value(scores, labels, ignore_index=-100)
     expected = subject.value(scores[1:], labels[1:], ignore_index=-100)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
+from torch import nn
+
 from essmc_core import REGISTRIES
 from essmc_core.registry.component import Component
 from essmc_core.registry.reading import live_signature
@@ -15,7 +17,19 @@ from essmc_devkit.components.tiny_parts import TinyBackbone, TinyHead
 CLASSES = 5
 _SIDES = ("img_size", "image_size", "input_size", "spatial_size", "crop_size")
 _FRAMES = ("num_frames", "num_input_frames", "temporal_size", "clip_size")
-_NUMBERS = {"num_classes": CLASSES, "in_chans": 3, "dim": 8, "topk": (1,)}
+_USUAL: Mapping[str, Any] = {
+    "num_classes": CLASSES,
+    "in_chans": 3,
+    "dim": 8,
+    "topk": (1,),
+    "size": 32,
+    "crop_size": 32,
+    "num_frames": 4,
+    "mean": (0.5, 0.5, 0.5),
+    "std": (0.5, 0.5, 0.5),
+    "keys": ("img",),
+}
+"""What arguments of these names usually take."""
 
 
 def required_arguments(component: Component, layout: str = "NCHW") -> tuple[dict[str, Any], list[str]]:
@@ -57,13 +71,15 @@ def _value(parameter: Parameter, layout: str) -> Any:
     kind = next((kind for kind in map(nested_kind, members) if kind), None)
     if kind == "backbones":
         return TinyBackbone(layout)
+    if kind == "necks":
+        return nn.Identity()
     if kind == "heads":
         return TinyHead(CLASSES)
     if any(derived_attribute(member) for member in members):
-        return _NUMBERS["dim"]
+        return _USUAL["dim"]
     if parameter.name == "num_classes" and not any(_is_number(member) for member in members):
         return [CLASSES, CLASSES]
-    return _NUMBERS.get(parameter.name)
+    return _USUAL.get(parameter.name)
 
 
 def _is_number(annotated: Any) -> bool:

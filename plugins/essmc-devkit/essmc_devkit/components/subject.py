@@ -50,7 +50,7 @@ class Subject:
         required, unknown = required_arguments(self.component, self.layout)
         missing = [name for name in unknown if name not in self.given]
         if missing:
-            raise NotChecked(f"{', '.join(missing)} must be given: inherit the class of essmc_devkit.testing")
+            raise NotChecked(f"nothing says what {', '.join(missing)} could be: give it in a test class")
         return {**required, **self.given}
 
     def build(self, seed: int = 0, **arguments: Any) -> Any:
@@ -64,6 +64,11 @@ class Subject:
 
         torch.manual_seed(seed)
         return REGISTRIES[self.kind].build({**copy.deepcopy(self.config), **arguments})
+
+    @property
+    def guessed(self) -> list[str]:
+        """Names of the arguments whose values were found by their names and annotations."""
+        return [name for name in self.config if name not in self.given]
 
     @cached_property
     def built(self) -> Any:

@@ -1,12 +1,51 @@
-"""Classes to inherit in a pack's own tests: the checks of `essmc check`, one test for each."""
+"""Classes to inherit in a pack's own tests: the checks of `essmc check`, one test for each.
 
-from essmc_devkit.testing.components import ComponentConformance
-from essmc_devkit.testing.networks import BackboneConformance, HeadConformance, ModelConformance, NeckConformance
+They are imported on first access, so that the fixtures beside them need no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from essmc_devkit.testing.components import ComponentConformance, ModuleConformance
+    from essmc_devkit.testing.networks import BackboneConformance, HeadConformance, ModelConformance, NeckConformance
+    from essmc_devkit.testing.pack import PackConformance
+    from essmc_devkit.testing.parts import (
+        DatasetConformance,
+        LossConformance,
+        MetricConformance,
+        TransformConformance,
+    )
+    from essmc_devkit.testing.zoo import ZooConformance
 
 __all__ = [
     "BackboneConformance",
     "ComponentConformance",
+    "DatasetConformance",
     "HeadConformance",
+    "LossConformance",
+    "MetricConformance",
     "ModelConformance",
+    "ModuleConformance",
     "NeckConformance",
+    "PackConformance",
+    "TransformConformance",
+    "ZooConformance",
 ]
+
+_MODULES = {
+    "components": ("ComponentConformance", "ModuleConformance"),
+    "networks": ("BackboneConformance", "HeadConformance", "ModelConformance", "NeckConformance"),
+    "pack": ("PackConformance",),
+    "parts": ("DatasetConformance", "LossConformance", "MetricConformance", "TransformConformance"),
+    "zoo": ("ZooConformance",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -52,13 +52,22 @@ class Conformance:
         for pattern, reason in self.switched_off().items():
             if fnmatchcase(check.name, pattern):
                 pytest.skip(reason)
-        findings = check(subject)
+        self.judge(check(subject))
+
+    def judge(self, findings: Sequence[Finding], skip: bool = True) -> None:
+        """Fails with what was found.
+
+        Args:
+            findings: of one check, or of several.
+            skip: whether a check that could not be made skips the test.
+        """
         bad = ("failed", "warning") if self.warnings_fail else ("failed",)
         failures = [_told(finding) for finding in findings if finding.status in bad]
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
-        if any(finding.status == "skipped" for finding in findings):
-            pytest.skip(findings[0].message)
+        skipped = [finding for finding in findings if finding.status == "skipped"]
+        if skip and skipped:
+            pytest.skip(skipped[0].message)
 
     @classmethod
     def switched_off(cls) -> Mapping[str, str]:
