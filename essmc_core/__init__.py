@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from essmc_core.contract.annotations import (
     Backbone,
@@ -33,6 +33,7 @@ from essmc_core.contract.annotations import (
 from essmc_core.discovery import Pack
 from essmc_core.discovery.hooks import hookimpl
 from essmc_core.errors import EssmcError
+from essmc_core.foundation.lazy_exports import lazy_exports
 from essmc_core.foundation.version import __version__
 from essmc_core.models.defaults import (
     BACKBONES,
@@ -116,20 +117,6 @@ __all__ = [
     "rediscover",
 ]
 
-_LAZY = {
-    "Config": "essmc_core.config",
-    "load_config": "essmc_core.config",
-    "build_model": "essmc_core.models.factory",
-    "list_models": "essmc_core.models.factory",
-    "Export": "essmc_core.models.exporting",
-    "export_model": "essmc_core.models.exporting",
-    "TrainModule": "essmc_core.contract.module",
-    "LoadReport": "essmc_core.weights",
-    "load_pretrained": "essmc_core.weights",
-    "Prediction": "essmc_core.models.prediction",
-    "predict": "essmc_core.models.prediction",
-}
-
 
 def packs() -> list[Pack]:
     """Returns every installed pack, broken and blocked ones included, in the order of their names."""
@@ -145,15 +132,22 @@ def rediscover() -> list[Pack]:
     return DISCOVERY.run()
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        # No submodule has the name of an export, which it would hide once imported.
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Config": "essmc_core.config",
+        "load_config": "essmc_core.config",
+        "build_model": "essmc_core.models.factory",
+        "list_models": "essmc_core.models.factory",
+        "Export": "essmc_core.models.exporting",
+        "export_model": "essmc_core.models.exporting",
+        "TrainModule": "essmc_core.contract.module",
+        "LoadReport": "essmc_core.weights",
+        "load_pretrained": "essmc_core.weights",
+        "Prediction": "essmc_core.models.prediction",
+        "predict": "essmc_core.models.prediction",
+    },
+)
 
 
 def _discover() -> None:

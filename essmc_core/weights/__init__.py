@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from essmc_core.foundation.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from essmc_core.weights.direct_build import build_with_weights as build_with_weights
@@ -17,26 +18,18 @@ if TYPE_CHECKING:
     from essmc_core.weights.report import LoadReport as LoadReport
     from essmc_core.weights.source import WeightsSource as WeightsSource
 
-# A module must not have the name of an export: importing the module would hide the export.
-_HOMES = {
-    "LoadReport": "report",
-    "UnusedWeights": "judgement",
-    "WeightsIssue": "options",
-    "WeightsSource": "source",
-    "build_with_weights": "direct_build",
-    "fetch": "fetching",
-    "load_pretrained": "load",
-    "read_weights": "read",
-    "skip_init": "random_fills",
-    "weights_issues": "options",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "LoadReport": ".report",
+        "UnusedWeights": ".judgement",
+        "WeightsIssue": ".options",
+        "WeightsSource": ".source",
+        "build_with_weights": ".direct_build",
+        "fetch": ".fetching",
+        "load_pretrained": ".load",
+        "read_weights": ".read",
+        "skip_init": ".random_fills",
+        "weights_issues": ".options",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from essmc_core.foundation.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from essmc_core.inputs.video.opening import open_video as open_video
@@ -11,19 +12,12 @@ if TYPE_CHECKING:
     from essmc_core.inputs.video.spans import frames_beginning_within as frames_beginning_within
     from essmc_core.inputs.video.spans import frames_within as frames_within
 
-_HOMES = {
-    "VideoReader": "reader",
-    "frames_beginning_within": "spans",
-    "frames_within": "spans",
-    "open_video": "opening",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "VideoReader": ".reader",
+        "frames_beginning_within": ".spans",
+        "frames_within": ".spans",
+        "open_video": ".opening",
+    },
+)
