@@ -18,6 +18,8 @@ OWN_COMMANDS = {
     "export": ("essmc_core.cli.export:export", "Write a model as TorchScript, .pt2 or ONNX, and check the file."),
     "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
     "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
+    "search": ("essmc_core.cli.search:search_packs", "Find packs, components and models, installed or not."),
+    "index": ("essmc_core.cli.index:index", "Describe packs in a file, by which they are found."),
     "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
 }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from essmc_core.discovery.pack import Pack, broken_pack
 from essmc_core.foundation.error_text import shortened
 from essmc_core.foundation.names import matches
+from essmc_core.index.known import known_packs
 from essmc_core.signatures.source_files import source_text
 
 if TYPE_CHECKING:
+    from essmc_core.index.schema import PackFacts
     from essmc_core.registry.kinds import Registries
     from essmc_core.zoo.zoo import Zoo
 
@@ -34,21 +33,25 @@ def explain_missing(kind: str, name: str, packs: Iterable[Pack]) -> str:
     packs = list(packs)
     broken = [pack for pack in packs if pack.status == "quarantined"]
     blocked = [pack for pack in packs if pack.status == "blocked"]
-    distribution = known_distribution(kind, name)
+    known = known_packs()
+    bringing = [pack.distribution for pack in known.bringing(kind, name)]
     for pack in broken:
-        if pack.distribution == distribution or _would_bring(pack, name):
+        if pack.distribution in bringing or _would_bring(pack, name):
             raise broken_pack(pack)
     for pack in blocked:
-        if pack.distribution == distribution or _would_bring(pack, name):
+        if pack.distribution in bringing or _would_bring(pack, name):
             return f"{pack.distribution} brings it, and is {pack.reason}"
-    if distribution and all(pack.distribution != distribution for pack in packs):
-        return f"{distribution} brings it: pip install {distribution}"
+    there = {pack.distribution for pack in packs}
+    absent = [distribution for distribution in bringing if distribution not in there]
+    if absent:
+        others = f" (or {', '.join(absent[1:])})" if absent[1:] else ""
+        return f"{absent[0]} brings it: pip install {absent[0]}{others}"
     if broken:
         listed = "; ".join(f"{pack.distribution} ({shortened(pack.reason, 200)})" for pack in broken[:_MOST_LISTED])
         rest = len(broken) - _MOST_LISTED
         more = f"; and {rest} more, see `essmc packs`" if rest > 0 else ""
         return f"quarantined packs, one of which may bring it: {listed}{more}"
-    return ""
+    return f"not looked for everywhere: {'; '.join(known.remarks)}" if known.remarks and not bringing else ""
 
 
 def explain_other_kind(kind: str, name: str, registries: Registries, zoo: Zoo) -> str:
@@ -78,7 +81,7 @@ def _how_to_build(kind: str, name: str) -> str:
 
 
 def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:
-    """Returns which of this project's distributions provide matching names, empty if they are all installed.
+    """Returns which known distributions provide matching names, empty if they are all installed.
 
     Args:
         kind: as for `explain_missing`.
@@ -87,32 +90,20 @@ def explain_no_match(kind: str, pattern: str, packs: Iterable[Pack]) -> str:
     """
     there = {pack.distribution for pack in packs}
     found = {
-        distribution
-        for name, distribution in known_components().get(kind, {}).items()
-        if distribution not in there
-        and (matches(name, pattern) or (name.endswith("*") and pattern.startswith(name[:-1])))
+        pack.distribution
+        for pack in known_packs().packs
+        if pack.distribution not in there and _has_a_match(pack, kind, pattern)
     }
     return f"{' and '.join(sorted(found))} would: pip install {' '.join(sorted(found))}" if found else ""
 
 
-@lru_cache(maxsize=1)
-def known_components() -> Mapping[str, Mapping[str, Any]]:
-    """Returns, per kind, which of this project's distributions provides which name, or pattern such as ``timm/*``."""
-    path = Path(__file__).parent / "known_components.json"
-    known: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return known
-
-
-def known_distribution(kind: str, name: str) -> str:
-    """Returns the distribution of this project that provides a name, empty if none does."""
-    known = known_components().get(kind, {})
-    bare = name.rpartition("/")[2]
-    for pattern, distribution in known.items():
-        if pattern == name or ("*" in pattern and matches(name, pattern)):
-            return str(distribution)
-        if pattern == bare and name == f"{distribution.removeprefix('essmc-')}/{bare}":
-            return str(distribution)
-    return ""
+def _has_a_match(pack: PackFacts, kind: str, pattern: str) -> bool:
+    if any(matches(name, pattern) for name in pack.names_of(kind)):
+        return True
+    return any(
+        pattern.startswith(family.pattern[:-1]) or any(matches(name, pattern) for name in family.full_names)
+        for family in pack.families_of(kind)
+    )
 
 
 def _would_bring(pack: Pack, name: str) -> bool:

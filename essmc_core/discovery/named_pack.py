@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from essmc_core.discovery.missing import known_components
 from essmc_core.discovery.pack import Pack
 from essmc_core.errors import UnknownPack
 from essmc_core.foundation.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.index.known import known_packs
 from essmc_core.registry.component import LOCAL
 
 CORE_NAME = "core"
@@ -28,12 +28,9 @@ def named_pack(name: str, packs: Iterable[Pack]) -> str:
     if short in known:
         return short
     suggestion = did_you_mean(short, known)
-    distribution = f"essmc-{short}"
-    ours = {str(brought) for names in known_components().values() for brought in names.values()}
-    if distribution in ours:
-        hint = f"pip install {distribution}"
-    elif normalise_distribution(name) in ours:
-        hint = f"pip install {normalise_distribution(name)}"
+    absent = known_packs().named(short) or known_packs().named(normalise_distribution(name))
+    if absent is not None:
+        hint = f"pip install {absent.distribution}"
     else:
         hint = f"installed: {', '.join(sorted(known - {LOCAL}))}"
     raise UnknownPack(f"no pack is called {name!r}" + (f"; {suggestion}" if suggestion else ""), hint=hint)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from essmc_core.discovery.distributions import Installed
 from essmc_core.discovery.entry_points import EntryPoint
-from essmc_core.registry.component import NOTHING_BOUND, Component
+from essmc_core.registry.component import NOTHING_BOUND, Component, Lifecycle
 
 State: TypeAlias = "list[int] | None"
 """Inode, size, and the times of the last changes to content and inode; None where there is no file."""
@@ -29,7 +29,7 @@ def state_of(path: str) -> State:
     return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
-_DEFAULTS: list[Any] = ["", [], [], True, {}, {}, {}, ""]
+_DEFAULTS: list[Any] = ["", [], [], True, {}, {}, {}, "", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ def row_of(component: Component) -> list[Any]:
         {name: dict(arguments) for name, arguments in component.bound_by_alias.items()},
         retired,
         component.check,
+        component.lifecycle,
     ]
     while rest and rest[-1] == _DEFAULTS[len(rest) - 1]:
         rest.pop()
@@ -127,9 +128,10 @@ def _component(
     bound_by_alias: Mapping[str, Mapping[str, Any]] = NOTHING_BOUND,
     retired: Mapping[str, Sequence[Any]] = NOTHING_BOUND,
     check: str = "",
+    lifecycle: Lifecycle = "",
 ) -> Component:
     pairs: Any = {key: tuple(pair) for key, pair in retired.items()} if retired else NOTHING_BOUND
     return Component(
         kind, name, pack, target, summary, tuple(aliases), tuple(deprecated), bare, bound, bound_by_alias, pairs, check,
-        distribution,
+        distribution, lifecycle,
     )  # fmt: skip

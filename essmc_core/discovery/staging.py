@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from essmc_core.errors import DuplicateComponent
-from essmc_core.registry.component import NOTHING_BOUND, Component
+from essmc_core.registry.component import NOTHING_BOUND, Component, Lifecycle
 from essmc_core.registry.declared import (
     check_arguments,
+    check_lifecycle,
     check_line,
     check_name,
     check_names,
@@ -41,6 +42,7 @@ class StagedRegistry:
         bound: Mapping[str, Any] | None = None,
         retired: Mapping[str, tuple[Any, str]] | None = None,
         check: str = "",
+        lifecycle: Lifecycle = "",
     ) -> None:
         """Registers a component without importing it.
 
@@ -59,6 +61,8 @@ class StagedRegistry:
                 arguments, component)``; arguments that do not fit their annotations are replaced by placeholder
                 objects. It calls ``checker.mistake((*path, name), message, hint)`` for each mistake, and imports
                 nothing heavy, since `essmc validate` runs it.
+            lifecycle: ``experimental``, ``stable`` or ``deprecated``, if it is not that of the whole pack; listings,
+                indexes and `essmc show` tell it.
 
         Raises:
             DeclarationError: a name, a text, an argument or the target is invalid.
@@ -75,6 +79,8 @@ class StagedRegistry:
             check_arguments(bound, f"bound of {name!r}")
         if retired:
             check_retired(retired, f"retired of {name!r}")
+        if lifecycle:
+            check_lifecycle(lifecycle, f"lifecycle of {name!r}")
         if (self.kind, name) in self._staged:
             raise DuplicateComponent(f"{self._pack}/{name} is registered twice under {self.kind}")
         self._staged[self.kind, name] = Component(
@@ -91,6 +97,7 @@ class StagedRegistry:
             NOTHING_BOUND if retired is None else retired,
             check,
             self._distribution,
+            lifecycle,
         )
 
 

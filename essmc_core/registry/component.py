@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+Lifecycle: TypeAlias = Literal["", "experimental", "stable", "deprecated"]
 
 LOCAL = "local"
 """The pack of components that user code registers, without a distribution."""
@@ -38,6 +40,7 @@ class Component:
         distribution: distribution that provides the pack, for messages; empty if there is none.
         retired: removed arguments, each with the one value that configurations may still state, which is not passed
             on, and with what to do instead of any other value.
+        lifecycle: ``experimental``, ``stable`` or ``deprecated``; empty if it is that of the pack.
     """
 
     kind: str
@@ -53,6 +56,7 @@ class Component:
     retired: Mapping[str, tuple[Any, str]] = field(default_factory=lambda: NOTHING_BOUND)
     check: str = ""
     distribution: str = ""
+    lifecycle: Lifecycle = ""
 
     @property
     def qualified(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from essmc_core.errors import EssmcError
 
 _LONGEST_NAME = 200
+LIFECYCLES = ("experimental", "stable", "deprecated")
 
 
 class DeclarationError(EssmcError, ValueError):
@@ -78,6 +79,16 @@ def check_retired(value: object, what: str) -> None:
     for name, pair in value.items():
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str)):
             raise DeclarationError(f"{what}[{name!r}] is {_shown(pair)}; it must be (value, what to do instead)")
+
+
+def check_lifecycle(value: object, what: str) -> None:
+    """Checks a stage of a component's life.
+
+    Raises:
+        DeclarationError: it is none.
+    """
+    if value not in LIFECYCLES:
+        raise DeclarationError(f"{what} is {_shown(value)}; it must be one of {', '.join(LIFECYCLES)}")
 
 
 def check_target(value: object, what: str) -> None:

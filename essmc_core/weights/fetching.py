@@ -174,9 +174,12 @@ def _download(uri: str, scheme: str, path: Path) -> None:
     with writing(path) as target:
         if scheme in ("http", "https"):
             from essmc_core.weights.http import download
+
+            download(uri, target)
         else:
-            from essmc_core.weights.filesystems import download
-        download(uri, target)
+            from essmc_core.weights.filesystems import download as copy
+
+            copy(uri, target)
 
 
 def _from_hub(uri: str) -> Path:

@@ -36,26 +36,33 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def download(uri: str, target: BinaryIO) -> None:
+def download(uri: str, target: BinaryIO, *, attempts: int | None = None, answer_within: float | None = None) -> None:
     """Downloads ``uri`` to ``target``, which must be seekable.
 
     After timeouts, dropped connections, short bodies and the statuses of an overloaded server the download is retried,
     up to four attempts with increasing delays. A transfer below the minimum rate is aborted, and so is a body without a
     stated length that exceeds the maximum size. Redirects are followed to http and https only.
 
+    Args:
+        uri: the address.
+        target: receives the body.
+        attempts: other than four.
+        answer_within: seconds for connecting and the headers, other than 90.
+
     Raises:
         WeightsNotFound: the server refuses, cannot be reached, is too slow, or redirects to another scheme.
         WeightsCorrupt: the server repeatedly sent less than it stated, or more than the maximum size.
         WeightsError: the disk is full.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
+    last = attempts or _ATTEMPTS
+    for attempt in range(1, last + 1):
         target.seek(0)
         target.truncate()
         try:
-            _download_once(uri, target)
+            _download_once(uri, target, answer_within or _ANSWER_TIMEOUT)
             return
         except _Transient as failure:
-            if attempt == _ATTEMPTS:
+            if attempt == last:
                 raise failure.final from failure.__cause__
             time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
 
@@ -66,10 +73,10 @@ class _Transient(Exception):
         self.final = final
 
 
-def _download_once(url: str, target: BinaryIO) -> None:
+def _download_once(url: str, target: BinaryIO, answer_within: float) -> None:
     watch = _Watch()
     try:
-        with watch.limit(_ANSWER_TIMEOUT):
+        with watch.limit(answer_within):
             response = _open(url, watch)
             if watch.expired:
                 raise _too_slow(url)

@@ -27,7 +27,7 @@ else:
 
 LAYERS = (
     "location", "errors", "foundation", "config", "contract", "signatures", "registry", "weights", "building", "inputs",
-    "zoo", "discovery", "models", "installation", "cli",
+    "zoo", "index", "discovery", "models", "installation", "cli",
 )  # fmt: skip
 """The rooms of essmc_core from the ground up; docs/design.md draws the same."""
 UNNAMED = {"__init__.py", "__main__.py", "py.typed", "__pycache__"}

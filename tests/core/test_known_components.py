@@ -1,6 +1,7 @@
-"""The list of what our packs bring, which names the pack to install, agrees with what they register.
+"""The index that comes with the core, by which packs are found that are not installed, agrees with our packs.
 
-``ESSMC_WRITE_KNOWN=1 pytest tests/core/test_known_components.py`` writes it anew.
+``essmc index ./plugins/* -o essmc_core/index/shipped.json`` writes it anew, and so does
+``ESSMC_WRITE_KNOWN=1 pytest tests/core/test_known_components.py``, from what is installed.
 """
 
 from __future__ import annotations
@@ -8,60 +9,58 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
 import essmc_core
-from essmc_core.discovery import missing
+from essmc_core.index import reading
+from essmc_core.index.schema import VERSION, Index, PackFacts
+from essmc_core.installation.indexing import describe_one
 from essmc_core.models.defaults import DISCOVERY
 
-LIST = Path(missing.__file__).with_name("known_components.json")
+SHIPPED = Path(reading.__file__).with_name("shipped.json")
 PLUGINS = Path(__file__).parents[2] / "plugins"
+FOLDERS = sorted(folder.name for folder in PLUGINS.iterdir() if folder.is_dir())
 
 
-def _ours() -> dict[str, str]:
-    folders = {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()}
-    return {pack.name: pack.distribution for pack in essmc_core.packs() if pack.distribution in folders}
-
-
-class _Recorder:
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def add_lazy(self, name: str, target: str, *, help: str) -> None:
-        self.names.append(name)
-
-
-def _registered() -> dict[str, dict[str, str]]:
-    ours = _ours()
-    known: dict[str, dict[str, str]] = {}
-    for registry in essmc_core.REGISTRIES:
-        for record in registry.table:
-            if record.pack in ours:
-                name = record.name if record.bare else f"{record.pack}/*"
-                known.setdefault(registry.kind, {})[name] = ours[record.pack]
-    for entry in essmc_core.ZOO.table:
-        if entry.pack in ours:
-            known.setdefault("zoo", {})[entry.name] = ours[entry.pack]
-    for pack in essmc_core.packs():
-        if pack.name in ours:
-            recorder = _Recorder()
-            manager = DISCOVERY.manager
-            others = [plugin for name, plugin in manager.list_name_plugin() if name != f"{pack.distribution}:0"]
-            manager.subset_hook_caller("register_commands", others)(cli=recorder)
-            known.setdefault("commands", {}).update(dict.fromkeys(recorder.names, pack.distribution))
-    return {kind: dict(sorted(names.items())) for kind, names in sorted(known.items())}
-
-
-def test_every_pack_of_this_repository_is_installed():
-    assert {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()} == set(_ours().values())
-
-
-@pytest.mark.skipif(
-    not hasattr(torch.optim, "Muon"), reason="torch has fewer optimizers than the list was written with"
-)
-def test_list_agrees_with_what_the_packs_register():
+@pytest.fixture(scope="module")
+def described() -> dict[str, PackFacts]:
+    """Our packs, as they are installed."""
+    found = {name: describe_one(name, DISCOVERY) for name in FOLDERS}
     if os.environ.get("ESSMC_WRITE_KNOWN") == "1":
-        LIST.write_text(json.dumps(_registered(), indent=1) + "\n", encoding="utf-8")
-    assert json.loads(LIST.read_text(encoding="utf-8")) == _registered()
+        SHIPPED.write_text(Index(version=VERSION, packs=tuple(found.values())).to_text(), encoding="utf-8")
+    return found
+
+
+def plain(pack: PackFacts, *, with_libraries: bool) -> dict[str, Any]:
+    """Returns the facts of a pack, without the ones that the versions of other libraries decide."""
+    found = pack.model_dump(mode="json", exclude_defaults=True)
+    if not with_libraries:
+        for key in ("described_with", "families", "zoo_families"):
+            found.pop(key, None)
+        found["components"] = {
+            kind: sorted(component["name"] for component in components)
+            for kind, components in found.get("components", {}).items()
+            if kind not in ("optimizers", "lr_schedulers")
+        }
+    return found
+
+
+def test_every_pack_of_this_repository_is_installed_and_shipped(described):
+    assert {pack.distribution for pack in essmc_core.packs()} >= set(FOLDERS)
+    assert [pack.distribution for pack in reading.shipped_index().packs] == FOLDERS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_shipped_index_says_what_each_pack_brings(described, name):
+    (shipped,) = [pack for pack in reading.shipped_index().packs if pack.distribution == name]
+    same_libraries = shipped.described_with == described[name].described_with
+    assert plain(shipped, with_libraries=same_libraries) == plain(described[name], with_libraries=same_libraries)
+
+
+def test_the_file_is_as_the_command_writes_it():
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert reading.read_index(text, "it").to_text() == text
+    assert json.loads(text)["version"] == VERSION

@@ -74,6 +74,7 @@ def register_components(registries):
     registries.heads.register(
         "Head{tag}", "{package}.nets:Net", summary="A head", aliases={{"H{tag}": {{"width": 2}}}}, bound={{"depth": 3}},
         retired={{"old": (None, "leave it out")}}, check="{package}.nets:check", deprecated=["Old{tag}"], bare={bare},
+        lifecycle="experimental",
     )
 
 @hookimpl

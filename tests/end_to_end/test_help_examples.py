@@ -21,6 +21,8 @@ COMMANDS = (
     "validate",
     "verify",
     "doctor",
+    "index",
+    "search",
     "train",
     "eval",
     "demo",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from essmc_core.discovery.commands import OWN_COMMANDS
-from essmc_core.discovery.missing import known_components
-from essmc_core.foundation.names import pack_name
+from essmc_core.index.known import known_packs
 from essmc_core.registry.component import RESERVED
 from essmc_devkit.installation.check import Problem, check
 from essmc_devkit.installation.observation import Named, Observation
@@ -18,7 +17,7 @@ _MOST = 5
 @check("installation.names")
 def names(pack: PackUnderTest, seen: Observation) -> Iterator[Problem]:
     """The pack, its components, entries and commands have names of their own."""
-    known = {pack_name(name): name for kind in known_components().values() for name in map(str, kind.values())}
+    known = {facts.name: facts.distribution for facts in known_packs().packs}
     owner = known.get(pack.pack, pack.name)
     if owner != pack.name:
         yield Problem(f"both it and {owner} are called {pack.pack!r} in qualified names", "rename the distribution")
@@ -40,5 +39,6 @@ def _owner(one: Named) -> str:
             return "essmc-core"
     elif not one.bare:
         return ""
-    # A name that is known as a pattern is a family's, which is never bare.
-    return str(known_components().get(one.kind, {}).get(one.name, ""))
+    # Names of families are never bare.
+    bringing = (facts.distribution for facts in known_packs().packs if one.name in facts.names_of(one.kind))
+    return next(bringing, "")

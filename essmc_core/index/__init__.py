@@ -1,0 +1,1 @@
+"""What packs bring, installed or not: read from indexes, which `essmc index` writes."""

@@ -1,0 +1,239 @@
+"""Describes an installed pack for an index, from what it registers and what its metadata states; imports no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from essmc_core.discovery import Discovery, Pack
+from essmc_core.discovery.commands import Command
+from essmc_core.errors import ConfigError
+from essmc_core.foundation.names import normalise_distribution
+from essmc_core.foundation.version import __version__
+from essmc_core.index.schema import (
+    CommandFacts,
+    ComponentFacts,
+    EntryFacts,
+    FamilyFacts,
+    LicenceFacts,
+    PackFacts,
+    ResultFacts,
+)
+from essmc_core.installation.stated import Stated, stated_by
+from essmc_core.registry.component import CORE, Component
+from essmc_core.registry.registry import Registry
+from essmc_core.zoo.zoo import ZooEntry
+
+if TYPE_CHECKING:
+    from essmc_core.signatures.signature import Parameter, Signature
+
+LEAST_OF_A_FAMILY = 20
+"""So many names with the pack's prefix that one target serves are described together."""
+_LONGEST_SIGNATURE = 240
+_LONGEST_DEFAULT = 24
+
+
+def raise_broken(error: ConfigError) -> None:
+    """Raises what is wrong with a zoo entry."""
+    raise error
+
+
+def describe(
+    pack: Pack,
+    discovery: Discovery,
+    info: Path | None,
+    *,
+    signatures: bool = True,
+    on_broken: Callable[[ConfigError], None] = raise_broken,
+) -> PackFacts:
+    """Returns what a pack brings.
+
+    Args:
+        pack: a pack that is in use.
+        discovery: where it registered.
+        info: its ``.dist-info``; None: only what it registered is described.
+        signatures: whether signatures are read, which takes a hundredth of a second each.
+        on_broken: called with the error of each zoo entry that cannot be read, which is left out.
+
+    Raises:
+        EssmcError: a signature or a zoo entry cannot be read.
+    """
+    stated = Stated() if info is None else stated_by(info)
+    components: dict[str, tuple[ComponentFacts, ...]] = {}
+    families: dict[str, tuple[FamilyFacts, ...]] = {}
+    is_foreign = False
+    for registry in discovery.registries:
+        own = [record for record in registry.table if record.pack == pack.name]
+        is_foreign = is_foreign or any(_is_foreign(record, pack) for record in own)
+        single, together = _apart(own)
+        if single:
+            facts = [_component(registry, record, signatures) for record in single]
+            components[registry.kind] = tuple(sorted(facts, key=lambda found: found.name))
+        if together:
+            families[registry.kind] = tuple(_family(registry, records, signatures) for records in together)
+    entries = [entry for entry in discovery.zoo.table if entry.pack == pack.name]
+    single_entries, zoo_families = _entries_apart(entries, pack.name)
+    depends = bool(families or zoo_families or is_foreign)
+    return PackFacts(
+        distribution=pack.distribution,
+        name=pack.name,
+        version=pack.version,
+        summary=stated.summary,
+        core=stated.core,
+        python=stated.python,
+        licence=stated.licence,
+        lifecycle=stated.lifecycle,
+        requires=stated.requires,
+        described_with=_versions(stated.requires) if depends else {},
+        components=components,
+        families=families,
+        zoo=tuple(sorted(_described(single_entries, on_broken), key=lambda found: found.name)),
+        zoo_families=zoo_families,
+        commands=tuple(sorted(_commands(pack, discovery), key=lambda found: found.name)),
+    )
+
+
+def describe_here(discovery: Discovery, *, signatures: bool = False) -> list[PackFacts]:
+    """Returns what essmc-core and the packs of this process bring; entries that cannot be read are left out."""
+    packs = [pack for pack in discovery.packs.values() if pack.status == "ok"]
+    own = Pack(CORE, "essmc-core", __version__)
+    return [describe(pack, discovery, None, signatures=signatures, on_broken=lambda _: None) for pack in (own, *packs)]
+
+
+def _is_foreign(record: Component, pack: Pack) -> bool:
+    """Returns whether a component's code is of another library, whose version decides whether it is there."""
+    own = {value.partition(":")[0].partition(".")[0] for value in pack.entry_points}
+    return isinstance(record.target, str) and record.target.partition(":")[0].partition(".")[0] not in own
+
+
+def _apart(records: Iterable[Component]) -> tuple[list[Component], list[list[Component]]]:
+    """Returns components to be described one by one, and those that one target serves in great number."""
+    by_target: dict[str, list[Component]] = {}
+    for record in records:
+        by_target.setdefault("" if record.bare else repr(record.target), []).append(record)
+    single: list[Component] = by_target.pop("", [])
+    together = []
+    for target in sorted(by_target):
+        found = by_target[target]
+        if len(found) >= LEAST_OF_A_FAMILY:
+            together.append(found)
+        else:
+            single += found
+    return single, together
+
+
+def _component(registry: Registry, record: Component, signatures: bool) -> ComponentFacts:
+    return ComponentFacts(
+        name=record.name if record.bare else record.qualified,
+        summary=record.summary,
+        signature=_signature(registry, record) if signatures else "",
+        aliases=tuple(sorted((*record.aliases, *record.deprecated))),
+        lifecycle=record.lifecycle,
+    )
+
+
+def _family(registry: Registry, records: Sequence[Component], signatures: bool) -> FamilyFacts:
+    first = min(records, key=lambda record: record.name)
+    (summary, count), *_ = Counter(record.summary for record in records).most_common(1)
+    return FamilyFacts(
+        pattern=f"{first.pack}/*",
+        count=len(records),
+        names=tuple(sorted(record.name for record in records)),
+        summary=summary if count > 1 else "",
+        signature=_signature(registry, first) if signatures else "",
+    )
+
+
+def _signature(registry: Registry, record: Component) -> str:
+    signature: Signature = registry.describe(record.qualified).without(record.bound)
+    parts = [_parameter(parameter) for parameter in signature.parameters]
+    return shortened_signature([*parts, *(["**kwargs"] if signature.takes_any else [])])
+
+
+def _parameter(parameter: Parameter) -> str:
+    if parameter.required:
+        return parameter.name
+    default = str(parameter.default)
+    return f"{parameter.name}={default if len(default) <= _LONGEST_DEFAULT else '…'}"
+
+
+def shortened_signature(parts: Sequence[str]) -> str:
+    """Returns parameters in parentheses, the last ones left out where they are many."""
+    shown: list[str] = []
+    for part in parts:
+        if sum(len(text) + 2 for text in (*shown, part)) > _LONGEST_SIGNATURE:
+            return f"({', '.join([*shown, '…'])})"
+        shown.append(part)
+    return f"({', '.join(shown)})"
+
+
+def _entries_apart(entries: Iterable[ZooEntry], pack: str) -> tuple[list[ZooEntry], tuple[FamilyFacts, ...]]:
+    """Returns entries that have a file each, and those that one file makes in great number."""
+    by_file: dict[str, list[ZooEntry]] = {}
+    for entry in entries:
+        by_file.setdefault(str(entry.path), []).append(entry)
+    single: list[ZooEntry] = []
+    families = []
+    for file in sorted(by_file):
+        if len(by_file[file]) < LEAST_OF_A_FAMILY:
+            single += by_file[file]
+            continue
+        start = f"{pack}/"
+        names = tuple(sorted(entry.name.removeprefix(start) for entry in by_file[file]))
+        families.append(FamilyFacts(pattern=f"{start}*", count=len(names), names=names))
+    return single, tuple(families)
+
+
+def _described(entries: Iterable[ZooEntry], on_broken: Callable[[ConfigError], None]) -> Iterator[EntryFacts]:
+    for entry in entries:
+        try:
+            yield _entry(entry)
+        except ConfigError as error:
+            on_broken(error)
+
+
+def _entry(entry: ZooEntry) -> EntryFacts:
+    licence = entry.licence
+    return EntryFacts(
+        name=entry.name if entry.bare else entry.qualified,
+        summary=entry.summary,
+        modality=entry.modality,
+        params=entry.params,
+        macs=entry.macs,
+        weights=entry.pretrained,
+        results=tuple(map(_result, entry.results)),
+        licence=LicenceFacts(code=licence.code or "", weights=licence.weights or ""),
+        aliases=tuple(sorted({*entry.listed_aliases, *entry.aliases, *entry.deprecated})),
+    )
+
+
+def _result(result: Mapping[str, object]) -> ResultFacts:
+    value = result.get("value")
+    return ResultFacts(
+        dataset=str(result.get("dataset", "")),
+        metric=str(result.get("metric", "")),
+        value=float(value) if isinstance(value, (int, float)) else None,
+    )
+
+
+def _commands(pack: Pack, discovery: Discovery) -> list[CommandFacts]:
+    own: list[Command] = [command for command in discovery.commands if command.pack == pack.name]
+    return [CommandFacts(name=command.name, help=command.help) for command in own]
+
+
+def _versions(requirements: Iterable[str]) -> dict[str, str]:
+    """Returns the installed versions of libraries that a pack requires, other packs aside."""
+    from packaging.requirements import Requirement
+
+    found = {}
+    for name in sorted({normalise_distribution(Requirement(line).name) for line in requirements}):
+        if not name.startswith("essmc-"):
+            try:
+                # What follows a plus sign names a build, not another release.
+                found[name] = metadata.version(name).partition("+")[0]
+            except metadata.PackageNotFoundError:
+                continue
+    return found
