@@ -135,24 +135,22 @@ def in_chans(subject: BackboneSubject) -> Iterator[Problem]:
 
 @check("backbone.num-frames")
 def num_frames(subject: BackboneSubject) -> Iterator[Problem]:
-    """`num_frames` is the number of frames it takes, None if it takes several numbers or images."""
+    """`num_frames` is the number of frames it was built for, None if it takes any number, or images."""
     stated = _with_interface(subject).num_frames
     if not subject.is_video:
         if stated is not None:
             yield Problem(f"num_frames is {stated!r}, and it takes images", "state None")
         return
+    if stated is not None and (not isinstance(stated, int) or isinstance(stated, bool)):
+        yield Problem(f"num_frames is {stated!r}", "state a whole number, or None")
+        return
     channels, frames, height, width = subject.input_shape
+    wanted = 2 * frames if stated is None else stated
     try:
         with torch.no_grad():
-            subject.module(torch.zeros(2, channels, 2 * frames, height, width))
-        takes_more = True
-    except Exception:
-        takes_more = False
-    if stated is None and not takes_more:
-        yield Problem(f"num_frames is None, and {2 * frames} frames are refused", "state the number that it takes")
-    if stated is not None and (stated != frames or takes_more):
-        more = f" and {2 * frames}" if takes_more else ""
-        yield Problem(f"num_frames is {stated!r}, and it takes {frames}{more}", "state None if it takes any number")
+            subject.module(torch.zeros(1, channels, wanted, height, width))
+    except Exception as error:
+        yield Problem(f"num_frames is {stated}, and {wanted} frames are refused: {brief(error, 80)}")
 
 
 @check("backbone.batch")

@@ -8,7 +8,7 @@ from torch import nn
 
 from essmc_devkit.components.check import NotChecked
 from essmc_devkit.components.least_input import backbone_inputs, first_taken
-from essmc_devkit.components.module_subject import ModuleSubject
+from essmc_devkit.components.module_subject import ModuleSubject, wake
 from essmc_devkit.components.small_arguments import smaller_variants
 
 
@@ -30,7 +30,7 @@ class BackboneSubject(ModuleSubject):
             # The next variant, at last the one without any such argument, may do.
             except Exception:
                 continue
-            return module
+            return wake(module)
         self.config = plain
         return self.checked_module()
 

@@ -102,8 +102,12 @@ def _members(node: ast.expr) -> Iterator[ast.expr]:
 def arguments(subject: Subject) -> Iterator[Problem]:
     """No misspelt argument is swallowed, no default is shared between objects."""
     component = _own(subject)
-    if read_signature(component).takes_any:
-        yield Problem("**kwargs swallow misspelt arguments", "name every argument that a configuration may set")
+    # What passes them on to another library registers a check that knows what that one takes.
+    if read_signature(component).takes_any and not component.check:
+        yield Problem(
+            "**kwargs swallow misspelt arguments",
+            "name every argument that a configuration may set, or register a `check` of those that are passed on",
+        )
     found: Any = component.load()
     try:
         parameters = inspect.signature(found).parameters.values()

@@ -51,19 +51,19 @@ class LossSubject(Subject):
         failure = ""
         for labels in (_LABELS, nn.functional.one_hot(_LABELS).float()):
             try:
-                self.built(_SCORES, labels)
+                self.built(_SCORES.clone(), labels.clone())
             except NotChecked:
                 raise
             except Exception as error:
                 failure = failure or brief(error, 100)
             else:
-                return (_SCORES, labels)
+                return (_SCORES.clone(), labels.clone())
         raise NotChecked(f"it takes no scores (N, K) with labels (N,): {failure}; state `inputs` in a test class")
 
     def value(self, *inputs: Any, **arguments: Any) -> Tensor:
         """Returns the loss of inputs, built with further arguments."""
         loss = self.build(**arguments) if arguments else self.built
-        found: Tensor = loss(*inputs)
+        found: Tensor = loss(*(one.clone() if isinstance(one, Tensor) else one for one in inputs))
         return found
 
     def takes(self, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from essmc_devkit.components.outputs import difference, leaves
 from essmc_devkit.components.subject import Subject
 
 _SCORES = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.5, -0.5], [-1.0, 1.25, 1.0], [0.5, 0.25, -2.0]])
-_LABELS = torch.tensor([0, 1, 2, 2])
+_LABELS = torch.tensor([0, 1, 1, 2])
 
 
 class MetricSubject(Subject):
@@ -39,18 +40,21 @@ class MetricSubject(Subject):
         self._inputs = None if inputs is None else tuple(inputs)
         self.known = tuple(known)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Any, ...]:
         """What it is called with."""
         if self._inputs is not None:
             return self._inputs
+        usual = (_SCORES.clone(), _LABELS.clone())
         try:
-            self.built(_SCORES, _LABELS)
+            # Of a copy, as it may keep or change what it is given.
+            self.build()(*copy.deepcopy(usual))
         except TypeError:
-            return (_SCORES, _LABELS, list("abcd"))
+            return (*usual, list("abcd"))
+        # What else it raises is said by the checks.
         except Exception:
-            return (_SCORES, _LABELS)
-        return (_SCORES, _LABELS)
+            return usual
+        return usual
 
     def values(self, *inputs: Any, **arguments: Any) -> dict[str, float]:
         """Returns what it says about inputs, by name; the name of a number alone is empty.
@@ -60,7 +64,7 @@ class MetricSubject(Subject):
         """
         metric = self.build(**arguments) if arguments else self.built
         try:
-            found = metric(*inputs)
+            found = metric(*copy.deepcopy(inputs))
         except Exception as error:
             if self._inputs is not None:
                 raise
@@ -71,9 +75,10 @@ class MetricSubject(Subject):
 @check("metric.values")
 def values(subject: MetricSubject) -> Iterator[Problem]:
     """It returns numbers, or scalars, by name, which carry no gradient and leave its inputs alone."""
-    inputs = copy.deepcopy(subject.inputs)
-    if not subject.values(*inputs):
+    if not subject.values(*subject.inputs):
         yield Problem("it returns nothing", "return a scalar, or a dict of scalars by name")
+    inputs = copy.deepcopy(subject.inputs)
+    subject.built(*inputs)
     if words := difference(inputs, subject.inputs, rtol=0, atol=0):
         yield Problem(f"it changes what it is called with: {words}", "work on copies")
     scores = subject.inputs[0]
@@ -90,7 +95,7 @@ def known_values(subject: MetricSubject) -> Iterator[Problem]:
     cases: list[tuple[Sequence[Any], float | Mapping[str, float]]] = list(subject.known)
     reference = numpy_reference.metric_for(subject.component.name)
     if reference is not None and not subject.given.keys() - {"type"}:
-        cases.append(((_SCORES, _LABELS), reference(_SCORES.numpy(), _LABELS.numpy())))
+        cases.append(((_SCORES.clone(), _LABELS.clone()), reference(_SCORES.numpy(), _LABELS.numpy())))
     if not cases:
         raise NotChecked("no value is known: state `known` in a test class")
     for inputs, expected in cases:

@@ -24,6 +24,7 @@ _USUAL: Mapping[str, Any] = {
     "topk": (1,),
     "size": 32,
     "crop_size": 32,
+    "depth": 18,
     "num_frames": 4,
     "mean": (0.5, 0.5, 0.5),
     "std": (0.5, 0.5, 0.5),

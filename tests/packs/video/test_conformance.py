@@ -1,0 +1,87 @@
+"""Every backbone of essmc-video, in a narrow form, by the classes of the devkit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from essmc_devkit.testing import BackboneConformance, HeadConformance
+
+_FILTERS: dict[str, Any] = {"depth": 10, "num_filters": (8, 16, 16, 16, 24)}
+_BOTTLENECK: dict[str, Any] = {"depth": 26, "num_filters": (8, 16, 16, 16, 24)}
+_THIN: dict[str, Any] = {"stem_width": 8, "stage_widths": (16, 32, 32, 32)}
+_TOKENS: dict[str, Any] = {
+    "image_size": 32, "num_frames": 4, "num_features": 24, "depth": 3, "branch_cfg": {"num_heads": 4},
+}  # fmt: skip
+_TADAFORMER: dict[str, Any] = {"width": 64, "depth": 2, "heads": 4, "input_size": 32, "head_dim": 16}
+_MVIT: dict[str, Any] = {
+    "spatial_size": 32,
+    "temporal_size": 4,
+    "depth": 3,
+    "patch_embed_dim": 16,
+    "embed_dim_mul": [[1, 2.0], [2, 2.0]],
+    "atten_head_mul": [[1, 2.0]],
+    "pool_q_stride_size": [[1, 1, 2, 2]],
+    "pool_kv_stride_adaptive": [1, 4, 4],
+    "pool_kvq_kernel": [3, 3, 3],
+}
+_RESNETS = ("ResNet3D", "ResNetR2D3D", "ResNet2Plus1d")
+_BOTTLENECKS = ("ResNet3D_CSN", "ResNet3D_TAda", "ResNet3D_IPCSN")
+_TRANSFORMERS = (
+    "Transformer",
+    "FactorizedTransformer",
+    "ViVit",
+    "ViVit_Fac_Enc",
+    "ViVit_Fac_Attn",
+    "ViVit_Fac_Dot",
+    "Timesformer",
+    "Timesformer_Joint",
+    "Timesformer_Space",
+)
+NARROW: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(_RESNETS, _FILTERS),
+    **dict.fromkeys(_BOTTLENECKS, _BOTTLENECK),
+    **dict.fromkeys(("BottleneckResNet3D", "C2D", "I3D", "SlowOnly", "R2Plus1DBottleneck"), _THIN),
+    "SlowFast": {"stem_width": 16, "stage_widths": (32, 32, 64, 64)},
+    "X3D": {"depth_factor": 1.0},
+    "S3D": {},
+    "S3DG": {},
+    "TAdaConvNeXtV2": {"depths": [1, 1, 2, 1], "widths": [16, 32, 48, 64], "head_dim": 8},
+    "TAdaFormer": _TADAFORMER,
+    "MViT": _MVIT,
+    **dict.fromkeys(_TRANSFORMERS, _TOKENS),
+}
+SHAPES = {
+    **dict.fromkeys((*_RESNETS, *_BOTTLENECKS, "TAdaFormer", "TAdaConvNeXtV2", "MViT", *_TRANSFORMERS), (3, 4, 32, 32)),
+    **dict.fromkeys(("BottleneckResNet3D", "C2D", "I3D", "SlowOnly", "R2Plus1DBottleneck", "SlowFast"), (3, 8, 64, 64)),
+    "X3D": (3, 4, 64, 64),
+    "S3D": (3, 16, 64, 64),
+    "S3DG": (3, 16, 64, 64),
+}
+
+
+class TestBackbones(BackboneConformance):
+    cases = {name: ({"type": name, **arguments}, SHAPES[name]) for name, arguments in NARROW.items()}
+    traces = exports = onnx = "tests/zoo traces and exports every family"
+
+
+class TestLifts(BackboneConformance):
+    cases = {
+        mode: (
+            {"type": "Lift2D", "backbone": {"type": "timm/test_resnet"}, "mode": mode, "num_frames": 4},
+            (3, 4, 64, 64),
+        )
+        for mode in ("tsn", "tsm", "tada", "inflate")
+    }
+    onnx = "the layers are those of image backbones and of calibrated convolutions"
+
+
+class TestWindowHead(HeadConformance):
+    config = {"type": "WindowPoolHead", "dim": 8, "num_classes": 5, "pool_kernel_size": [2, 2, 2]}
+    input_shape = (8, 3, 4, 4)
+    exports = "tests/zoo exports every head"
+
+
+class TestX3DHead(HeadConformance):
+    config = {"type": "X3DHead", "dim": 8, "dim_inner": 16, "num_classes": 5, "pool_kernel_size": [2, 2, 2]}
+    input_shape = (8, 3, 4, 4)
+    exports = "tests/zoo exports every head"
