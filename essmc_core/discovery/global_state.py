@@ -132,6 +132,14 @@ _WATCHED = (
     _Watched("sys.stderr", lambda: sys.stderr, _set_attribute(sys, "stderr")),
     _Watched("sys.stdin", lambda: sys.stdin, _set_attribute(sys, "stdin")),
     _Watched("sys.excepthook", lambda: sys.excepthook, _set_attribute(sys, "excepthook")),
+    _Watched("the trace function", sys.gettrace, sys.settrace),
+    _Watched("the profile function", sys.getprofile, sys.setprofile),
+    _Watched(
+        "the timeout of sockets",
+        _of("socket", lambda m: m.getdefaulttimeout()),
+        lambda seconds: _module("socket").setdefaulttimeout(seconds),
+        fresh=None,
+    ),
     _Watched("garbage collection", gc.isenabled, lambda before: gc.enable() if before else gc.disable()),
     _Watched("the locale", _locale, _restore_locale),
     _Watched("warning filters", _filters_of_everything, _set_filters),
@@ -164,6 +172,11 @@ _WATCHED = (
         _of("torch", lambda m: m.is_grad_enabled()),
         lambda enabled: _module("torch").set_grad_enabled(enabled),
         fresh=True,
+    ),
+    _Watched(
+        "the number of torch's threads",
+        _of("torch", lambda m: m.get_num_threads()),
+        lambda number: _module("torch").set_num_threads(number),
     ),
     _Watched(
         "torch's random numbers",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import json
 import os
 import sys
 from collections.abc import Iterator
+
+# Bound before a pack can replace them.
+from json import dumps, loads
 from typing import Any
 
 
@@ -30,11 +32,11 @@ class Channel:
     def requests(self) -> Iterator[dict[str, Any]]:
         """Yields the parent's requests until it closes the pipe."""
         for line in self._requests:
-            yield json.loads(line)
+            yield loads(line)
 
     def send(self, **message: object) -> None:
         """Sends a message."""
-        self._answers.write(json.dumps(message) + "\n")
+        self._answers.write(dumps(message) + "\n")
         self._answers.flush()
 
 

@@ -66,18 +66,24 @@ def observe_closely(pack: PackUnderTest, limits: Limits) -> Observation:
         seen = observe(pack, limits, cache)
         if seen.status != "ok":
             return seen
-        if seen.heavy:
+        if seen.heavy and _has_filled(cache):
             again = observe(pack, limits, cache)
-            if again.heavy:
-                among = observe(pack, limits, cache, preload=list(seen.heavy))
-                changed, patched = _both(seen.changed, among.changed), _both(seen.patched, among.patched)
-                return replace(seen, changed=changed, patched=patched)
-            seen = replace(again, heavy_once=seen.heavy, acts=_both(seen.acts, again.acts))
+            if not again.heavy:
+                seen = replace(again, heavy_once=seen.heavy, acts=_both(seen.acts, again.acts))
+        if seen.libraries and (seen.heavy or seen.patched or seen.changed or seen.output):
+            # What libraries do when they are imported is not the pack's doing.
+            among = observe(pack, limits, cache, preload=seen.libraries)
+            return replace(seen, changed=among.changed, patched=among.patched, output=among.output)
         for _ in range(_TRIES - 1):
             if seen.seconds <= discovered.SLOW:
                 break
             seen = replace(seen, seconds=min(seen.seconds, observe(pack, limits, cache).seconds))
         return seen
+
+
+def _has_filled(cache: Path) -> bool:
+    """Returns whether a pack has put anything into the core's cache folder."""
+    return bool({path.name for path in cache.iterdir()} - {"discovery", "registered"})
 
 
 def _both(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:

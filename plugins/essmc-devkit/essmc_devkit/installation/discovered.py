@@ -12,24 +12,27 @@ from essmc_devkit.installation.pack_under_test import PackUnderTest
 SLOW, VERY_SLOW = 0.1, 0.5
 """Seconds of import and hooks that are worth a warning, or a failure."""
 _LATER = "import it in the module that uses it: what is registered is named by an import string"
+_TOLD_ELSEWHERE = (INVALID, "IncompatibleCore", "ReservedName", "MetadataError", "SyntaxError")
 _MOST = 4
 
 
 @check("installation.import")
 def imported(pack: PackUnderTest, seen: Observation) -> Iterator[Problem]:
     """It can be imported, and its hooks run to their end."""
+    if seen.status == "missing" or not _are_there(pack):
+        yield Problem("its entry points lead nowhere", status="skipped")
+        return
     at = f" at {seen.where}" if seen.where else ""
     if seen.status == "ended":
         fix = "an import must come back: leave work, exits and large data to the functions that need them"
         yield Problem(f"importing it {seen.reason}{at}", fix)
-    elif seen.status == "missing":
-        yield Problem("discovery does not find it", "see the checks of its metadata")
-    elif (
-        seen.status in ("quarantined", "skipped")
-        and seen.error not in (INVALID, "IncompatibleCore")
-        and not _is_data(seen)
-    ):
+    elif seen.status in ("quarantined", "skipped") and seen.error not in _TOLD_ELSEWHERE and not _is_data(seen):
         yield Problem(f"{seen.reason}{at}", seen.remedy)
+
+
+def _are_there(pack: PackUnderTest) -> bool:
+    own = {name for name, _ in pack.modules()}
+    return all(point.value.partition(":")[0].strip() in own for point in pack.entry_points)
 
 
 def _is_data(seen: Observation) -> bool:
@@ -74,10 +77,13 @@ def import_time(pack: PackUnderTest, seen: Observation) -> Iterator[Problem]:
 def output(pack: PackUnderTest, seen: Observation) -> Iterator[Problem]:
     """It prints and warns of nothing while it is discovered."""
     if seen.output and seen.status != "ended":
-        first, *rest = seen.output.splitlines()
+        text = seen.output
+        for package in pack.packages:
+            text = text.replace(f"{package.parent}/", "")
+        first, *rest = text.splitlines()
         more = f" and {len(rest)} more lines" if rest else ""
         yield Problem(
-            f"it prints {first.removeprefix(f'[{pack.name}] ')[:100]!r}{more} while it is discovered",
+            f"it prints {first.removeprefix(f'[{pack.name}] ')[:160]!r}{more} while it is discovered",
             "log it, at the level DEBUG, where the work is done",
         )
 

@@ -55,8 +55,9 @@ def _data_of_source(pack: PackUnderTest, source: Path) -> Iterator[str]:
 @check("installation.typed")
 def typed(pack: PackUnderTest) -> Iterator[Problem]:
     """Type checkers read its annotations."""
+    named = {point.value.partition(":")[0].partition(".")[0] for point in pack.entry_points}
     for package in pack.packages:
-        if package.is_dir() and not (package / "py.typed").is_file():
+        if package.name in named and package.is_dir() and not (package / "py.typed").is_file():
             yield Problem(
                 f"{package.name} has no py.typed, so type checkers ignore its annotations",
                 f"put an empty file py.typed into {package.name}",

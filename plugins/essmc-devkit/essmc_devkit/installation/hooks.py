@@ -12,6 +12,12 @@ from essmc_devkit.installation.observation import Observation
 from essmc_devkit.installation.pack_under_test import PackUnderTest
 from essmc_devkit.installation.source import HookLike, hook_like
 
+_HOOK_OF = {"zoo": "register_zoo", "commands": "register_commands"}
+_WHAT = {
+    "register_components": 'call registries.heads.register("Name", "package.module:Class"), or leave the hook out',
+    "register_zoo": "add_directory takes a folder with *.yaml files (not *.yml) that do not begin with _",
+    "register_commands": 'call cli.add_lazy("name", "package.module:command", help="…"), or leave the hook out',
+}
 INVALID = "PluginValidationError"
 """What pluggy raises for a marked function that is no hook, or takes other arguments."""
 
@@ -53,8 +59,16 @@ def _how(one: HookLike) -> str:
 
 @check("installation.contents")
 def contents(pack: PackUnderTest, seen: Observation) -> Iterator[Problem]:
-    """It registers something."""
-    if seen.status == "ok" and not seen.registered and not list(hook_like(pack)):
+    """It registers something, and so does each of its hooks."""
+    if seen.status != "ok":
+        yield Problem("the pack cannot be imported", status="skipped")
+        return
+    called = {name.rpartition(":")[2] for name in seen.hooks}
+    kinds = {_HOOK_OF.get(one.kind, "register_components") for one in seen.registered}
+    for name in HOOKS:
+        if name in called - kinds:
+            yield Problem(f"{name} registers nothing", _WHAT[name])
+    if not (called or seen.registered or list(hook_like(pack))):
         yield Problem(
             "it registers no component, no zoo entry and no command",
             f"define a hook in the module of its entry point: {', '.join(HOOKS)}",

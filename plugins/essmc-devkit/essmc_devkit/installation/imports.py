@@ -27,7 +27,8 @@ def required(pack: PackUnderTest) -> Iterator[Problem]:
     told: set[str] = set()
     for one in imports(pack):
         top = one.name.partition(".")[0]
-        if top in own or top in sys.stdlib_module_names or top in told:
+        # That the core is required is a check of its own.
+        if top in own or top in sys.stdlib_module_names or top in told or top == _CORE:
             continue
         told.add(top)
         allowed = _closure(pack) if allowed is None else allowed

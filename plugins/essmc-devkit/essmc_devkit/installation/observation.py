@@ -16,6 +16,9 @@ from essmc_devkit.children.limits import Limits
 from essmc_devkit.children.process import ChildEnded, ChildProcess
 from essmc_devkit.installation.pack_under_test import PackUnderTest
 
+_START_SECONDS = 300.0
+_STATEFUL = ("json", "locale", "logging", "random", "signal", "socket", "subprocess", "threading", "warnings")
+"""Modules of the standard library with state that is seen to change only if they are imported before."""
 _CHILD = "essmc_devkit.installation.observing"
 
 
@@ -57,6 +60,7 @@ class Observation:
         changed: global state that it changed.
         patched: what it replaced in modules that are not its own.
         acts: what it did that outlives its discovery: files written, processes and threads started, connections made.
+        libraries: what it imports of other distributions.
         again: why a second discovery in the same process gives something else, empty if it does not.
     """
 
@@ -74,6 +78,7 @@ class Observation:
     changed: tuple[str, ...] = ()
     patched: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     again: str = ""
 
 
@@ -93,14 +98,15 @@ def observe(pack: PackUnderTest, limits: Limits, cache: Path, preload: Sequence[
             request = {
                 "pack": pack.pack,
                 "packages": [str(path) for path in pack.packages],
-                "preload": list(preload),
                 "folder": str(folder / "cwd"),
                 "cache": str(cache),
                 "seconds": limits.seconds,
                 "memory": limits.memory,
             }
-            child.read_line(limits, time.monotonic() + 300)
-            child.send(json.dumps(request))
+            for first in ({"preload": [*_STATEFUL, *preload]}, request):
+                # The import of the core and of libraries is none of the pack's time, nor is what they print its output.
+                child.read_line(limits, time.monotonic() + _START_SECONDS)
+                child.send(json.dumps(first))
             seen = json.loads(child.read_line(limits, time.monotonic() + limits.seconds))
             return _from_message(seen, child.errors())
         except ChildEnded as end:
@@ -122,5 +128,5 @@ def _made(folder: Path) -> Path:
 
 def _from_message(seen: dict[str, Any], errors: str) -> Observation:
     named = tuple(Named(**one) for one in seen.pop("registered"))
-    lists: dict[str, Any] = {key: tuple(seen.pop(key)) for key in ("hooks", "changed", "patched", "acts")}
+    lists: dict[str, Any] = {key: tuple(seen.pop(key)) for key in ("hooks", "changed", "patched", "acts", "libraries")}
     return Observation(**seen, **lists, registered=named, output=errors.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 from essmc_devkit.children.channel import Channel, limit_memory, telling_where_it_hangs
 from essmc_devkit.children.limits import GIB
-from essmc_devkit.installation.watching import Acts, HeavyImports, Modules
+from essmc_devkit.installation.watching import Acts, HeavyImports, Modules, Settings
 
 
 def main() -> None:
@@ -21,10 +22,13 @@ def main() -> None:
 
     assert essmc_core is not None
     channel.send(ready=True)
-    request = next(channel.requests())
+    requests = channel.requests()
+    for name in next(requests)["preload"]:
+        with contextlib.suppress(Exception):
+            __import__(name)
+    channel.send(ready=True)
+    request = next(requests)
     limit_memory(int(request["memory"] * 1.5) + 2 * GIB)
-    for name in request["preload"]:
-        __import__(name)
     with telling_where_it_hangs(request["seconds"]):
         seen = _discover(request)
     channel.send(**seen)
@@ -37,19 +41,22 @@ def _discover(request: Mapping[str, Any]) -> dict[str, Any]:
 
     roots = [Path(path).resolve() for path in request["packages"]]
     heavy, acts = HeavyImports(roots), Acts(roots, Path(request["cache"]))
-    modules, threads = Modules(), set(threading.enumerate())
-    os.environ["ESSMC_PACKS"] = request["pack"]
     sys.meta_path.insert(0, heavy)
+    modules, settings, threads = Modules(), Settings(), set(threading.enumerate())
+    imported = set(sys.modules)
+    os.environ["ESSMC_PACKS"] = request["pack"]
     acts.watch()
     DISCOVERY.run()
     acts.stop()
-    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not heavy]
+    changed = settings.changed()
     started = [thread for thread in threading.enumerate() if thread not in threads]
     acts.seen += [f"starts the thread {thread.name!r}" for thread in started]
     acts.seen += [f"leaves {path} in the current directory" for path in sorted(os.listdir(request["folder"]))]
     pack = next((one for one in DISCOVERY.packs.values() if one.name == request["pack"]), None)
     if pack is None:
-        return {"status": "missing", "registered": [], "hooks": [], "changed": [], "patched": [], "acts": []}
+        nothing: list[str] = []
+        lists = dict.fromkeys(("registered", "hooks", "changed", "patched", "acts", "libraries"), nothing)
+        return {"status": "missing", **lists}
     registered = _registered(request["pack"])
     seen = {
         "status": pack.status,
@@ -61,13 +68,19 @@ def _discover(request: Mapping[str, Any]) -> dict[str, Any]:
         "hooks": _hooks(DISCOVERY.manager),
         "heavy": {name: line for name, line in heavy.seen.items() if name in sys.modules},
         "seconds": pack.ms / 1e3,
-        "changed": list(pack.changed),
+        "changed": [*pack.changed, *changed],
         "patched": modules.replaced(),
         "acts": list(dict.fromkeys(acts.seen)),
+        "libraries": _libraries(set(sys.modules) - imported, roots),
     }
     if pack.status == "ok":
         seen["again"] = _again(request["pack"], registered)
     return seen
+
+
+def _libraries(imported: set[str], roots: list[Path]) -> list[str]:
+    own = {root.stem for root in roots} | {"essmc_core", "essmc_devkit"}
+    return sorted({name.partition(".")[0] for name in imported} - own - set(sys.stdlib_module_names))
 
 
 def _registered(pack: str) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ class Modules:
             id(value): value
             for _, names in self._modules.values()
             for value in names.values()
-            if isinstance(value, type)
+            if issubclass(type(value), type)
         }
         self._classes = [(one, dict(vars(one))) for one in classes.values()]
         self._builtins = set(vars(sys.modules["builtins"]))
@@ -185,3 +185,25 @@ def _changed(before: dict[str, Any], now: Any) -> list[str]:
         for name, value in before.items()
         if issubclass(type(value), _KINDS) and now.get(name, _ABSENT) is not value
     ]
+
+
+class Settings:
+    """State of the process that discovery does not put back."""
+
+    def __init__(self) -> None:
+        self._before = self._read()
+
+    def changed(self) -> list[str]:
+        """Returns the names of what has changed."""
+        now = self._read()
+        return [name for name, value in self._before.items() if now[name] != value]
+
+    @staticmethod
+    def _read() -> dict[str, object]:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return {
+            "the umask": mask,
+            "sys.meta_path": list(map(id, sys.meta_path)),
+            "sys.path_hooks": list(map(id, sys.path_hooks)),
+        }
