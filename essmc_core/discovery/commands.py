@@ -19,6 +19,8 @@ OWN_COMMANDS = {
     "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
     "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),
     "search": ("essmc_core.cli.search:search_packs", "Find packs, components and models, installed or not."),
+    "install": ("essmc_core.cli.install:install", "Install packs with pip; say what arrived."),
+    "uninstall": ("essmc_core.cli.uninstall:uninstall", "Uninstall packs with pip; say what goes away."),
     "index": ("essmc_core.cli.index:index", "Describe packs in a file, by which they are found."),
     "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),

@@ -67,4 +67,4 @@ def run_pip(command: Sequence[str], *, show: bool = True) -> None:
         raise PipFailed(f"{command[0]} cannot be run: {error}") from error
     if process.returncode:
         said = "\n    ".join(filter(None, last))
-        raise PipFailed(f"pip failed with exit status {process.returncode}; nothing else was changed:\n    {said}")
+        raise PipFailed(f"pip failed with exit status {process.returncode}:\n    {said}")

@@ -22,6 +22,8 @@ COMMANDS = (
     "verify",
     "doctor",
     "index",
+    "install",
+    "uninstall",
     "search",
     "train",
     "eval",
