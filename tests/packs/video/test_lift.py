@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES, build_model
-from essmc_core.contract.features import BackboneInterface, FeatureInfo
+from essmc_core.contract.features import FeatureInfo
 from essmc_core.errors import ConfigError, InputError, WeightsMismatch
 from essmc_core.weights import load_pretrained
 from essmc_video.layers.temporal_shift import temporal_shift
@@ -199,22 +198,6 @@ def test_image_weights_and_their_keys_stay(mode: str) -> None:
         assert torch.equal(lifted, value) if lifted.ndim == value.ndim else torch.allclose(lifted.sum(2), value)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
-def test_uniform_interface(mode: str) -> None:
-    lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
-    assert isinstance(lifted, BackboneInterface)
-    assert (lifted.layout, lifted.in_chans, lifted.num_frames) == ("NCTHW", 3, 4)
-    assert lifted(clips()).shape == (2, lifted.out_channels) and lifted.feature_rank == 0
-    maps = lifted.forward_features(clips(), [0, -1])
-    for info, one in zip([lifted.feature_info[0], lifted.feature_info[-1]], maps, strict=True):
-        assert one.shape == (2, info.channels, 4, 64 // info.reduction, 64 // info.reduction)
-        lifted.get_submodule(info.name)
-    assert torch.equal(lifted.forward_features(clips()), maps[-1])
-    with pytest.raises(IndexError):
-        lifted.forward_features(clips(), [99])
-
-
 def test_backbones_that_return_maps_give_maps_with_time() -> None:
     backbone = image_backbone("ResNet", depth=18)
     lifted = lift(backbone, "tsn")
@@ -246,20 +229,6 @@ def test_gradient_checkpointing_needs_a_fixed_number_of_frames() -> None:
     lifted = lift(image_backbone("torchvision/resnet18"), "tsm")
     with pytest.raises(ConfigError, match="num_frames"):
         lifted.set_grad_checkpointing()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
-def test_copies_pickles_traces_and_exports_compute_the_same(mode: str) -> None:
-    lifted = lift(image_backbone("torchvision/resnet18"), mode, num_frames=4)
-    expected = lifted(clips())
-    torch.testing.assert_close(copy.deepcopy(lifted)(clips()), expected)
-    torch.testing.assert_close(pickle.loads(pickle.dumps(lifted))(clips()), expected)
-    traced = torch.jit.trace(lifted, clips(batch=1), check_trace=False)
-    torch.testing.assert_close(traced(clips()), expected, rtol=1e-4, atol=1e-5)
-    batch = torch.export.Dim("batch", min=1, max=8)
-    exported = torch.export.export(lifted, (clips(batch=3),), dynamic_shapes=({0: batch},)).module()
-    torch.testing.assert_close(exported(clips()), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["torchvision/vit_b_16", "torchvision/swin_t"])

@@ -352,16 +352,6 @@ def test_interpolated_positions_are_trained() -> None:
     )
 
 
-def test_checkpointing_changes_no_gradient() -> None:
-    plain = randomized(small()).train()
-    saving = copy.deepcopy(plain)
-    saving.set_grad_checkpointing()
-    for network in (plain, saving):
-        network(noise(1, 3, 4, 32, 32)).square().sum().backward()
-    for one, other in zip(plain.parameters(), saving.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
-
-
 def test_dropout_and_drop_path_act_in_training_alone_and_rise_with_depth() -> None:
     network = small(dropout_rate_block=0.2, droppath_rate_block=0.5)
     assert [block.drop_path.drop_prob for block in network.blocks] == [0.0, 0.25, 0.5]

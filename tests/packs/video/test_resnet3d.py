@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-import pickle
 from typing import Any
 
 import pytest
@@ -45,39 +43,6 @@ def randomized(model: nn.Module) -> nn.Module:
 
 def clips(batch: int = 2, frames: int = 4, size: int = 32) -> Tensor:
     return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.mark.slow
-@every_preset
-def test_trace_equals_eager_and_takes_another_batch_size(name: str) -> None:
-    model = randomized(build(name))
-    traced = torch.jit.trace(model, clips())  # type: ignore[no-untyped-call,unused-ignore]
-    torch.testing.assert_close(traced(clips(3)), model(clips(3)))
-
-
-@pytest.mark.slow
-@every_preset
-def test_export_with_a_dynamic_batch_equals_eager(name: str) -> None:
-    model = randomized(build(name))
-    exported = torch.export.export(model, (clips(),), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    torch.testing.assert_close(exported.module()(clips(5)), model(clips(5)))
-
-
-@every_preset
-def test_copies_and_pickles_compute_the_same(name: str) -> None:
-    model = randomized(build(name))
-    expected = model(clips())
-    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert torch.equal(twin(clips()), expected)
-
-
-@every_preset
-def test_stated_channels_are_those_of_the_output(name: str) -> None:
-    model = build(name, num_input_channels=5).eval()
-    features = model(torch.randn(1, 5, 4, 32, 32))
-    assert features.shape[1] == model.out_channels == model.num_features == 24
-    assert model.in_chans == 5
-    assert model.layout == "NCTHW"
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from essmc_core import BACKBONES, BRICKS, HEADS, MODELS
-from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 
 THIN = {"stem_width": 8, "stage_widths": (16, 32, 32, 32)}
@@ -32,17 +30,10 @@ def clip() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_features_are_as_announced(name: str, clip: torch.Tensor) -> None:
+def test_maps_have_the_sizes_of_the_papers(name: str, clip: torch.Tensor) -> None:
     network = thin(name).eval()
-    assert isinstance(network, BackboneInterface)
     assert network(clip).shape == (1, network.out_channels, *SHAPES[name])
-    features = network.forward_features(clip, out_indices=range(5))
-    assert isinstance(features, list)
-    for feature, info in zip(features, network.feature_info, strict=True):
-        size = (8 // info.temporal_reduction, 64 // info.reduction, 64 // info.reduction)
-        assert feature.shape == (1, info.channels, *size)
-        assert isinstance(network.get_submodule(info.name), nn.Module)
-    assert torch.equal(features[-1], network(clip))
+    assert torch.equal(network.forward_features(clip), network(clip))
 
 
 def test_features_come_in_the_order_asked_for_and_no_further_stage_runs(clip: torch.Tensor) -> None:
@@ -55,17 +46,6 @@ def test_features_come_in_the_order_asked_for_and_no_further_stage_runs(clip: to
     assert network.forward_features(clip, out_indices=()) == []
     with pytest.raises(IndexError, match="5"):
         network.forward_features(clip, out_indices=(5,))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_checkpointing_changes_no_gradient(name: str, clip: torch.Tensor) -> None:
-    plain = thin(name, init_cfg=None).train()
-    saving = copy.deepcopy(plain)
-    saving.set_grad_checkpointing()
-    for network in (plain, saving):
-        network(clip).square().sum().backward()
-    for one, other in zip(plain.parameters(), saving.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
 
 
 def test_temporal_kernels_of_i3d_alternate() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core import BACKBONES
-from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import timm_convnext
@@ -110,26 +108,6 @@ def test_clips_of_a_batch_do_not_see_each_other_and_frames_do() -> None:
     together = backbone(video)
     torch.testing.assert_close(together, torch.cat([backbone(video[:1]), backbone(video[1:])]), rtol=0, atol=1e-9)
     assert not torch.allclose(together, backbone(video[:, :, [1, 0, 2, 3, 4, 5]]), atol=1e-3)
-
-
-def test_uniform_interface() -> None:
-    backbone = small()
-    assert isinstance(backbone, BackboneInterface)
-    assert backbone(clips()).shape == (2, backbone.num_features) and backbone.feature_rank == 0
-    for info, one in zip(backbone.feature_info, backbone.forward_features(clips(), range(4)), strict=True):
-        assert one.shape == (2, info.channels, 4 // info.temporal_reduction, 32 // info.reduction, 32 // info.reduction)
-    with pytest.raises(IndexError):
-        backbone.forward_features(clips(), [4])
-
-
-def test_gradient_checkpointing_changes_no_gradient() -> None:
-    plain = randomized(small()).train()
-    checkpointed = copy.deepcopy(plain)
-    checkpointed.set_grad_checkpointing()
-    for backbone in (plain, checkpointed):
-        backbone(clips()).square().sum().backward()
-    for one, other in zip(plain.parameters(), checkpointed.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
 
 
 def test_drop_path_rises_to_the_last_block_and_is_off_in_eval_mode() -> None:

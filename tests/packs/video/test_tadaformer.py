@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core import BACKBONES
-from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.state_dict import map_keys
 from essmc_video.key_maps import clip_tadaformer
@@ -106,27 +104,6 @@ def test_a_last_projection_sets_the_number_of_features() -> None:
     backbone = small(output_dim=24)
     assert backbone.num_features == backbone.out_channels == 24 and backbone(clips()).shape == (2, 24)
     assert backbone.state_dict()["proj"].shape == (64, 24)
-
-
-def test_uniform_interface() -> None:
-    backbone = small()
-    assert isinstance(backbone, BackboneInterface)
-    maps = backbone.forward_features(clips(), [-1, 0])
-    for info, one in zip(reversed(backbone.feature_info), maps, strict=True):
-        assert one.shape == (2, info.channels, 6 // info.temporal_reduction, 32 // info.reduction, 32 // info.reduction)
-    with pytest.raises(IndexError):
-        backbone.forward_features(clips(), [2])
-
-
-@FORMS
-def test_gradient_checkpointing_changes_no_gradient(form: dict[str, Any]) -> None:
-    plain = randomized(small(**form)).train()
-    checkpointed = copy.deepcopy(plain)
-    checkpointed.set_grad_checkpointing()
-    for backbone in (plain, checkpointed):
-        backbone(clips()).square().sum().backward()
-    for one, other in zip(plain.parameters(), checkpointed.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
 
 
 def test_keys_of_clip_map_both_ways() -> None:

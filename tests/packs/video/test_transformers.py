@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -247,37 +244,6 @@ def test_maps_lay_tokens_out_where_they_come_from() -> None:
             backbone.pos_embd.zero_()
         expected = backbone.stem.conv1(clips())
         torch.testing.assert_close(backbone.forward_features(clips()), expected)
-
-
-@every_preset
-def test_checkpointing_changes_no_gradient(name: str) -> None:
-    plain = build(name, branch_cfg={"num_heads": 4, "attn_dropout": 0.0}, drop_path=0.0).train()
-    saving = copy.deepcopy(plain)
-    saving.set_grad_checkpointing()
-    for backbone in (plain, saving):
-        backbone(clips()).square().sum().backward()
-    for ours, theirs in zip(saving.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, theirs.grad)
-
-
-@pytest.mark.slow
-@every_preset
-def test_trace_and_export_equal_eager_at_another_batch_size(name: str) -> None:
-    backbone = build(name)
-    traced = torch.jit.trace(backbone, clips())  # type: ignore[no-untyped-call,unused-ignore]
-    exported = torch.export.export(backbone, (clips(),), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
-    expected = backbone(clips(3))
-    torch.testing.assert_close(traced(clips(3)), expected)
-    torch.testing.assert_close(exported(clips(3)), expected)
-
-
-@pytest.mark.slow
-@every_preset
-def test_copies_and_pickles_give_the_same_output(name: str) -> None:
-    backbone = build(name)
-    expected = backbone(clips())
-    assert torch.equal(copy.deepcopy(backbone)(clips()), expected)
-    assert torch.equal(pickle.load(io.BytesIO(pickle.dumps(backbone)))(clips()), expected)
 
 
 @every_preset

@@ -115,22 +115,23 @@ def in_chans(subject: BackboneSubject) -> Iterator[Problem]:
     module = _with_interface(subject)
     if module.in_chans != subject.input_shape[0]:
         yield Problem(f"in_chans is {module.in_chans}, and it takes {subject.input_shape[0]} channels")
-    if not subject.takes_in_chans:
+    argument = subject.channels_argument
+    if argument is None:
         return
     wanted = int(module.in_chans) + 1
     try:
-        other = subject.build(in_chans=wanted).eval()
+        other = subject.build(**{argument: wanted}).eval()
     except ConfigError as error:
-        if "in_chans" not in str(error):
-            yield Problem(f"in_chans={wanted} is refused by {brief(error, 100)}", "name in_chans in the message")
+        if argument not in str(error):
+            yield Problem(f"{argument}={wanted} is refused by {brief(error, 100)}", "name the argument in the message")
         return
     if getattr(other, "in_chans", None) != wanted:
-        yield Problem(f"built with in_chans={wanted} it says in_chans={getattr(other, 'in_chans', None)}")
+        yield Problem(f"built with {argument}={wanted} it says in_chans={getattr(other, 'in_chans', None)}")
     try:
         with torch.no_grad():
             other(torch.zeros(2, wanted, *subject.input_shape[1:]))
     except Exception as error:
-        yield Problem(f"built with in_chans={wanted} it raises {brief(error, 100)}", "pass in_chans to the first layer")
+        yield Problem(f"built with {argument}={wanted} it raises {brief(error, 100)}", "pass it to the first layer")
 
 
 @check("backbone.num-frames")

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from torch import nn
 
-from essmc_devkit.components.check import NotChecked
 from essmc_devkit.components.least_input import backbone_inputs, first_taken
 from essmc_devkit.components.module_subject import ModuleSubject, wake
 from essmc_devkit.components.small_arguments import smaller_variants
@@ -50,19 +49,10 @@ class BackboneSubject(ModuleSubject):
         return len(self.input_shape) == 4
 
     @property
-    def takes_in_chans(self) -> bool:
-        """Whether its constructor takes the number of channels."""
+    def channels_argument(self) -> str | None:
+        """Name of the constructor's argument for the number of channels, None if it has none."""
         from essmc_core.registry.reading import live_signature
 
-        return live_signature(self.component).parameter("in_chans") is not None
-
-    def size_inputs(self) -> int:
-        """Returns height and width of an input that is square.
-
-        Raises:
-            NotChecked: it is not square.
-        """
-        height, width = self.input_shape[-2:]
-        if height != width:
-            raise NotChecked("the input is not square")
-        return height
+        signature = live_signature(self.component)
+        names = ("in_chans", "num_input_channels", "in_channels")
+        return next((name for name in names if signature.parameter(name) is not None), None)
