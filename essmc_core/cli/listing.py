@@ -74,5 +74,6 @@ def _as_dict(registry: Registry, record: Component) -> dict[str, object]:
         "kind": record.kind,
         "pack": record.pack,
         "summary": record.summary,
+        "lifecycle": record.lifecycle,
         "target": record.target if isinstance(record.target, str) else repr(record.target),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from essmc_core.cli.output import write_json
@@ -47,7 +49,17 @@ def _write_differences(pack: VerifiedPack) -> None:
     more = len(pack.differences) - _MOST_SHOWN
     if more > 0:
         click.echo(f"  and {more:,} more, which --json lists")
-    click.echo(f"  pip install --force-reinstall --no-deps {pack.distribution}=={pack.version}")
+    click.echo(f"  pip install --force-reinstall --no-deps {_again(pack)}")
+
+
+def _again(pack: VerifiedPack) -> str:
+    """Returns what installs the same again."""
+    origin = pack.origin
+    if origin.kind == "vcs":
+        return shlex.quote(f"{pack.distribution} @ {origin.url}@{origin.commit}")
+    if origin.kind in ("archive", "folder", "editable") and origin.place:
+        return f"{'-e ' if origin.kind == 'editable' else ''}{shlex.quote(origin.place)}"
+    return f"{pack.distribution}=={pack.version}"
 
 
 def _as_dict(pack: VerifiedPack) -> dict[str, object]:

@@ -10,8 +10,10 @@ from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.discovery import Pack
+from essmc_core.discovery.compatibility import accepts
 from essmc_core.errors import UnknownComponent
 from essmc_core.foundation.names import did_you_mean
+from essmc_core.foundation.version import __version__
 from essmc_core.index.known import KnownPacks, known_packs
 from essmc_core.index.schema import PackFacts
 from essmc_core.index.search import PACKS, Hit, search, suggestions
@@ -88,8 +90,17 @@ def _pack_here(facts: PackFacts) -> Pack | None:
 def _installed(facts: PackFacts) -> str:
     pack = _pack_here(facts)
     if pack is None:
-        return f"pip install {facts.distribution}"
+        install = f"pip install {facts.distribution}"
+        return install if _admits_core(facts) else f"{install}  (needs essmc-core{facts.core})"
     return "yes" if pack.status == "ok" else pack.status
+
+
+def _admits_core(facts: PackFacts) -> bool:
+    try:
+        return accepts(f"essmc-core{facts.core}", __version__)
+    # An index may state anything.
+    except ValueError:
+        return True
 
 
 def _nothing_found(text: str, kind: str | None, packs: list[PackFacts]) -> str:
@@ -120,6 +131,7 @@ def _as_dict(hit: Hit) -> dict[str, object]:
         "licence": hit.pack.licence,
         "lifecycle": hit.pack.lifecycle,
         "core": hit.pack.core,
+        "compatible": _admits_core(hit.pack),
         "summary": hit.summary,
         "installed": pack is not None,
         "status": pack.status if pack is not None else "",

@@ -88,6 +88,7 @@ def _component_text(component: Component) -> str:
         ("source", signature.source),
         ("fixed", bound),
         ("aliases", ", ".join((*component.aliases, *component.deprecated))),
+        ("status", component.lifecycle),
     ]
     parts = [_heading(rows), f"{signature.name}{_wrapped(signature.text)}"]
     parts.extend([signature.doc.rstrip()] if signature.doc else [])
@@ -126,6 +127,7 @@ def _component_dict(component: Component) -> dict[str, object]:
         "line": signature.line,
         "doc": signature.doc,
         "bound": dict(component.bound),
+        "lifecycle": component.lifecycle,
         "parameters": [
             {
                 "name": parameter.name,

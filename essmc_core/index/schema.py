@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from essmc_core.registry.component import Lifecycle
 
 VERSION = 1
 """Version of the form; it is raised when an older essmc-core could misread a newer index."""
+
+
+def _printable(text: str) -> str:
+    """Returns a text without line breaks and control characters: an index may come from anywhere, and is printed."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+Line: TypeAlias = Annotated[str, AfterValidator(_printable)]
+# What pip is given must be a name, and no option of pip.
+DistributionName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=200)]
 
 
 class _Facts(BaseModel):
@@ -30,10 +41,10 @@ class ComponentFacts(_Facts):
         lifecycle: empty if it is that of the pack.
     """
 
-    name: str
-    summary: str = ""
-    signature: str = ""
-    aliases: tuple[str, ...] = ()
+    name: Line
+    summary: Line = ""
+    signature: Line = ""
+    aliases: tuple[Line, ...] = ()
     lifecycle: Lifecycle = ""
 
 
@@ -48,11 +59,11 @@ class FamilyFacts(_Facts):
         signature: as of `ComponentFacts`.
     """
 
-    pattern: str
+    pattern: Line
     count: int
-    names: tuple[str, ...] = ()
-    summary: str = ""
-    signature: str = ""
+    names: tuple[Line, ...] = ()
+    summary: Line = ""
+    signature: Line = ""
 
     @property
     def full_names(self) -> Iterator[str]:
@@ -64,16 +75,16 @@ class FamilyFacts(_Facts):
 class ResultFacts(_Facts):
     """One result of a zoo entry."""
 
-    dataset: str = ""
-    metric: str = ""
+    dataset: Line = ""
+    metric: Line = ""
     value: float | None = None
 
 
 class LicenceFacts(_Facts):
     """Licences of an entry, each an SPDX expression or ``unknown``; empty: not stated."""
 
-    code: str = ""
-    weights: str = ""
+    code: Line = ""
+    weights: Line = ""
 
 
 class EntryFacts(_Facts):
@@ -91,22 +102,22 @@ class EntryFacts(_Facts):
         aliases: other names.
     """
 
-    name: str
-    summary: str = ""
-    modality: str = ""
+    name: Line
+    summary: Line = ""
+    modality: Line = ""
     params: int | None = None
     macs: float | None = None
     weights: bool = False
     results: tuple[ResultFacts, ...] = ()
     licence: LicenceFacts = LicenceFacts()
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[Line, ...] = ()
 
 
 class CommandFacts(_Facts):
     """One command, e.g. ``train``, and its line of help."""
 
-    name: str
-    help: str = ""
+    name: Line
+    help: Line = ""
 
 
 class PackFacts(_Facts):
@@ -130,16 +141,16 @@ class PackFacts(_Facts):
         commands: commands.
     """
 
-    distribution: str
-    name: str
-    version: str = ""
-    summary: str = ""
-    core: str = ""
-    python: str = ""
-    licence: str = ""
+    distribution: DistributionName
+    name: DistributionName
+    version: Line = ""
+    summary: Line = ""
+    core: Line = ""
+    python: Line = ""
+    licence: Line = ""
     lifecycle: Lifecycle = ""
-    requires: tuple[str, ...] = ()
-    described_with: dict[str, str] = Field(default_factory=dict)
+    requires: tuple[Line, ...] = ()
+    described_with: dict[Line, Line] = Field(default_factory=dict)
     components: dict[str, tuple[ComponentFacts, ...]] = Field(default_factory=dict)
     families: dict[str, tuple[FamilyFacts, ...]] = Field(default_factory=dict)
     zoo: tuple[EntryFacts, ...] = ()

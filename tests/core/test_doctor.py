@@ -33,7 +33,8 @@ def damaged(site, python, tmp_path):
     return {
         "HOME": str(home), "USER": "erin", "LOGNAME": "erin", "ESSMC_PINS": "Pinned=good,Nothing=good",
         "ESSMC_PACKS": "good,other,bad,shelf,needy", "ESSMC_CACH_DIR": "sesame", "ESSMC_XYZZY_OWN": "sesame",
-        "ESSMC_PACK_TIMEOUT": "soon", "ESSMC_CACHE_DIR": "/dev/null/x", "XDG_CACHE_HOME": str(home / ".cache"),
+        "ESSMC_INDEX": "https://erin:pw1@127.0.0.1:9/i.json?token=pw2,none.json", "ESSMC_PACK_TIMEOUT": "soon",
+        "ESSMC_CACHE_DIR": "/dev/null/x", "XDG_CACHE_HOME": str(home / ".cache"),
     }  # fmt: skip
 
 
@@ -63,6 +64,8 @@ def test_each_fault_is_a_problem_with_what_to_do(damaged, python, tmp_path):
         ]
         assert len(found) == 1 and fix in found[0]["fix"], (start, problems)
     assert len(problems) == len(expected), problems
+    notes = {note["section"]: note["message"] for note in json.loads(done.stdout)["notes"]}
+    assert "none.json" in notes["Indexes"]
     written = report.read_text()
     for shown in (done.stdout, written):
         assert not re.search("erin|sesame|pw1|pw2|homes", shown)

@@ -125,6 +125,14 @@ def test_credentials_are_not_shown():
 # The form of an index.
 
 
+def test_what_an_index_holds_is_printed_and_installed_without_harm():
+    text = '{"version": 1, "packs": [{"distribution": "d", "name": "n", "summary": "a\\u001b[31mb\\nc"}]}'
+    assert read_index(text, "it").packs[0].summary == "a [31mb c"
+    for name in ("--index-url=http://evil.example", "a b", "", "A", "x;y", "../x", "https://evil.example/x.whl"):
+        with pytest.raises(IndexUnusable, match=r"packs\.0\.distribution"):
+            read_index(json.dumps({"version": 1, "packs": [{"distribution": name, "name": "n"}]}), "it")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -355,6 +363,32 @@ def test_search_finds_what_is_not_installed_and_imports_nothing_heavy(python):
     assert found[0]["status"] == "blocked"
 
 
+def test_search_among_what_is_installed_imports_nothing_heavy(python):
+    code = """
+    import sys
+    from essmc_core.cli.app import cli
+    try:
+        cli.main(["search", "slowfast"], standalone_mode=False)
+    except SystemExit:
+        pass
+    print(sorted({"torch", "timm", "torchvision", "transformers", "torchmetrics"} & set(sys.modules)))
+    """
+    lines = python.run(code).stdout.splitlines()
+    assert lines[1].split()[:3] == ["SlowFast", "backbones", "yes"] and lines[-1] == "[]"
+
+
+def test_search_says_which_core_a_pack_needs(python, tmp_path):
+    packs = [
+        {"distribution": "essmc-late", "name": "late", "core": ">=99"},
+        {"distribution": "essmc-lax", "name": "lax"},
+    ]
+    (tmp_path / "own.json").write_text(json.dumps({"version": 1, "packs": packs}))
+    extra = {"ESSMC_INDEX": str(tmp_path / "own.json"), "ESSMC_PACKS": ""}
+    assert "pip install essmc-late  (needs essmc-core>=99)" in python.essmc("search", "late", **extra).stdout
+    found = json.loads(python.essmc("search", "essmc-la", "--json", **extra).stdout)
+    assert {hit["name"]: hit["compatible"] for hit in found} == {"essmc-late": False, "essmc-lax": True}
+
+
 def test_search_says_how_to_install(python, tmp_path):
     (tmp_path / "own.json").write_text(index_of("acme"))
     extra = {"ESSMC_INDEX": f"{tmp_path / 'own.json'},{tmp_path / 'none.json'}", "ESSMC_PACKS": ""}
@@ -514,6 +548,14 @@ def test_an_installed_pack_is_described_by_its_name(python, site):
     (pack,) = json.loads(python.essmc("index", "a", "--json").stdout)["packs"]
     assert pack["distribution"] == "essmc-a" and pack["components"]["necks"][0]["name"] == "N"
     assert pack["licence"] == "unknown" and pack["lifecycle"] == "stable"
+
+
+def test_a_lifecycle_is_shown(python, site):
+    body = "from essmc_core import hookimpl\n\n@hookimpl\ndef register_components(registries):\n"
+    body += "    registries.heads.register('Young', 'essmc_a.net:Young', lifecycle='experimental')\n"
+    site.add("essmc-a", body, files={"net.py": "class Young:\n    pass\n"})
+    assert "status   experimental" in python.essmc("show", "Young").stdout
+    assert json.loads(python.essmc("list", "heads", "Young", "--json").stdout)[0]["lifecycle"] == "experimental"
 
 
 def test_a_lifecycle_that_is_none_quarantines_the_pack(python, site):

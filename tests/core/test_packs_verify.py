@@ -162,5 +162,11 @@ def test_the_command_exits_with_1_where_something_differs(site, python):
     (found,) = json.loads(python.essmc("packs", "--verify", "b", "--json", check=False, **only).stdout)
     assert found["distribution"] == "essmc-b" and found["origin"]["kind"] == "unknown"
     assert [(d["fault"], d["path"]) for d in found["differences"]] == [("changed", "essmc_b/plugin.py")]
+    (site.folder / "essmc_b-1.0.dist-info" / "direct_url.json").write_text(
+        '{"url": "https://h.example/r", "vcs_info": {"vcs": "git", "commit_id": "0123"}}'
+    )
+    again = python.essmc("packs", "--verify", "b", check=False, **only).stdout
+    assert "vcs git+https://h.example/r at 0123" in again
+    assert "--no-deps 'essmc-b @ git+https://h.example/r@0123'" in again
     unknown = python.essmc("packs", "--verify", "c", check=False, **only)
     assert unknown.returncode == 2 and "no pack is called 'c'" in unknown.stderr

@@ -8,6 +8,7 @@ from essmc_core.discovery import Discovery
 from essmc_core.foundation.error_text import brief
 from essmc_core.installation.doctor.accelerators import torch_section
 from essmc_core.installation.doctor.cache import cache_section
+from essmc_core.installation.doctor.indexes import indexes_section
 from essmc_core.installation.doctor.libraries import libraries_section
 from essmc_core.installation.doctor.names import names_section
 from essmc_core.installation.doctor.packs import packs_section
@@ -33,6 +34,7 @@ def diagnose(discovery: Discovery) -> Iterator[Section]:
         "Packs": lambda: packs_section(packs),
         "Names": lambda: names_section(discovery.registries, discovery.zoo, discovery.commands),
         "Zoo": lambda: zoo_section(discovery.zoo),
+        "Indexes": indexes_section,
         "Cache": cache_section,
         "Variables": lambda: variables_section(discovery.complaints),
         "Terminal": terminal_section,
