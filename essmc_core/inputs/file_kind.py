@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from essmc_core.weights.sniff import zip_kind
 
 FileKind: TypeAlias = Literal[
     "torchscript", "pt2", "onnx", "checkpoint", "safetensors", "image", "video", "sound", "yaml", "other"
@@ -43,7 +44,7 @@ def file_kind(path: Path) -> FileKind:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head.startswith(b"PK\x03\x04"):
-        return _kind_of_zip(path)
+        return zip_kind(path) or "other"
     if path.suffix.lower() == ".onnx" and head.startswith(_ONNX):
         return "onnx"
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -53,20 +54,6 @@ def file_kind(path: Path) -> FileKind:
     if head[:1] == b"\x80" and path.suffix.lower() in (".pth", ".pt", ".pkl", ".pyth", ".ckpt", ".bin", ".tar"):
         return "checkpoint"
     return _kind_of_media(head)
-
-
-def _kind_of_zip(path: Path) -> FileKind:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return "other"
-    ends = {name.partition("/")[2] for name in names}
-    if "archive_format" in ends or "serialized_exported_program.json" in names:
-        return "pt2"
-    if "constants.pkl" in ends:
-        return "torchscript"
-    return "checkpoint" if "data.pkl" in ends else "other"
 
 
 def _kind_of_media(head: bytes) -> FileKind:

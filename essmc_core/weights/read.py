@@ -15,6 +15,7 @@ import torch
 from packaging.version import Version
 
 from essmc_core.errors import UnsafeWeights, WeightsCorrupt
+from essmc_core.weights.array_pickle import read_arrays, unsafe
 from essmc_core.weights.regular_file import require_regular
 from essmc_core.weights.sniff import Format, describe, is_torchscript, sniff
 from essmc_core.weights.zip_records import check_records
@@ -35,7 +36,8 @@ def read_weights(path: Path, *, mmap: bool = False) -> Mapping[str, Any]:
             they exist: only files that nobody overwrites should be mapped.
 
     Returns:
-        The mapping in the file, on the CPU: a state dict, or a checkpoint that contains one.
+        The mapping in the file, on the CPU: a state dict, or a checkpoint that contains one. The arrays of a plain
+        pickle, such as Caffe2's, become tensors.
 
     Raises:
         WeightsNotFound: there is no such file.
@@ -56,7 +58,7 @@ def read_weights(path: Path, *, mmap: bool = False) -> Mapping[str, Any]:
             hint="Save its tensors: torch.save(torch.jit.load(path).state_dict(), new_path).",
         )
     if kind == "pickle":
-        raise _plain_pickle(path)
+        return read_arrays(path)
     mappable = check_records(path) if kind == "torch zip" else False
     content = _read_torch(path, mmap and mappable)
     if not isinstance(content, Mapping):
@@ -92,7 +94,7 @@ def _read_torch(path: Path, mmap: bool) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         if any(phrase in str(error).lower() for phrase in _REFUSALS) and not _ends_within_a_name(path):
-            raise _unsafe(path, _reason(error)) from error
+            raise unsafe(path, _refused_name(_reason(error))) from error
         raise _damaged(path, error) from error
     except Exception as error:
         # Unpickling arbitrary bytes may raise anything: struct.error, MemoryError, OverflowError.
@@ -139,32 +141,11 @@ def _numpy_scalars() -> list[Any]:
     return [rebuild, numpy.dtype, *(type(kind) for kind in kinds)]
 
 
-def _plain_pickle(path: Path) -> UnsafeWeights | WeightsCorrupt:
-    """Returns an error with what a pickle not written by torch.save would call; it is disassembled, not executed."""
-    called: list[str] = []
-    strings: list[str] = []
-    try:
-        with path.open("rb") as stream:
-            for opcode, argument, _ in pickletools.genops(stream):
-                if isinstance(argument, str) and "UNICODE" in opcode.name:
-                    strings.append(argument)
-                elif opcode.name == "GLOBAL" and isinstance(argument, str):
-                    called.append(argument.replace(" ", "."))
-                elif opcode.name == "STACK_GLOBAL":
-                    called.append(".".join(strings[-2:]))
-    except ValueError as error:
-        return _damaged(path, error)
-    return _unsafe(path, f"it calls {called[0]}" if called else "torch.save did not write it")
-
-
-def _unsafe(path: Path, reason: str) -> UnsafeWeights:
+def _refused_name(reason: str) -> str:
+    """Returns what torch's restricted unpickler refused, as it is told to the user."""
     match = _REFUSED.search(reason)
     name = next((group for group in match.groups() if group), None) if match else None
-    return UnsafeWeights(
-        f"{path} is a pickle that is more than tensors: {f'it needs {name}' if name else reason}. Nothing was run.",
-        hint="If you trust its origin, open it with torch.load(path, weights_only=False) where that code is installed, "
-        "and save the state dict alone with torch.save or safetensors.",
-    )
+    return f"it needs {name}" if name else reason
 
 
 def _damaged(path: Path, error: Exception) -> WeightsCorrupt:

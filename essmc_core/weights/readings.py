@@ -16,7 +16,7 @@ from essmc_core.weights.judgement import Purpose, judge, warn_of_unused
 from essmc_core.weights.plan import LoadPlan, plan_load
 from essmc_core.weights.read import read_weights
 from essmc_core.weights.source import WeightsSource
-from essmc_core.weights.state_dict import extract_state_dict
+from essmc_core.weights.state_dict import extract_state_dict, find_state_dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ def plan_checkpoint(
         assert best.error is not None
         raise best.error
     warn_of_unused(best.plan, best.source)
-    return replace(best.plan, report=replace(best.plan.report, key_map=best.source.key_map_name))
+    part = ".".join(find_state_dict(checkpoint, best.source.ema).path)
+    return replace(best.plan, report=replace(best.plan.report, key_map=best.source.key_map_name, part=part))
 
 
 def _better(plain: _Attempt, other: _Attempt) -> _Attempt:

@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 
 from essmc_core.errors import WeightsCorrupt, WeightsNotFound
+from essmc_core.weights.sniff import describe_folder
 
+_HINT = "Weights are read from safetensors and from files of torch.save."
 _KINDS = (
-    (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe (fifo)"),
     (stat.S_ISCHR, "a character device"),
     (stat.S_ISBLK, "a block device"),
@@ -29,8 +30,11 @@ def require_regular(path: Path) -> None:
         raise WeightsNotFound(f"There is no weights file {path}{beside}.", hint="Check the path, or give a URI.")
     if not stat.S_ISREG(mode):
         kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no regular file")
-        hint = "Weights are read from safetensors and from files of torch.save."
-        raise WeightsCorrupt(f"{path} is {kind}, not a weights file.", hint=hint)
+        if stat.S_ISDIR(mode):
+            found = describe_folder(path)
+            told = found if ":" in found else f"{found}, not a weights file"
+            raise WeightsCorrupt(f"{path} is {told}.", hint=_HINT)
+        raise WeightsCorrupt(f"{path} is {kind}, not a weights file.", hint=_HINT)
 
 
 def mode_of(path: Path) -> int | None:

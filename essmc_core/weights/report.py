@@ -31,6 +31,7 @@ class LoadReport:
         usage: share in [0, 1] of the weights' elements that were used, counting as left over only those that continue
             a numbered series of the module (``layer3.6`` if the module ends at ``layer3.5``).
         key_map: how the keys were mapped, if they were: the name of a key map, or the entry's.
+        part: the keys in the file that lead to its state dict, with dots; empty if that is the file itself.
         sha256: digest that the weights were verified against, or its stated first digits, if any.
     """
 
@@ -47,6 +48,7 @@ class LoadReport:
     usage: float = 1.0
     sha256: str | None = None
     key_map: str = ""
+    part: str = ""
 
     @property
     def complete(self) -> bool:
@@ -65,6 +67,8 @@ class LoadReport:
             if count := len(getattr(self, name)):
                 counts.append(f"{count} {name}")
         origin = f" from {self.source}" if self.source else ""
+        if self.part:
+            counts.append(f"read from {self.part!r}")
         if self.key_map:
             counts.append(f"names by {self.key_map}")
         return ", ".join(counts) + origin
@@ -94,6 +98,7 @@ class LoadReport:
             "lacking": list(self.lacking),
             "unused": list(self.unused),
             "key_map": self.key_map,
+            "part": self.part,
         }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Format = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
+ZipKind = Literal["torchscript", "pt2", "checkpoint"]
 
 # The safetensors library's own limit of a header.
 _LONGEST_HEADER = 100_000_000
@@ -23,7 +24,14 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive: unpack it first"),
+    (b"GGUF", "a GGUF file of llama.cpp, not weights of PyTorch"),
 )
+_WEIGHTS_NAMES = (".safetensors", ".pth", ".pt", ".pyth", ".ckpt", ".bin", ".pkl", ".onnx")
+_INDEX = "weight_map"
 
 
 def sniff(path: Path) -> Format | None:
@@ -42,7 +50,7 @@ def sniff(path: Path) -> Format | None:
 def describe(path: Path) -> str:
     """Returns what a file that is not a weights file seems to be, as the end of a sentence."""
     if path.is_dir():
-        return "a directory"
+        return describe_folder(path)
     size = path.stat().st_size
     if size == 0:
         return "an empty file"
@@ -51,6 +59,12 @@ def describe(path: Path) -> str:
     for signature, meaning in _SIGNATURES:
         if head.startswith(signature):
             return meaning
+    if head.startswith(b"PK\x03\x04"):
+        return _describe_zip(path)
+    if head[:4] == b"RIFF":
+        return f"a {head[8:12].decode('ascii', 'replace').strip()} file, a picture, a video or sound"
+    if head[4:8] == b"ftyp":
+        return "a video or a picture"
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
     if _looks_like_header(head, size):
@@ -60,19 +74,78 @@ def describe(path: Path) -> str:
         return "a web page: the address led to a page instead of the file"
     if not any(head):
         return f"{size} bytes that begin with zeros"
+    if text.startswith(b"{") and (shards := _shards(path)):
+        return f"the index of weights in {_several(shards)}: give one of these files"
     if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head):
         return f"text, which begins with {head[:40].decode('ascii')!r}"
     return f"{size} bytes of no known format"
 
 
+def describe_folder(path: Path) -> str:
+    """Returns what a folder holds in the way of weights, as the end of a sentence."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir())
+    except OSError:
+        return "a directory that cannot be listed"
+    for name in names:
+        if name.endswith(".index.json") and (shards := _shards(path / name)):
+            return f"a directory with weights in {_several(shards)}, listed in {name}: give one of these files"
+    weights = [name for name in names if name.lower().endswith(_WEIGHTS_NAMES)]
+    if len(weights) == 1:
+        return f"a directory: its weights are {path / weights[0]}"
+    if weights:
+        return f"a directory of several files of weights: give one of them ({', '.join(weights[:5])})"
+    return "a directory"
+
+
+def _shards(index: Path) -> list[str]:
+    """Returns the files that an index of sharded weights names, none if it is no such index."""
+    if index.stat().st_size > _LONGEST_HEADER:
+        return []
+    try:
+        found = json.loads(index.read_bytes())
+        return sorted({str(name) for name in found[_INDEX].values()})
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _several(shards: list[str]) -> str:
+    shown = ", ".join(shards[:3]) + (", …" if len(shards) > 3 else "")
+    return f"{len(shards)} file{'s' if len(shards) != 1 else ''} ({shown})"
+
+
 def is_torchscript(path: Path) -> bool:
     """Returns whether a zip file is a TorchScript archive, that is, a program and not only tensors."""
+    return zip_kind(path) == "torchscript"
+
+
+def zip_kind(path: Path) -> ZipKind | None:
+    """Returns what a zip file is, None where torch did not write it or it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+            names = archive.namelist()
     except Exception:
         # A damaged archive may raise anything; reading the weights reports it.
-        return False
+        return None
+    ends = {name.partition("/")[2] for name in names}
+    if "archive_format" in ends or "serialized_exported_program.json" in names:
+        return "pt2"
+    if "constants.pkl" in ends:
+        return "torchscript"
+    return "checkpoint" if "data.pkl" in ends else None
+
+
+def _describe_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+    except Exception:
+        return "a damaged or truncated zip archive: fetch it again"
+    weights = [name for name in names if name.lower().endswith(_WEIGHTS_NAMES)]
+    if weights:
+        return f"a zip archive that holds {weights[0]}: unpack it and give that file"
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"a zip archive of other files ({shown or 'none'})"
 
 
 def _safetensors_header(path: Path, head: bytes) -> bool:

@@ -9,13 +9,10 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from essmc_core.errors import WeightsMismatch
+from essmc_core.weights.checkpoint_parts import Part, choose
 from essmc_core.weights.source import KeyMap, WeightsSource
 
 T = TypeVar("T")
-
-_PLAIN = ("state_dict", "model_state", "model_state_dict", "model")
-_AVERAGED = ("state_dict_ema", "model_ema_state", "model_ema")
-_DEEPEST = 3
 
 # Added by wrappers anywhere in a key (torch.compile, activation checkpointing, FSDP); no module uses these names.
 _WRAPPER_PARTS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
@@ -46,31 +43,19 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
     """Finds the state dict inside a training checkpoint.
 
     Args:
-        checkpoint: a state dict, or a mapping that holds one as ``state_dict``, ``model_state``, ``model_state_dict``
-            or ``model``; the averaged ones are ``state_dict_ema``, ``model_ema_state`` and ``model_ema``.
+        checkpoint: a state dict, or a mapping that holds one under a name of `essmc_core.weights.checkpoint_parts`.
         ema: True for the averaged weights, False for the plain ones, None for the averaged ones if there are any:
             these were evaluated in training.
 
     Raises:
-        WeightsMismatch: there are no tensors, or none of the requested kind.
+        WeightsMismatch: there are no tensors, none of the requested kind, or several networks.
     """
-    content: Mapping[str, Any] = checkpoint
-    wanted = {None: _AVERAGED + _PLAIN, True: _AVERAGED, False: _PLAIN}[ema]
-    found_kind = ema is not True
-    for _ in range(_DEEPEST):
-        inner = next((content[key] for key in wanted if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
-            break
-        # `model_ema` may in turn contain a plain `state_dict`.
-        content, wanted, found_kind = inner, _PLAIN, True
-    tensors = {str(key): value.detach() for key, value in content.items() if isinstance(value, Tensor)}
-    if not found_kind:
-        hint = "Load the plain weights with ema=False."
-        raise WeightsMismatch(f"The weights hold no averaged (EMA) ones; {_top_level(checkpoint)}.", hint=hint)
-    if not tensors:
-        hint = "Only its averaged (EMA) weights may be there: try ema=True." if ema is False else ""
-        raise WeightsMismatch(f"The weights file holds no state dict; {_top_level(checkpoint)}.", hint=hint)
-    return tensors
+    return {key: value.detach() for key, value in find_state_dict(checkpoint, ema).tensors.items()}
+
+
+def find_state_dict(checkpoint: Mapping[str, Any], ema: bool | None = None) -> Part:
+    """Returns the state dict that `unwrap` takes, with the keys that lead to it; arguments and errors are the same."""
+    return choose(checkpoint, ema, lambda value: isinstance(value, Tensor))
 
 
 def strip_wrappers(state_dict: Mapping[str, T]) -> dict[str, T]:
@@ -132,9 +117,3 @@ def _rename(state_dict: Mapping[str, T], rename: Callable[[str], str], when: str
             raise WeightsMismatch(f"Both {origins[new]!r} and {key!r} of the weights become {new!r} {when}.")
         renamed[new], origins[new] = value, key
     return renamed
-
-
-def _top_level(checkpoint: Mapping[str, Any]) -> str:
-    names = [str(key) for key in checkpoint]
-    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"its keys are {shown}" if names else "it is empty"

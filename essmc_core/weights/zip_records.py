@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import pickle
 import struct
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from essmc_core.errors import WeightsCorrupt
+from essmc_core.weights.contents.pickled import DescribingUnpickler
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1
@@ -112,68 +112,9 @@ def _check_storages(path: Path, archive: zipfile.ZipFile, sizes: dict[str, int])
 
 def _asked_for(content: bytes) -> dict[str, int]:
     """Returns the size in bytes of each storage that a pickle refers to, without executing any of its code."""
-    listing = _Listing(io.BytesIO(content))
+    listing = DescribingUnpickler(io.BytesIO(content))
     listing.load()
     return listing.storages
-
-
-class _Anything:
-    """Placeholder for any object that a pickle would build."""
-
-    def __new__(cls, *args: object, **kwargs: object) -> _Anything:
-        return object.__new__(cls)
-
-    def __call__(self, *args: object, **kwargs: object) -> _Anything:
-        return _Anything()
-
-    def __setstate__(self, state: object) -> None: ...
-
-    def __setitem__(self, key: object, value: object) -> None: ...
-
-    def append(self, item: object) -> None: ...
-
-    def extend(self, items: object) -> None: ...
-
-    def add(self, item: object) -> None: ...
-
-    def update(self, items: object) -> None: ...
-
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
-
-
-class _Listing(pickle.Unpickler):
-    """Unpickles with a placeholder for every global, and records the storages."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, encoding="utf-8")
-        self.storages: dict[str, int] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        return type(name, (_Anything,), {"__module__": module})
-
-    def persistent_load(self, pid: Any) -> Any:
-        _, kind, key, _, count = pid
-        if not isinstance(count, int) or count < 0:
-            raise ValueError(f"storage {key} has the size {count!r}")
-        size = count * _item_size(str(kind.__name__))
-        # Views may refer to one storage with several dtypes; the record must have the largest size.
-        self.storages[str(key)] = max(size, self.storages.get(str(key), 0))
-        return _Anything()
-
-
-def _item_size(storage: str) -> int:
-    size = _ITEM_SIZES.get(storage.removesuffix("Storage"))
-    if size is None:
-        raise ValueError(f"it holds a {storage}, which this torch does not know")
-    return size
-
-
-# Bytes per element; torch saves newer dtypes than these as untyped bytes.
-_ITEM_SIZES = {
-    "ComplexDouble": 16, "ComplexFloat": 8, "Double": 8, "Long": 8, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
-    "BFloat16": 2, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "QInt8": 1, "QUInt8": 1, "QUInt4x2": 1, "QUInt2x4": 1,
-    "Untyped": 1,
-}  # fmt: skip
 
 
 def _damaged(path: Path, reason: str) -> WeightsCorrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from essmc_core.errors import WeightsMismatch
+from essmc_core.weights import load_pretrained
 from essmc_core.weights.source import WeightsSource
 from essmc_core.weights.state_dict import (
     extract_state_dict,
@@ -31,7 +33,29 @@ def test_the_state_dict_is_found_in_a_checkpoint(name: str) -> None:
     assert unwrap({"checkpoint": 1, "model": {"state_dict": {"weight": ONE}}}) == {"weight": ONE}
 
 
-@pytest.mark.parametrize("name", ["state_dict_ema", "model_ema", "model_ema_state"])
+@pytest.mark.parametrize("name", ["net", "network", "params", "weights", "student", "blobs", "a_name_of_their_own"])
+def test_state_dicts_below_other_names_are_found(name: str) -> None:
+    optimizer = {"state": {0: {"exp_avg": TWO}}, "param_groups": []}
+    assert unwrap({"epoch": 3, "optimizer": optimizer, name: {"weight": ONE}}) == {"weight": ONE}
+    assert unwrap({"optim": optimizer, name: {"weight": ONE}}, ema=False) == {"weight": ONE}
+
+
+def test_of_several_networks_none_is_guessed() -> None:
+    with pytest.raises(WeightsMismatch, match="several networks: 'encoder', 'decoder'"):
+        unwrap({"encoder": {"weight": ONE}, "decoder": {"weight": TWO}})
+    for plain in ("student", "model"):
+        both = {"teacher": {"weight": TWO}, plain: {"weight": ONE}}
+        with pytest.raises(WeightsMismatch, match=f"two networks, teacher and {plain}"):
+            unwrap(both)
+        assert unwrap(both, ema=True)["weight"].item() == 2
+        assert unwrap(both, ema=False)["weight"].item() == 1
+    with pytest.raises(WeightsMismatch, match="the state of an optimizer"):
+        unwrap({"state": {0: {"exp_avg": TWO}}, "param_groups": []})
+
+
+@pytest.mark.parametrize(
+    "name", ["state_dict_ema", "ema_state_dict", "params_ema", "ema", "model_ema", "model_ema_state"]
+)
 def test_averaged_weights_are_chosen_unless_plain_ones_are_asked_for(name: str) -> None:
     both = {"state_dict": {"weight": ONE}, name: {"weight": TWO}}
     assert unwrap(both)["weight"].item() == 2, "they are what training evaluated, and what `essmc eval` takes"
@@ -127,3 +151,14 @@ def test_the_steps_follow_each_other() -> None:
         {"path": "w", "key_map": [["^encoder", "backbone"]], "sub_level": "backbone", "prefix": "body"}
     )
     assert list(extract_state_dict(checkpoint, source)) == ["body.conv.weight"]
+
+
+def test_the_report_says_from_where_in_the_file_it_read(tmp_path: Path) -> None:
+    module = torch.nn.Linear(2, 2)
+    state = {key: value.clone() for key, value in module.state_dict().items()}
+    torch.save({"net": state, "averages": 3, "params_ema": {"state_dict": state}}, tmp_path / "w.pth")
+    assert load_pretrained(module, tmp_path / "w.pth").part == "params_ema.state_dict"
+    report = load_pretrained(module, tmp_path / "w.pth", ema=False)
+    assert report.part == "net" and "read from 'net'" in report.summary()
+    torch.save(state, tmp_path / "w.pth")
+    assert load_pretrained(module, tmp_path / "w.pth").part == ""

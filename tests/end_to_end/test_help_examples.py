@@ -25,6 +25,7 @@ COMMANDS = (
     "install",
     "uninstall",
     "search",
+    "inspect",
     "train",
     "eval",
     "demo",

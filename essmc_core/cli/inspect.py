@@ -1,0 +1,167 @@
+"""``essmc inspect FILE``: what a file of weights holds, without torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from essmc_core.cli.examples import examples
+from essmc_core.cli.output import human, json_option, write_json
+from essmc_core.cli.table import Column, write_table
+from essmc_core.weights.checkpoint_parts import Part
+from essmc_core.weights.contents.files import WORDS, read_contents
+from essmc_core.weights.contents.groups import Group, grouped_tree, lines
+from essmc_core.weights.contents.stored import StoredTensor
+from essmc_core.weights.contents.summary import Summary, distinct, is_buffer, summarise
+from essmc_core.weights.fetching import locate
+
+_LARGEST = 5
+_LONGEST_VALUE = 100
+_MOST_GROUPS = 60
+
+
+@click.command(
+    "inspect",
+    epilog=examples("essmc inspect weights.safetensors", "essmc inspect epoch-10.pth --depth 3 --json"),
+)
+@click.argument("file", metavar="FILE")
+@click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Levels of the tree of names.")
+@json_option
+def inspect(file: str, depth: int, as_json: bool) -> None:
+    """Say what FILE holds: tensors by groups, their types and sizes, and the state of training beside them.
+
+    FILE is a path or URI of safetensors, of torch.save, of a TorchScript or exported program or of an ONNX network, or
+    a work dir of training. Values are not read, and nothing in the file is run. Exits with 2 if it holds no weights,
+    and says what it is.
+    """
+    path = locate(file).path
+    summary = summarise(read_contents(path))
+    if as_json:
+        write_json(_as_json(summary, depth))
+        return
+    for label, value in _facts(summary):
+        click.echo(f"{label:11}{value}")
+    if summary.parts:
+        tensors = summary.parts[0].tensors
+        click.echo()
+        rows = [(name, count, human(numel)) for name, count, numel in lines(grouped_tree(tensors, depth))]
+        columns = (Column("group"), Column("tensors", right=True), Column("elements", right=True))
+        write_table(columns, rows[:_MOST_GROUPS])
+        if len(rows) > _MOST_GROUPS:
+            click.echo(f"… and {len(rows) - _MOST_GROUPS} more groups; --json lists them all")
+
+
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    contents = summary.contents
+    rows = [("file", str(contents.path)), ("kind", f"{WORDS[contents.kind]}, {_size(contents.nbytes)}")]
+    if summary.program:
+        is_script = contents.kind == "torchscript"
+        how = "" if is_script else ", pickled whole: it opens where that class is installed, with weights_only=False"
+        rows.append(("program", f"{summary.program.removeprefix('__torch__.')}{how}"))
+    rows += [("holds" if number == 0 else "", _part_line(part)) for number, part in enumerate(summary.parts)]
+    if not summary.parts:
+        rows.append(("holds", "no tensors under names"))
+    count, nbytes = summary.optimizer
+    if count:
+        rows.append(("optimizer", f"{_count(count)}, {_size(nbytes)}"))
+    if summary.beside:
+        rows.append(("beside", ", ".join(f"{key} {_shown(value)}" for key, value in summary.beside.items())))
+    if summary.others:
+        rows.append(("also", ", ".join(summary.others)))
+    rows += [("metadata" if number == 0 else "", f"{key}: {_shown(value)}")
+             for number, (key, value) in enumerate(contents.metadata.items())]  # fmt: skip
+    if summary.parts:
+        tensors = summary.parts[0].tensors
+        rows.append(("types", ", ".join(f"{name} ({count})" for name, count in _dtypes(tensors).items())))
+        for number, (name, tensor) in enumerate(_largest(tensors)):
+            shape = "×".join(map(str, tensor.shape))
+            rows.append(("largest" if number == 0 else "", f"{name}  {shape}  {_size(tensor.nbytes)}"))
+    return rows
+
+
+def _part_line(part: Part) -> str:
+    place = f"under {'.'.join(part.path)!r}" if part.path else "at the top"
+    averaged = ", averaged" if part.averaged else ""
+    numbers = _numbers(part)
+    buffers = f", {numbers['buffers']} buffers" if numbers["buffers"] else ""
+    tied = f", {numbers['tied']} of them tied" if numbers["tied"] else ""
+    return (
+        f"{_count(numbers['tensors'])} {place}{averaged}{tied}: {human(numbers['parameters'])} parameters{buffers}, "
+        f"{_size(numbers['bytes'])}"
+    )
+
+
+def _numbers(part: Part) -> dict[str, int]:
+    once = distinct(part.tensors)
+    buffers = [tensor for name, tensor in once if is_buffer(name, tensor)]
+    numel = sum(tensor.numel for _, tensor in once)
+    return {
+        "tensors": len(part.tensors),
+        "tied": len(part.tensors) - len(once),
+        "parameters": numel - sum(tensor.numel for tensor in buffers),
+        "buffers": len(buffers),
+        "bytes": sum(tensor.nbytes for _, tensor in once),
+    }
+
+
+def _dtypes(tensors: Mapping[str, StoredTensor]) -> dict[str, int]:
+    return dict(Counter(f"{tensor.note} {tensor.dtype}".strip() for tensor in tensors.values()).most_common())
+
+
+def _largest(tensors: Mapping[str, StoredTensor]) -> list[tuple[str, StoredTensor]]:
+    return sorted(distinct(tensors), key=lambda pair: -pair[1].nbytes)[:_LARGEST]
+
+
+def _count(tensors: int) -> str:
+    return "1 tensor" if tensors == 1 else f"{tensors} tensors"
+
+
+def _size(nbytes: int) -> str:
+    """Returns a number of bytes in abbreviated form: ``97.5 MB``."""
+    return f"{human(nbytes)}B" if nbytes >= 1000 else f"{nbytes} B"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
+    contents = summary.contents
+    return {
+        "file": str(Path(contents.path)),
+        "kind": contents.kind,
+        "bytes": contents.nbytes,
+        "program": summary.program or None,
+        "metadata": dict(contents.metadata),
+        "beside": dict(summary.beside),
+        "others": list(summary.others),
+        "optimizer": {"tensors": summary.optimizer[0], "bytes": summary.optimizer[1]},
+        "code": list(contents.opaque),
+        "parts": [_part_as_json(part, depth) for part in summary.parts],
+    }
+
+
+def _part_as_json(part: Part, depth: int) -> dict[str, Any]:
+    return {
+        "path": list(part.path),
+        "averaged": part.averaged,
+        **_numbers(part),
+        "dtypes": _dtypes(part.tensors),
+        "largest": [name for name, _ in _largest(part.tensors)],
+        "groups": [_group_as_json(group) for group in grouped_tree(part.tensors, depth)],
+        "state_dict": {
+            name: {"shape": list(tensor.shape), "dtype": tensor.dtype, "bytes": tensor.nbytes,
+                   "buffer": is_buffer(name, tensor)}
+            for name, tensor in part.tensors.items()
+        },
+    }  # fmt: skip
+
+
+def _group_as_json(group: Group) -> dict[str, Any]:
+    inside = [_group_as_json(inner) for inner in group.groups.values()]
+    return {"name": group.name, "tensors": group.tensors, "elements": group.numel, "groups": inside}
