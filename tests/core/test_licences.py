@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import packaging
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from packaging.version import Version
 
 import essmc_core
 from essmc_core.cli.app import cli
@@ -74,6 +76,9 @@ expressions = st.recursive(
 
 @given(expressions, expressions, st.sampled_from(["AND", "OR"]), st.sets(st.sampled_from(NAMES)))
 def test_an_expression_grants_what_logic_says(left: str, right: str, word: str, granted: set[str]) -> None:
+    # packaging before 26 refuses parentheses inside of others.
+    nested = any(re.search(r"\([^)]*\(", side) for side in (left, right))
+    assume(not nested or Version(packaging.__version__) >= Version("26"))
     whole = canonical_licence(f"{left} {word} {right} OR MIT AND Apache-2.0")
     # Python's own `and` and `or` have the precedence of SPDX.
     logic = re.sub(r"[\w.-]+", lambda found: WORDS.get(found[0], repr(found[0] in granted)), whole)
