@@ -52,6 +52,7 @@ def models(pattern: str, exclude: tuple[str, ...], as_json: bool, **conditions: 
     broken: dict[ZooEntry, ConfigError] = {}
     found = ZOO.entries(pattern, exclude=exclude, on_broken=broken.__setitem__, **conditions)
     entries = [entry for entry in found if _readable(entry, broken)]
+    ZOO.cache.save()
     if as_json:
         write_json([_as_dict(entry) for entry in entries])
     else:
@@ -73,7 +74,7 @@ def _nothing_found(pattern: str, exclude: tuple[str, ...]) -> str:
 
 def _readable(entry: ZooEntry, broken: dict[ZooEntry, ConfigError]) -> bool:
     try:
-        return bool(entry.config)
+        return bool(entry.facts)
     except ConfigError as error:
         broken[entry] = error
         return False
@@ -108,5 +109,6 @@ def _as_dict(entry: ZooEntry) -> dict[str, object]:
         "licence": {**entry.licence.to_dict(), "commercial": entry.licence.permits_commercial_use(entry.pretrained)},
         "results": [dict(result) for result in entry.results],
         "aliases": list(entry.listed_aliases),
-        "file": str(entry.path),
+        "file": entry.where.source,
+        "line": entry.where.line or None,
     }

@@ -44,7 +44,7 @@ def packs(names: tuple[str, ...], verify: bool, traceback: bool, retry: bool, as
 
 def _write(found: list[Pack], traceback: bool, as_json: bool, with_core: bool) -> None:
     own = Pack(name=CORE, distribution="essmc-core", version=__version__, source="")
-    own.zoo = sum(entry.pack == CORE for entry in ZOO.table)
+    own.zoo_files = sum(entry.pack == CORE for entry in ZOO.table)
     listed = [own, *found] if with_core else found
     if as_json:
         write_json([_as_dict(pack) for pack in listed])

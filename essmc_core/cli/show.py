@@ -154,9 +154,10 @@ def _what_training_takes(entry: ZooEntry) -> str:
 def _to_start_from(entry: ZooEntry) -> Config:
     """Returns an entry's configuration independent of its location: the path of its labels is relative to the pack."""
     labels, where = entry.config.get("labels"), entry.config.where("labels")
-    if not isinstance(labels, str) or "::" in labels or where is None:
+    folder = entry.source.folder
+    if not isinstance(labels, str) or "::" in labels or where is None or folder is None:
         return entry.config
-    file = os.path.relpath(Path(where.source).parent / labels, entry.path.parent)
+    file = os.path.relpath(Path(where.source).parent / labels, folder)
     return entry.config.with_overrides({"labels": f"{entry.pack}::{Path(file).as_posix()}"})
 
 
@@ -171,7 +172,9 @@ def _licence_text(entry: ZooEntry) -> str:
 def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
     config = entry.config
     if as_json:
-        write_json({"name": entry.name, "pack": _provenance(entry.pack), "file": str(entry.path), **config.to_dict()})
+        write_json(
+            {"name": entry.name, "pack": _provenance(entry.pack), "file": entry.where.source, **config.to_dict()}
+        )
         return
     text = config.dump().rstrip()
     if only_yaml:
@@ -181,7 +184,7 @@ def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
         ("model", f"{ZOO.table.display_name(entry)}  ({entry.qualified})"),
         ("about", entry.summary),
         ("pack", _provenance(entry.pack)),
-        ("source", str(config.where() or entry.path)),
+        ("source", str(config.where() or entry.where)),
         ("licence", _licence_text(entry)),
         ("build", f"essmc build {entry.name} " + " ".join(f"{knob}=…" for knob in entry.section("knobs"))),
     ]

@@ -12,7 +12,17 @@ from essmc_core.config.mapping import Config
 from essmc_core.config.merge import merge
 from essmc_core.config.overrides import apply_overrides
 from essmc_core.config.reader import read_yaml
-from essmc_core.config.tree import BASE_KEY, MAX_DEPTH, MappingNode, Node, ScalarNode, SequenceNode, describe
+from essmc_core.config.tree import (
+    BASE_KEY,
+    MAX_DEPTH,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    describe,
+    from_python,
+)
 from essmc_core.errors import ConfigCycle, ConfigError, ConfigSyntaxError, EssmcError
 from essmc_core.location import Location
 
@@ -48,8 +58,49 @@ def load_config(
         OverrideError: an override cannot be applied.
         ConfigError: any other reason why a file cannot be used.
     """
-    root = _FileLoader(resolve_pack).load(Path(source), None)
+    root = load_nodes(source, resolve_pack)
     return Config.from_node(apply_overrides(root, overrides))
+
+
+def load_nodes(source: str | Path, resolve_pack: PackResolver | None = None) -> MappingNode:
+    """Reads a file with its bases as :func:`load_config` does, and returns the tree of nodes.
+
+    Raises:
+        ConfigError: as for :func:`load_config`.
+    """
+    return _FileLoader(resolve_pack).load(Path(source), None)
+
+
+def load_with_files(source: Path, resolve_pack: PackResolver | None = None) -> tuple[Config, list[Path]]:
+    """Returns a configuration and all files that it was read from.
+
+    Raises:
+        ConfigError: as for :func:`load_config`.
+    """
+    loader = _FileLoader(resolve_pack)
+    config = Config.from_node(loader.load(source, None))
+    return config, list(loader.loaded)
+
+
+def over_bases(
+    content: Mapping[str, object], path: Path, where: Location | None, resolve_pack: PackResolver | None = None
+) -> Config:
+    """Returns a mapping merged over the files that its ``_base_`` names.
+
+    Args:
+        content: with ``_base_``.
+        path: what relative names of files are relative to: a file in the same folder, which need not exist.
+        where: the position of all values of the mapping.
+        resolve_pack: as for :func:`load_config`.
+
+    Raises:
+        ConfigError: as for :func:`load_config`.
+    """
+    own = from_python({key: value for key, value in content.items() if key != BASE_KEY}, where)
+    base = Entry(where, from_python(content[BASE_KEY], where))
+    assert isinstance(own, MappingNode)
+    root = MappingNode({BASE_KEY: base, **own.entries}, where, own.replaces)
+    return Config.from_node(_FileLoader(resolve_pack).with_bases(root, path))
 
 
 class _FileLoader:

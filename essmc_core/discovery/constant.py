@@ -27,7 +27,7 @@ _BUILT_INS = frozenset((
     "__file__", "__name__", "__doc__",
 ))  # fmt: skip
 _ATTRIBUTES = frozenset((
-    "hookimpl", "register", "add_kind", "add_directory", "add_lazy", "parent", "joinpath", "with_name", "items",
+    "hookimpl", "register", "add_kind", "add_directory", "add_template", "add_lazy", "parent", "joinpath", "with_name", "items",
     "keys", "values", "get", "fromkeys", "format", "lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip",
     "removeprefix", "removesuffix", "replace", "split", "partition", "rpartition", "join", "append", "extend",
     "startswith", "endswith", "name", "stem", "update",

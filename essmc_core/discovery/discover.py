@@ -29,6 +29,7 @@ from essmc_core.foundation.version import __version__
 from essmc_core.registry.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.registry.kinds import Registries
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
+from essmc_core.zoo.templates import Template
 from essmc_core.zoo.zoo import Zoo, ZooEntry, core_zoo_directory
 
 HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
@@ -46,6 +47,7 @@ class _Harvest:
         self.owners: dict[str, str] = {}
         self.components: dict[str, list[Component]] = {}
         self.entries: list[ZooEntry] = []
+        self.templates: list[Template] = []
         self.commands: list[Command] = []
         self.plugins = Plugins()
         self.snapshot = Snapshot()
@@ -118,7 +120,7 @@ class Discovery:
             pack.remarks.extend(remarks.get(pack.name, ()) if pack.status == "ok" else ())
         for registry in self.registries:
             registry.table.replace_where(_is_of_a_pack, harvest.components.get(registry.kind, ()))
-        self.zoo.replace_where(_is_of_a_pack, harvest.entries)
+        self.zoo.replace_where(_is_of_a_pack, harvest.entries, harvest.templates)
         self.commands.replace_where(_is_of_a_pack, harvest.commands)
         self.packs, self._plugins = harvest.packs, harvest.plugins
 
@@ -164,7 +166,7 @@ class Discovery:
                     hooks[hook](argument)
             pack.remarks.extend(unmarked_hooks(plugin))
         _bring(pack, staged, staged.components.components(), harvest)
-        if not (pack.components or pack.zoo or pack.commands or pack.remarks):
+        if not (pack.components or pack.zoo_files or pack.zoo_tables or pack.commands or pack.remarks):
             pack.remarks.append(brings_nothing(plugin))
         return staged
 
@@ -177,6 +179,8 @@ class Discovery:
             self.registries.add_kind(kind, singular)
         for folder in record.folders:
             staged.zoo.add_directory(folder)
+        for template, table, bare in record.templates:
+            staged.zoo.add_template(template, table=table, bare=bare)
         for name, target, help_line in record.commands:
             staged.commands.add_lazy(name, target, help=help_line)
         _bring(pack, staged, record.restored_components(pack.name), harvest)
@@ -201,9 +205,11 @@ def _bring(pack: Pack, staged: Registered, components: Mapping[str, list[Compone
     for kind, found in components.items():
         harvest.components.setdefault(kind, []).extend(found)
     harvest.entries.extend(entries)
+    harvest.templates.extend(staged.zoo.templates)
     harvest.commands.extend(commands)
     pack.components = {kind: len(found) for kind, found in components.items()}
-    pack.zoo, pack.commands = len(entries), tuple(command.name for command in commands)
+    pack.zoo_files, pack.zoo_tables = len(entries), tuple(staged.zoo.templates)
+    pack.commands = tuple(command.name for command in commands)
     pack.remarks.extend(filter(None, map(empty_folder, staged.zoo.folders)))
 
 

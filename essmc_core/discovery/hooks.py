@@ -25,7 +25,11 @@ class PackHooks:
 
     @hookspec
     def register_zoo(self, zoo: StagedZoo) -> None:
-        """Adds folders of zoo entries: ``zoo.add_directory(Path(__file__).parent / "zoo")``."""
+        """Adds zoo entries: folders of files, or tables with a template.
+
+        ``zoo.add_directory(Path(__file__).parent / "zoo")``;
+        ``zoo.add_template("package.module:make_entry", table="package.module:read_rows")``.
+        """
 
     @hookspec
     def register_commands(self, cli: StagedCommands) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from essmc_core.discovery.remarks import nearest_hook
-from essmc_core.errors import BrokenPack
+from essmc_core.errors import BrokenPack, EssmcError
 from essmc_core.foundation.error_text import brief
 from essmc_core.registry.missing_modules import remedy_of_missing
+from essmc_core.zoo.templates import Template
 
 Status: TypeAlias = Literal["ok", "quarantined", "blocked", "skipped"]
 
@@ -27,7 +28,8 @@ class Pack:
             it may not be a pack.
         entry_points: values of its entry points, e.g. ``essmc_video.plugin``.
         components: how many components of each kind it registered.
-        zoo: how many zoo entries it added.
+        zoo_files: how many files of zoo entries it added.
+        zoo_tables: the tables of zoo entries it added.
         commands: names of the commands it added.
         remarks: notes for its author or user although it works.
         changed: global state that it changed while it was discovered, by name; it was put back.
@@ -43,13 +45,19 @@ class Pack:
     status: Status = "ok"
     entry_points: tuple[str, ...] = ()
     components: dict[str, int] = field(default_factory=dict)
-    zoo: int = 0
+    zoo_files: int = 0
+    zoo_tables: tuple[Template, ...] = ()
     commands: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
     changed: tuple[str, ...] = ()
     ms: float = 0.0
     heavy: tuple[str, ...] = ()
     error: BaseException | None = None
+
+    @property
+    def zoo(self) -> int:
+        """How many zoo entries it added; reads its tables, and a table that cannot be read has none."""
+        return self.zoo_files + sum(_entries_of(table) for table in self.zoo_tables)
 
     @property
     def reason(self) -> str:
@@ -73,6 +81,13 @@ class Pack:
     def traceback(self) -> str:
         """The full traceback of what broke the pack; empty when nothing did."""
         return "" if self.error is None else "".join(traceback.format_exception(self.error)).rstrip()
+
+
+def _entries_of(table: Template) -> int:
+    try:
+        return len(table.rows)
+    except EssmcError:
+        return 0
 
 
 def broken_pack(pack: Pack) -> BrokenPack:

@@ -44,6 +44,7 @@ class Recorded:
         components: by kind, name and target of each component, and its other attributes up to the last that is not
             the default.
         folders: those of its zoo.
+        templates: template, table and whether names are bare, of entries that are made of tables.
         commands: name, target and help of each.
         ms: milliseconds that its import took.
     """
@@ -54,6 +55,7 @@ class Recorded:
     kinds: dict[str, str]
     components: dict[str, list[list[Any]]]
     folders: list[str]
+    templates: list[list[Any]]
     commands: list[list[str]]
     ms: float
 

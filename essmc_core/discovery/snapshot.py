@@ -27,7 +27,7 @@ from essmc_core.errors import EssmcError
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.version import __version__
 
-_FORMAT = 1
+_FORMAT = 2
 _METADATA = ("entry_points.txt", "METADATA", "direct_url.json")
 _SETTLED_NS = 2_000_000_000
 _KEPT_SECONDS = 90 * 86_400
@@ -103,6 +103,7 @@ class Snapshot:
             pack.components.kinds,
             {kind: list(map(row_of, rows)) for kind, rows in pack.components.components().items()},
             [str(folder) for folder in pack.zoo.folders],
+            [[str(one.template), str(one.table), one.bare] for one in pack.zoo.templates],
             [[command.name, command.target, command.help] for command in pack.commands.commands()],
             ms,
         )

@@ -18,6 +18,9 @@ from essmc_core.registry.declared import (
     check_target,
 )
 from essmc_core.registry.kinds import Registries
+from essmc_core.zoo.sources import EntryFile
+from essmc_core.zoo.tables import is_target
+from essmc_core.zoo.templates import Template
 from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 
@@ -180,6 +183,7 @@ class StagedZoo:
         self._pack = pack
         self._staged: dict[str, Path] = {}
         self.folders: list[Path] = []
+        self.templates: list[Template] = []
 
     def add_directory(self, directory: str | Path) -> None:
         """Adds every ``*.yaml`` below a folder; names and folders that start with ``_`` are left out.
@@ -203,12 +207,41 @@ class StagedZoo:
                 raise DuplicateComponent(f"two zoo entries are called {path.stem!r}: {self._staged[path.stem]}, {path}")
             self._staged[path.stem] = path
 
+    def add_template(self, template: str | Path, *, table: str | Path, bare: bool = True) -> None:
+        """Adds an entry for every row of a table, made of a template when it is asked for.
+
+        Neither is read or imported before the zoo is asked for names. Of a row and a YAML file that have the same name,
+        the file counts.
+
+        Args:
+            template: a YAML file in which ``${column}`` stands for a value of the row, or
+                ``"package.module:function"``, which is called with the row's values, a mapping by column, and returns
+                the mapping of the entry.
+            table: a ``.csv`` or ``.jsonl`` file with a column ``name``, or ``"package.module:function"``, which returns
+                its rows: mappings with ``name``, or `essmc_core.zoo.tables.Row` objects, which know their place.
+            bare: whether the names resolve without the pack's prefix; ``pack/name`` always does.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            DeclarationError: a function is not written ``"package.module:function"``.
+        """
+        for source, what in ((template, "template"), (table, "table")):
+            if not is_target(source) and isinstance(source, str) and not Path(source).suffix:
+                check_target(source, f"the {what} of zoo entries")
+            if not is_target(source) and not Path(source).is_file():
+                raise FileNotFoundError(
+                    f"the {what} {source} does not exist; where the pack was installed from a wheel, it was not put in"
+                )
+        self.templates.append(Template(self._pack, template, table, bare, self._staged))
+
     def entries(self) -> list[ZooEntry]:
-        """Returns what was registered."""
-        return [ZooEntry(name=name, pack=self._pack, path=path) for name, path in self._staged.items()]
+        """Returns the entries that have a file."""
+        return [ZooEntry(name, self._pack, EntryFile(path)) for name, path in self._staged.items()]
 
     def commit(self) -> int:
-        """Adds everything to the zoo and returns how many entries."""
+        """Adds everything to the zoo and returns how many entries have a file."""
         for entry in self.entries():
             self._zoo.add(entry)
+        for template in self.templates:
+            self._zoo.add_template(template)
         return len(self._staged)

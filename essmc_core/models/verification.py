@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.errors import ConfigError
 from essmc_core.models.recipes import read_recipe, resolve_recipe
 from essmc_core.zoo.recipe import Recipe
 
@@ -28,6 +29,7 @@ class Verdict:
         name: name of the entry.
         measured: the measured cost, in the form that entries state; None if the entry states no input.
         stated: the cost in the file, None if it has none.
+        has_file: whether the entry has a file of its own, which has to state the cost; a row of a table need not.
         unlicensed: which of ``code`` and ``weights`` the entry states no licence for, although it has weights.
     """
 
@@ -35,6 +37,7 @@ class Verdict:
     measured: Mapping[str, Any] | None
     stated: Mapping[str, Any] | None
     unlicensed: tuple[str, ...] = ()
+    has_file: bool = True
 
     @property
     def problems(self) -> list[str]:
@@ -45,7 +48,7 @@ class Verdict:
         if self.measured is None:
             return []
         if self.stated is None:
-            return ["states no cost"]
+            return ["states no cost"] if self.has_file else []
         found = []
         if self.stated.get("params") != self.measured["params"]:
             found.append(f"states {self.stated.get('params')} parameters, has {self.measured['params']}")
@@ -90,17 +93,32 @@ def verify_entry(entry: ZooEntry) -> Verdict:
     """Measures an entry at the shape it states, else at one view, compares, and looks for its licences."""
     stated = entry.section("cost")
     cost = measure(read_recipe(entry.qualified), at=stated.get("at"))
-    unlicensed = tuple(entry.licence.missing(with_weights=True)) if entry.pretrained else ()
-    return Verdict(entry.name, None if cost is None else cost.to_dict(), stated or None, unlicensed)
+    measured = None if cost is None else cost.to_dict()
+    return Verdict(entry.name, measured, stated or None, unlicensed(entry), entry.file is not None)
+
+
+def unlicensed(entry: ZooEntry) -> tuple[str, ...]:
+    """Returns which of ``code`` and ``weights`` an entry with weights states no licence for."""
+    return tuple(entry.licence.missing(with_weights=True)) if entry.pretrained else ()
 
 
 def write_cost(entry: ZooEntry, measured: Mapping[str, Any]) -> None:
-    """Writes the measured cost into the entry's own file and leaves every other line unchanged."""
+    """Writes the measured cost into the entry's own file and leaves every other line unchanged.
+
+    Raises:
+        ConfigError: the entry is made of a row of a table.
+    """
     from essmc_core.foundation.atomic import write_text
 
+    if entry.file is None:
+        raise ConfigError(
+            f"{entry.qualified} is made of a table, so that no file holds its cost",
+            where=entry.where,
+            hint=f"write {dict(measured)} into the table",
+        )
     at = ", ".join(map(str, measured["at"]))
     line = f"cost: {{params: {measured['params']}, gmacs: {measured['gmacs']}, at: [{at}]}}\n"
-    text = entry.path.read_text(encoding="utf-8")
+    text = entry.file.read_text(encoding="utf-8")
     block = re.compile(r"^cost:.*\n(?:[ \t]+.*\n)*", re.MULTILINE)
     text = block.sub(lambda _: line, text) if block.search(text) else text.rstrip("\n") + "\n" + line
-    write_text(entry.path, text)
+    write_text(entry.file, text)

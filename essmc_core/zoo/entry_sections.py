@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.registry.declared import check_line, check_name
-
-if TYPE_CHECKING:
-    from essmc_core.config import Config
+from essmc_core.zoo.placed import PlacedMapping
 
 
-def check_sections(config: Config) -> None:
+def check_sections(config: PlacedMapping) -> None:
     """Checks the sections of an entry that listings show.
 
     Raises:

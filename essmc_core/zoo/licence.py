@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.errors import ConfigError, Issue
 from essmc_core.foundation.licences import canonical_licence, permits, permits_commercial_use
 from essmc_core.foundation.names import did_you_mean
+from essmc_core.zoo.placed import PlacedMapping
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -75,7 +76,7 @@ def _beside_uri(config: Mapping[str, Any]) -> tuple[str, str | None]:
     return "licence", None
 
 
-def licence_issues(config: Config) -> list[Issue]:
+def licence_issues(config: PlacedMapping) -> list[Issue]:
     """Returns the mistakes in the licences that a configuration states."""
     section = config.get("licence")
     if section is not None and not isinstance(section, Mapping):
@@ -105,7 +106,7 @@ def without_weights_licence(config: Config) -> Config:
     return config.with_overrides({"licence": {part: stated[part] for part in stated if part != "weights"}})
 
 
-def check_licence(config: Config) -> None:
+def check_licence(config: PlacedMapping) -> None:
     """Checks the licences that a configuration states.
 
     Raises:
@@ -115,7 +116,7 @@ def check_licence(config: Config) -> None:
         raise ConfigError(issue.message, where=issue.where, hint=issue.hint)
 
 
-def _spelling(config: Config, path: tuple[str, str], text: object) -> list[Issue]:
+def _spelling(config: PlacedMapping, path: tuple[str, str], text: object) -> list[Issue]:
     if text is None:
         return []
     dotted, where = ".".join(path), config.where(*path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from essmc_core.errors import Issue, OverrideError
 from essmc_core.foundation.names import did_you_mean, nearest
-from essmc_core.zoo.zoo import SECTIONS as ENTRY_SECTIONS
+from essmc_core.zoo.facts import SECTIONS as ENTRY_SECTIONS
 
 if TYPE_CHECKING:
     from essmc_core.config import Config

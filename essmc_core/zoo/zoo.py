@@ -1,49 +1,52 @@
-"""The zoo: models by name, each described by one YAML file with its configuration and metadata."""
+"""The zoo: models by name, each described by one YAML file, or one row of a table, with configuration and metadata."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.errors import ConfigError, ConfigFileNotFound, UnknownDataset, UnknownModel
+from essmc_core.errors import ConfigError, ConfigFileNotFound, EssmcError, UnknownDataset, UnknownModel
 from essmc_core.foundation.licences import licence_identifiers
 from essmc_core.foundation.names import Patterns, as_patterns, did_you_mean, natural_key
+from essmc_core.location import Location
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
 from essmc_core.registry.registry import Explain, explain_nothing
 from essmc_core.zoo.datasets import is_dataset, spellings
+from essmc_core.zoo.facts import Facts
+from essmc_core.zoo.facts_cache import FactsCache
+from essmc_core.zoo.licence import Licence
+from essmc_core.zoo.sources import EntryRow, EntrySource
+from essmc_core.zoo.templates import Template
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
-    from essmc_core.zoo.licence import Licence
-
-SECTIONS = (
-    "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes", "data", "solver", "pretrained", "licence",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """One model of the zoo; its file is read on first use.
+    """One model of the zoo; its file is read, or its row filled in, on first use.
 
     Attributes:
-        name: the file's stem, e.g. ``tada2d_r50_k400``.
+        name: name within its pack, e.g. ``tada2d_r50_k400``.
         pack: short name of the pack that ships it; ``core`` for those of essmc-core.
-        path: the YAML file.
+        source: the YAML file, or the row of a table and its template.
+        bare: whether the name resolves without the pack's prefix.
     """
 
     name: str
     pack: str
-    path: Path
+    source: EntrySource
     bare: bool = True
     aliases: tuple[str, ...] = ()
     deprecated: tuple[str, ...] = ()
     resolve_pack: Any = field(default=None, repr=False, compare=False)
+    cache: FactsCache | None = field(default=None, repr=False, compare=False)
 
     @property
     def qualified(self) -> str:
@@ -54,81 +57,84 @@ class ZooEntry:
         """Returns what to use instead of a deprecated name."""
         return repr(self.qualified)
 
+    @property
+    def file(self) -> Path | None:
+        """The file that holds this entry alone; None if it is made of a row of a table."""
+        return self.source.file
+
+    @property
+    def where(self) -> Location:
+        """The place to look at: the file, or the row."""
+        return self.source.where
+
     @functools.cached_property
     def config(self) -> Config:
-        """The whole file.
+        """The whole entry.
 
         Raises:
-            ConfigError: the file is missing, is not YAML, or has a section that zoo entries do not have.
+            ConfigError: the file is missing, is not YAML, the row cannot be filled in, or there is a section that zoo
+                entries do not have.
         """
-        from essmc_core.config import load_config
-        from essmc_core.zoo.entry_sections import check_sections
-        from essmc_core.zoo.licence import check_licence
+        return self.source.config(self.resolve_pack)
 
-        config = load_config(self.path, resolve_pack=self.resolve_pack)
-        for key in config:
-            if key not in SECTIONS and not key.startswith("x-"):
-                suggestion = did_you_mean(key, SECTIONS)
-                raise ConfigError(f"a zoo entry has no section {key!r}", where=config.where_key(key), hint=suggestion)
-        if not isinstance(config.get("model"), Mapping):
-            raise ConfigError("a zoo entry needs a section `model` with the `type` to build", where=config.where())
-        check_sections(config)
-        check_licence(config)
-        return config
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What listings show, which may come from a cache.
+
+        Raises:
+            ConfigError: as for `config`.
+        """
+        return self.source.facts(self.resolve_pack, self.cache)
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Returns a section that is a mapping, empty if the file has none."""
+        """Returns a section that is a mapping, empty if the entry has none."""
         value = self.config.get(name)
         return value if isinstance(value, Mapping) else {}
 
     @property
     def summary(self) -> str:
         """One line for listings."""
-        return str(self.config.get("summary", ""))
+        return self.facts.summary
 
     @property
     def modality(self) -> str:
         """``image`` or ``video``; empty if the entry does not state it."""
-        return str(self.section("input").get("modality", ""))
+        return self.facts.modality
 
     @property
     def results(self) -> Sequence[Mapping[str, Any]]:
         """Published or measured results, each with dataset, metric, value, protocol and source."""
-        return tuple(self.config.get("results") or ())
+        return self.facts.results
 
     @property
     def datasets(self) -> list[str]:
-        """The data sets the results are on, in the order of the file."""
+        """The data sets the results are on, in the order of the entry."""
         return list(dict.fromkeys(str(result["dataset"]) for result in self.results if "dataset" in result))
 
     @property
     def pretrained(self) -> bool:
         """Whether weights can be fetched."""
-        return bool(self.section("weights").get("uri"))
+        return bool(self.facts.uri)
 
     @property
     def params(self) -> int | None:
-        """Number of parameters, None until `essmc verify --write` has written it."""
-        value = self.section("cost").get("params")
-        return None if value is None else int(value)
+        """Number of parameters, None if the entry does not state it; `essmc verify --write` writes it into a file."""
+        return self.facts.params
 
     @property
     def macs(self) -> float | None:
-        """Multiply-accumulates of one view, None until `essmc verify --write` has written them."""
-        value = self.section("cost").get("gmacs")
-        return None if value is None else float(value) * 1e9
+        """Multiply-accumulates of one view, None if the entry does not state them."""
+        return self.facts.macs
 
     @property
     def licence(self) -> Licence:
         """The licences of the code and of the weights, as far as the entry states them."""
-        from essmc_core.zoo.licence import read_licence
-
-        return read_licence(self.config)
+        return self.facts.licence
 
     @property
     def listed_aliases(self) -> tuple[str, ...]:
-        """Other names of this entry, from its file."""
-        return tuple(self.config.get("aliases") or ())
+        """Other names of this entry, which it states itself."""
+        return self.facts.aliases
 
     def labels(self) -> list[str]:
         """Returns the class names by index, empty if the entry names none.
@@ -161,20 +167,71 @@ class Zoo:
         explain: Explain = explain_nothing,
         installed: Callable[[], Container[str]] = tuple,
     ) -> None:
-        self.table: NameTable[ZooEntry] = NameTable("zoo", pins)
         self.explain = explain
         self.installed = installed
+        self.cache = FactsCache()
+        self._table: NameTable[ZooEntry] = NameTable("zoo", pins)
+        self._templates: list[Template] = []
+        self._expanding = threading.RLock()
+        self._unread: list[Template] = []
+
+    @property
+    def table(self) -> NameTable[ZooEntry]:
+        """The entries by name; tables that packs registered are read on first use.
+
+        One that cannot be read is a warning, and the other entries are there.
+        """
+        if self._unread:
+            with self._expanding:
+                while self._unread:
+                    self._expand(self._unread[0])
+                    self._unread.pop(0)
+        return self._table
+
+    def _expand(self, template: Template) -> None:
+        """Adds an entry for each row, except those that a file of the same name, or an earlier table, has taken."""
+        try:
+            rows = template.rows
+        except EssmcError as error:
+            warnings.warn(f"a zoo table of the pack {template.pack} is left out: {error}", stacklevel=5)
+            return
+        taken = {entry.name for entry in self._table if entry.pack == template.pack}
+        made = [
+            ZooEntry(row.name, template.pack, EntryRow(template, row), bare=template.bare)
+            for row in rows
+            if row.name not in taken
+        ]
+        self._table.replace_where(lambda _: False, self._adopted(made))
+
+    def _adopted(self, entries: Sequence[ZooEntry]) -> Sequence[ZooEntry]:
+        for entry in entries:
+            object.__setattr__(entry, "resolve_pack", self.resolve_pack)
+            object.__setattr__(entry, "cache", self.cache)
+        return entries
 
     def add(self, entry: ZooEntry) -> None:
         """Adds an entry; the same name from two packs stays reachable as ``pack/name``."""
-        object.__setattr__(entry, "resolve_pack", self.resolve_pack)
-        self.table.add(entry)
+        self._table.add(self._adopted([entry])[0])
 
-    def replace_where(self, condition: Callable[[ZooEntry], bool], entries: Sequence[ZooEntry]) -> None:
-        """Replaces the entries that meet the condition, atomically."""
-        for entry in entries:
-            object.__setattr__(entry, "resolve_pack", self.resolve_pack)
-        self.table.replace_where(condition, entries)
+    def add_template(self, template: Template) -> None:
+        """Adds the entries of a table, which is read when the zoo is first asked for names."""
+        with self._expanding:
+            self._templates.append(template)
+            self._unread.append(template)
+
+    def replace_where(
+        self, condition: Callable[[ZooEntry], bool], entries: Sequence[ZooEntry], templates: Sequence[Template] = ()
+    ) -> None:
+        """Replaces the entries that meet the condition, atomically, and all tables.
+
+        Args:
+            condition: returns whether an entry goes; it has to hold for those of tables.
+            entries: what comes in their place.
+            templates: the tables.
+        """
+        with self._expanding:
+            self._table.replace_where(condition, self._adopted(entries))
+            self._templates, self._unread = list(templates), list(templates)
 
     def resolve_pack(self, pack: str, file: str) -> Path:
         """Returns the file that ``_base_: pack::file`` names, looked for beside the pack's entries.
@@ -182,13 +239,15 @@ class Zoo:
         Raises:
             ConfigFileNotFound: no pack of that name ships such a file.
         """
-        folders = list(dict.fromkeys(entry.path.parent for entry in self.table if entry.pack == pack))
+        found = [(entry.pack, entry.source.folder) for entry in self._table]
+        found += [(template.pack, template.file.parent) for template in self._templates if template.file is not None]
+        folders = list(dict.fromkeys(folder for owner, folder in found if owner == pack and folder is not None))
         for folder in folders:
             if (folder / file).is_file():
                 return folder / file
-        packs = sorted({entry.pack for entry in self.table})
-        found = f"the pack {pack!r} has no zoo file {file!r}" if folders else f"no pack with a zoo is called {pack!r}"
-        raise ConfigFileNotFound(found, hint=did_you_mean(pack, packs))
+        packs = sorted({owner for owner, _ in found})
+        message = f"the pack {pack!r} has no zoo file {file!r}" if folders else f"no pack with a zoo is called {pack!r}"
+        raise ConfigFileNotFound(message, hint=did_you_mean(pack, packs))
 
     def entry(self, name: str) -> ZooEntry:
         """Returns the entry of a name, alias or ``pack/name``.
@@ -276,6 +335,7 @@ class Zoo:
                     wanted.append(entry)
             except ConfigError as error:
                 on_broken(entry, error)
+        self.cache.save()
         if dataset is not None and not wanted:
             self._check_dataset(dataset)
         return wanted

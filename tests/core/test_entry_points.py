@@ -20,6 +20,7 @@ from essmc_core.errors import EssmcError
 from essmc_core.models.defaults import ZOO
 from essmc_core.models.exporting import export_model
 from essmc_core.models.prediction import predict
+from essmc_core.zoo.sources import EntryFile
 from essmc_core.zoo.zoo import ZooEntry
 
 ENTRY = """\
@@ -53,7 +54,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     path = tmp_path_factory.mktemp("zoo") / "entry_points.yaml"
     path.write_text(ENTRY)
     essmc_core.MODELS.register(Mean)
-    ZOO.add(ZooEntry("entry_points", "local", path))
+    ZOO.add(ZooEntry("entry_points", "local", EntryFile(path)))
     yield
     ZOO.table.remove_where(lambda record: record.name == "entry_points")
     essmc_core.MODELS.table.remove_where(lambda record: record.name == "Mean")

@@ -20,6 +20,7 @@ from essmc_core.foundation.licences import canonical_licence, permits, permits_c
 from essmc_core.models.factory import build_model
 from essmc_core.models.recipes import read_recipe, resolve_recipe
 from essmc_core.models.verification import verify_entry
+from essmc_core.zoo.sources import EntryFile
 from essmc_core.zoo.zoo import ZooEntry
 
 ENTRY = """\
@@ -39,7 +40,7 @@ WORDS = {"AND": "and", "OR": "or"}
 def entry(folder: Path, more: str = "", text: str = ENTRY) -> ZooEntry:
     path = folder / "tiny.yaml"
     path.write_text(text + more, encoding="utf-8")
-    return ZooEntry("tiny", "local", path)
+    return ZooEntry("tiny", "local", EntryFile(path))
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_the_same_entry_from_two_packs_is_ambiguous_and_reachable(site, python):
 
 
 def test_writing_a_cost_keeps_every_other_line(tmp_path):
+    from essmc_core.zoo.sources import EntryFile
     from essmc_core.zoo.zoo import ZooEntry
 
     path = tmp_path / "small.yaml"
@@ -134,7 +135,7 @@ def test_writing_a_cost_keeps_every_other_line(tmp_path):
     path.write_text(text)
 
     def entry():
-        made = ZooEntry("small", "local", path)
+        made = ZooEntry("small", "local", EntryFile(path))
         essmc_core.ZOO.table.remove_where(lambda record: record.pack == "local")
         essmc_core.ZOO.add(made)
         return made

@@ -10,7 +10,7 @@ import pytest
 
 from essmc_core.config import Config, load_config
 from essmc_core.inputs.spec import InputSpec
-from essmc_core.zoo.zoo import SECTIONS
+from essmc_core.zoo.facts import SECTIONS
 
 FOLDER = Path(__file__).parents[2] / "zoo_configs"
 ENTRIES = sorted(path for path in FOLDER.glob("*.yaml"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from essmc_core.errors import AmbiguousComponent, ConfigError
+from essmc_core.zoo.sources import EntryFile
 from essmc_core.zoo.zoo import Zoo, ZooEntry
 
 GOOD = (
@@ -20,7 +21,7 @@ BAD = [
 
 def _entry(folder, name, text):
     (folder / f"{name}.yaml").write_text(text)
-    return ZooEntry(name, "odd", folder / f"{name}.yaml")
+    return ZooEntry(name, "odd", EntryFile(folder / f"{name}.yaml"))
 
 
 def test_a_good_entry_is_read(tmp_path):
@@ -52,7 +53,7 @@ def test_an_alias_of_two_entries_is_ambiguous_and_never_first_come(tmp_path):
     for pack in ("beta", "alpha"):
         path = tmp_path / f"{pack}_net.yaml"
         path.write_text(GOOD)
-        zoo.add(ZooEntry(f"{pack}_net", pack, path))
+        zoo.add(ZooEntry(f"{pack}_net", pack, EntryFile(path)))
     with pytest.raises(AmbiguousComponent, match="alpha/alpha_net, beta/beta_net"):
         zoo.entry("other")
     assert zoo.entry("beta/other").name == "beta_net"

@@ -19,6 +19,7 @@ from essmc_core import TrainModule
 from essmc_core.cli.app import cli
 from essmc_core.errors import EssmcError
 from essmc_core.models.defaults import ZOO
+from essmc_core.zoo.sources import EntryFile
 from essmc_core.zoo.zoo import ZooEntry
 
 
@@ -118,7 +119,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 Image.new("RGB", (12, 10), shade).save(folder / "pictures" / mode / name / f"{index}.png")
     Image.new("RGB", (30, 20), (230, 10, 10)).save(folder / "rose.png")
     (folder / "photos.yaml").write_text(FILES[request.param] + TRAINING)
-    (folder / "colours.yaml").write_text(ENTRY)
+    (EntryFile(folder / "colours.yaml")).write_text(ENTRY)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         essmc_core.MODELS.register(Brightness)

@@ -20,7 +20,7 @@ def zoo_section(zoo: Zoo) -> Section:
 
 def _mistake(entry: ZooEntry) -> Exception | None:
     try:
-        _ = entry.config, entry.params, entry.macs, entry.datasets
+        _ = entry.facts, entry.datasets
     # The values of a file may have any type.
     except Exception as error:
         return error
@@ -28,4 +28,4 @@ def _mistake(entry: ZooEntry) -> Exception | None:
 
 
 def _fix(entry: ZooEntry) -> str:
-    return f"mend {entry.path}, or upgrade the pack {entry.pack}"
+    return f"mend {entry.where}, or upgrade the pack {entry.pack}"

@@ -93,7 +93,7 @@ def _registered(pack: str) -> list[dict[str, Any]]:
                 names = {"kind": registry.kind, "name": record.name, "bare": record.bare}
                 found.append({**names, "target": str(record.target), "summary": record.summary})
     found += [
-        {"kind": "zoo", "name": entry.name, "target": str(entry.path)} for entry in ZOO.table if entry.pack == pack
+        {"kind": "zoo", "name": entry.name, "target": str(entry.where)} for entry in ZOO.table if entry.pack == pack
     ]
     for command in DISCOVERY.commands:
         found.append({"kind": "commands", "name": command.name, "bare": command.bare, "target": command.target})
