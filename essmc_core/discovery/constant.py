@@ -27,10 +27,10 @@ _BUILT_INS = frozenset((
     "__file__", "__name__", "__doc__",
 ))  # fmt: skip
 _ATTRIBUTES = frozenset((
-    "hookimpl", "register", "add_kind", "add_directory", "add_template", "add_lazy", "parent", "joinpath", "with_name", "items",
-    "keys", "values", "get", "fromkeys", "format", "lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip",
-    "removeprefix", "removesuffix", "replace", "split", "partition", "rpartition", "join", "append", "extend",
-    "startswith", "endswith", "name", "stem", "update",
+    "hookimpl", "register", "add_kind", "add_directory", "add_template", "add_lazy", "parent", "joinpath",
+    "with_name", "items", "keys", "values", "get", "fromkeys", "format", "lower", "upper", "title", "capitalize",
+    "strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "replace", "split", "partition", "rpartition",
+    "join", "append", "extend", "startswith", "endswith", "name", "stem", "update",
     *BUILT_IN, *SYNONYMS,
 ))  # fmt: skip
 _SYNTAX = (

@@ -32,13 +32,12 @@ class FactsCache:
         self._folder = folder
         self._known: dict[Path, dict[str, Any]] = {}
         self._changed: set[Path] = set()
-        self._stamps: dict[str, list[object] | None] = {}
 
     def get(self, path: Path) -> Facts | None:
         """Returns the facts of an entry's file, None if they are not known or may have changed."""
         known = self._of_folder(path.parent).get(path.name)
         try:
-            if known is None or not all(self._stamp(file) == stamp for file, *stamp in known["files"]):
+            if known is None or not all(_stamp(file) == stamp for file, *stamp in known["files"]):
                 return None
             return Facts.from_plain(known["facts"])
         except (TypeError, KeyError, ValueError):
@@ -52,16 +51,15 @@ class FactsCache:
             files: it and all its bases.
             facts: what they say.
         """
-        stamps = [(str(file), self._stamp(str(file))) for file in files]
+        stamps = [(str(file), _stamp(str(file))) for file in files]
         if all(stamp is not None for _, stamp in stamps):
             stated = [[file, *(stamp or ())] for file, stamp in stamps]
             self._of_folder(path.parent)[path.name] = {"files": stated, "facts": facts.to_plain()}
             self._changed.add(path.parent)
 
     def save(self) -> None:
-        """Writes what was added, and forgets the times of files, which may change from now on."""
+        """Writes what was added."""
         changed, self._changed = self._changed, set()
-        self._stamps = {}
         for folder in changed:
             try:
                 target = self._file(folder)
@@ -83,11 +81,10 @@ class FactsCache:
                 self._known[folder] = {}
         return self._known[folder]
 
-    def _stamp(self, file: str) -> list[object] | None:
-        if file not in self._stamps:
-            try:
-                found = os.stat(file)
-                self._stamps[file] = [found.st_mtime_ns, found.st_size]
-            except (OSError, ValueError):
-                self._stamps[file] = None
-        return self._stamps[file]
+
+def _stamp(file: str) -> list[object] | None:
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    return [found.st_mtime_ns, found.st_size]

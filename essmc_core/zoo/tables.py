@@ -19,7 +19,7 @@ NAME = "name"
 """The column that names the entries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One row of a table.
 
@@ -83,17 +83,33 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
             values = dict(zip(columns, cells, strict=False))
             problem = None
             if len(cells) != len(columns):
-                problem = ConfigError(
-                    f"the row has {len(cells)} cells, and there are {len(columns)} columns", where=where
-                )
-            else:
-                try:
-                    values = {key: cell if key == NAME else _cell(cell) for key, cell in values.items()}
-                except ConfigError as error:
-                    problem = ConfigError(error.message, where=where, hint=error.hint)
-            yield Row(values.get(NAME, ""), values, where, problem)
+                message = f"the row has {len(cells)} cells, and there are {len(columns)} columns"
+                problem = ConfigError(message, where=where)
+            yield Row(values.get(NAME, ""), _Cells(values, where), where, problem)
     except csv.Error as error:
         raise ConfigError(f"the table cannot be read: {error}", where=Location(str(path), lines.line_num)) from error
+
+
+class _Cells(Mapping[str, Any]):
+    """The values of a row of text, each read when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str], where: Location) -> None:
+        self.texts = texts
+        self.where = where
+
+    def __getitem__(self, column: str) -> Any:
+        text = self.texts[column]
+        try:
+            return text if column == NAME else _cell(text)
+        except ConfigError as error:
+            message = f"the column {column!r} cannot be read: {error.message}"
+            raise ConfigError(message, where=self.where, hint=error.hint) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 @functools.lru_cache(maxsize=4096)
