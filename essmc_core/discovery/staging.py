@@ -216,7 +216,8 @@ class StagedZoo:
         Args:
             template: a YAML file in which ``${column}`` stands for a value of the row, or
                 ``"package.module:function"``, which is called with the row's values, a mapping by column, and returns
-                the mapping of the entry.
+                the mapping of the entry. A section that takes long, such as thousands of labels, may be a function
+                of no arguments, which is called when the whole entry is asked for.
             table: a ``.csv`` or ``.jsonl`` file with a column ``name``, or ``"package.module:function"``, which returns
                 its rows: mappings with ``name``, or `essmc_core.zoo.tables.Row` objects, which know their place.
             bare: whether the names resolve without the pack's prefix; ``pack/name`` always does.

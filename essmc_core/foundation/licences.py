@@ -26,7 +26,10 @@ _COMMERCIAL = (
     "NCSA", "ODbL-1.0", "ODC-By-1.0", "OFL-1.1", "OSL-3.0", "PDDL-1.0", "PostgreSQL", "Python-2.0", "QPL-1.0",
     "Unlicense", "UPL-1.0", "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
 )  # fmt: skip
-_BY_FOLDED = {name.casefold(): name for name in _COMMERCIAL}
+# Spelled here so that listings need not import packaging.
+_RESTRICTED = ("CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0", "CC-BY-ND-4.0")
+_BY_FOLDED = {name.casefold(): name for name in (*_COMMERCIAL, *_RESTRICTED, UNKNOWN)}
+_REFERENCE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 _FOR_ALL_USES = frozenset(_COMMERCIAL)
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 
@@ -44,8 +47,8 @@ def canonical_licence(text: str) -> str:
     """
     if known := _BY_FOLDED.get(text.casefold()):
         return known
-    if text.casefold() == UNKNOWN:
-        return UNKNOWN
+    if _REFERENCE.fullmatch(text):
+        return text
     # packaging takes milliseconds to import, and nearly all licences are in the table above.
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -54,7 +57,7 @@ def canonical_licence(text: str) -> str:
     except InvalidLicenseExpression as error:
         raise ConfigError(
             f"{text!r} is no SPDX licence expression",
-            hint=did_you_mean(text, _COMMERCIAL)
+            hint=did_you_mean(text, _BY_FOLDED.values())
             or "https://spdx.org/licenses lists identifiers; LicenseRef-NAME is for others, unknown where nobody says",
         ) from error
 

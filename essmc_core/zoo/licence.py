@@ -119,11 +119,11 @@ def check_licence(config: PlacedMapping) -> None:
 def _spelling(config: PlacedMapping, path: tuple[str, str], text: object) -> list[Issue]:
     if text is None:
         return []
-    dotted, where = ".".join(path), config.where(*path)
+    dotted = ".".join(path)
     if not isinstance(text, str):
-        return [Issue(dotted, f"{dotted} is an SPDX expression, got {text!r}", where, f"write {_FORM}")]
+        return [Issue(dotted, f"{dotted} is an SPDX expression, got {text!r}", config.where(*path), f"write {_FORM}")]
     try:
         canonical_licence(text)
     except ConfigError as error:
-        return [Issue(dotted, f"{dotted}: {error.message}", where, error.hint)]
+        return [Issue(dotted, f"{dotted}: {error.message}", config.where(*path), error.hint)]
     return []

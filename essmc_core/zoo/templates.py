@@ -24,7 +24,8 @@ class Template:
     Args:
         pack: short name of the pack.
         template: a YAML file with ``${column}`` in values, or ``"package.module:function"``, which is called with a
-            row's values and returns the mapping of an entry.
+            row's values and returns the mapping of an entry; a section that is a function of no arguments is called
+            when the whole entry is asked for, and left out of listings.
         table: see :func:`essmc_core.zoo.tables.read_table`.
         bare: whether the names of the entries resolve without the pack's prefix.
         taken: names that files of the pack have, which count in the place of rows.
@@ -63,7 +64,9 @@ class Template:
         if self.file is not None:
             return self.config(row, resolve_pack)
         made = self._call(row)
-        return self.config(row, resolve_pack) if "_base_" in made else Made(made, row.where)
+        if "_base_" in made:
+            return self.config(row, resolve_pack)
+        return Made({key: value for key, value in made.items() if not callable(value)}, row.where)
 
     def config(self, row: Row, resolve_pack: PackResolver | None) -> Config:
         """Returns the same as a configuration, whose values have the place of the row, or of the template.
@@ -79,18 +82,22 @@ class Template:
             from essmc_core.zoo.filling import filled
 
             return Config.from_node(filled(self._node(resolve_pack), row))
-        made = self._call(row)
+        made = {key: value() if callable(value) else value for key, value in self._call(row).items()}
         if "_base_" not in made:
             return Config.from_mapping(made, where=row.where)
         from essmc_core.config.load import over_bases
 
         return over_bases(made, Path(row.where.source if row.where else "."), row.where, resolve_pack)
 
+    @functools.cached_property
+    def _function(self) -> Any:
+        return import_target(str(self.template), f"a zoo template of {self.pack}", self.pack)
+
     def _call(self, row: Row) -> Mapping[str, Any]:
         if row.problem is not None:
             raise row.problem
         try:
-            made = import_target(str(self.template), f"a zoo template of {self.pack}", self.pack)(row.values)
+            made = self._function(row.values)
         except EssmcError as error:
             raise ConfigError(
                 error.message, where=getattr(error, "where", None) or row.where, hint=error.hint

@@ -9,6 +9,7 @@ from typing import Any
 import timm
 from torch import nn
 
+from essmc_core.contract.annotations import PositiveInt
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.plain_data import plain_data
 from essmc_timm.uniform import make_uniform
@@ -27,6 +28,7 @@ def timm_backbone(
     drop_rate: float = 0.0,
     drop_path_rate: float | None = None,
     img_size: int | Sequence[int] | None = None,
+    scores: PositiveInt | None = None,
     model_args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """Builds a timm model without its classifier.
@@ -46,14 +48,18 @@ def timm_backbone(
         drop_rate: dropout on the pooled features, in [0, 1].
         drop_path_rate: stochastic depth of the deepest block, in [0, 1]; the architecture's own by default.
         img_size: side, or (height, width), for families whose parameters depend on it.
+        scores: keep timm's classifier, for this many classes: (N, scores) comes out in the place of features, for the
+            head ``timm/Scores``. It is for families whose classifier is more than a linear layer on pooled features.
         model_args: arguments that only this family takes.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        ConfigError: the family has no such argument, or cannot leave its pooling out.
+        ConfigError: the family has no such argument, cannot leave its pooling out, or ``scores`` is not for ``pool``.
     """
+    if scores is not None and not pool:
+        raise ConfigError(f"timm/{model_name}: scores are computed of pooled features", hint="leave out pool: false")
     family_args = plain_data(model_args or {})
     if repeated := sorted(_OWN_ARGUMENTS & family_args.keys()):
         raise ConfigError(
@@ -74,11 +80,11 @@ def timm_backbone(
     weights = f"{architecture}.{pretrained}" if isinstance(pretrained, str) else model_name
     try:
         model = timm.create_model(
-            weights if pretrained else architecture, pretrained=bool(pretrained), num_classes=0, **given
+            weights if pretrained else architecture, pretrained=bool(pretrained), num_classes=scores or 0, **given
         )
     except (TypeError, AssertionError) as error:
         raise _explain(error, model_name, given) from error
-    return make_uniform(model, in_chans, pool)
+    return make_uniform(model, in_chans, pool, scores)
 
 
 def _explain(error: Exception, model_name: str, given: Mapping[str, object]) -> Exception:

@@ -1,8 +1,7 @@
-"""The index of timm's models, read once per installed timm and kept in the user's cache folder."""
+"""What timm offers, read once per installed timm and kept in the user's cache folder: its models and its weights."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -11,16 +10,14 @@ from typing import Any
 from zlib import crc32
 
 from essmc_core.errors import MissingDependency
-from essmc_core.foundation.paths import cache_dir
-from essmc_timm.model_names import Index
+from essmc_timm.cache import read_cache, write_cache
+from essmc_timm.model_names import Index, Weights
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def load_index(models_folder: Path | None = None) -> Index:
     """Returns the index of a timm installation, from the cache when it is up to date.
-
-    A cache that cannot be read or written costs time, never an error.
 
     Args:
         models_folder: its ``timm/models``; that of the importable timm by default.
@@ -30,15 +27,34 @@ def load_index(models_folder: Path | None = None) -> Index:
     """
     folder = models_folder or find_models_folder()
     fingerprint = _fingerprint(folder)
-    # One file per installation: two environments that share a cache must not evict each other.
-    cache_file = cache_dir() / "timm" / f"index-{crc32(os.fsencode(folder)):08x}.json"
-    index = _read_cache(cache_file, fingerprint)
+    index = _decode(read_cache("index", folder, fingerprint))
     if index is None:
         from essmc_timm.scan import scan
 
         index = scan(folder)
-        _write_cache(cache_file, fingerprint, index)
+        write_cache("index", folder, fingerprint, {"models": index.models, "deprecated": index.deprecated})
     return index
+
+
+def load_weights(models_folder: Path | None = None) -> list[Weights]:
+    """Returns all pretrained weights of a timm installation, from the cache when it is up to date.
+
+    Args:
+        models_folder: as for `load_index`.
+
+    Raises:
+        MissingDependency: timm is not installed.
+    """
+    folder = models_folder or find_models_folder()
+    fingerprint = _fingerprint(folder)
+    weights = _decode_weights(read_cache("weights", folder, fingerprint))
+    if weights is None:
+        from essmc_timm.scan_weights import scan_weights
+
+        weights = scan_weights(folder, load_index(folder))
+        rows = [[one.name, one.module, one.line, one.stated] for one in weights]
+        write_cache("weights", folder, fingerprint, {"weights": rows})
+    return weights
 
 
 def find_models_folder() -> Path:
@@ -62,36 +78,25 @@ def _fingerprint(folder: Path) -> str:
     return f"{_FORMAT}-{len(stats)}-{crc32(repr(stats).encode()):08x}"
 
 
-def _read_cache(path: Path, fingerprint: str) -> Index | None:
+def _decode(content: Any) -> Index | None:
     try:
-        content = json.loads(path.read_bytes())
-        return _decode(content) if content["fingerprint"] == fingerprint else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        models, deprecated = content["models"], content["deprecated"]
+        texts = [name for names in models.values() for name in names] + [*deprecated, *deprecated.values()]
+        if not all(isinstance(names, list) for names in models.values()) or not all(map(_is_text, texts)):
+            return None
+        return Index({module: tuple(names) for module, names in models.items()}, deprecated)
+    except (KeyError, TypeError, AttributeError):
         return None
 
 
-def _decode(content: Mapping[str, Any]) -> Index:
-    lists = content["models"].values()
-    deprecated = content["deprecated"]
-    texts = [name for names in lists for name in names] + [*deprecated, *deprecated.values()]
-    if not all(isinstance(names, list) for names in lists) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("not an index")
-    return Index({module: tuple(names) for module, names in content["models"].items()}, deprecated)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
-def _write_cache(path: Path, fingerprint: str, index: Index) -> None:
-    """Replaces the file in one step, so that a process reading meanwhile sees the old one or the new one."""
-    import tempfile
-
-    content = {"fingerprint": fingerprint, "models": index.models, "deprecated": index.deprecated}
+def _decode_weights(content: Any) -> list[Weights] | None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, separators=(",", ":"))
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        found = [Weights(*row) for row in content["weights"]]
+        fits = all(_is_text(one.name) and _is_text(one.module) and isinstance(one.stated, Mapping) for one in found)
+        return found if fits else None
+    except (KeyError, TypeError):
+        return None

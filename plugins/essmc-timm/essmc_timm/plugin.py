@@ -33,6 +33,9 @@ def register_components(registries: StagedRegistries) -> None:
         "essmc_timm.inception_resnet_v2:inception_resnet_v2_trunk",
         summary="Inception-ResNet-v2, up to the last map",
     )
+    registries.heads.register(
+        "Scores", "essmc_timm.scores:Scores", summary="Passes on the scores of a backbone that classifies", bare=False
+    )
 
 
 def _fixed_by(current: str, architecture: str) -> dict[str, str]:
@@ -42,5 +45,6 @@ def _fixed_by(current: str, architecture: str) -> dict[str, str]:
 
 @hookimpl
 def register_zoo(zoo: StagedZoo) -> None:
-    """Adds the entries that `essmc_timm.generate_entries` wrote."""
+    """Adds an entry for each of timm's weights, and those that `essmc_timm.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")
+    zoo.add_template("essmc_timm.zoo_entries:entry", table="essmc_timm.zoo_entries:rows", bare=False)

@@ -17,20 +17,22 @@ from essmc_core.weights.positions import MOST_STATED_PREFIX
 from essmc_timm.least_size import is_too_small, least_side
 
 
-def make_uniform(model: nn.Module, in_chans: int, pool: bool) -> nn.Module:
+def make_uniform(model: nn.Module, in_chans: int, pool: bool, scores: int | None = None) -> nn.Module:
     """Mixes the interface into the module's class; families that run unlike the others only get the attributes.
 
     Args:
-        model: a timm model without classifier.
+        model: a timm model, without classifier unless it has ``scores``.
         in_chans: channels of its input.
         pool: whether ``forward`` returns vectors.
+        scores: width of the vectors, if they are scores of classes.
     """
     described: Any = model
     map_width = int(described.num_features)
     described.in_chans = in_chans
     described.num_frames = None
     described.pooled = pool
-    described.out_channels = int(getattr(described, "head_hidden_size", map_width)) if pool else map_width
+    pooled_width = scores or int(getattr(described, "head_hidden_size", map_width))
+    described.out_channels = pooled_width if pool else map_width
     described.feature_rank = 0 if pool else 2
     described.layout = "NCHW"
     if all(hasattr(model, name) for name in ("forward_features", "forward_head", "forward_intermediates")):

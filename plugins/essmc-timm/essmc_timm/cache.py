@@ -1,0 +1,44 @@
+"""Files of JSON in the user's cache folder, valid for one state of one timm installation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from essmc_core.foundation.paths import cache_dir
+
+
+def read_cache(name: str, folder: Path, fingerprint: str) -> Any:
+    """Returns what was written, None if it cannot be read or is of another state: that costs time, never an error."""
+    try:
+        content = json.loads(_file(name, folder).read_bytes())
+        return content if content["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_cache(name: str, folder: Path, fingerprint: str, content: Mapping[str, Any]) -> None:
+    """Replaces the file in one step, so that a process reading meanwhile sees the old one or the new one."""
+    import tempfile
+
+    path = _file(name, folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"fingerprint": fingerprint, **content}, file, separators=(",", ":"))
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _file(name: str, folder: Path) -> Path:
+    # One file per installation: two environments that share a cache must not evict each other.
+    return cache_dir() / "timm" / f"{name}-{crc32(os.fsencode(folder)):08x}.json"
