@@ -11,7 +11,7 @@ from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.models.defaults import ZOO
-from essmc_core.models.verification import Verdict, verify_entry, write_cost
+from essmc_core.models.verification import Verdict, licence_verdict, verify_entry, write_cost
 
 
 @click.command("verify", epilog=examples("essmc verify 'tada*'", "essmc verify my_model --write"))
@@ -21,17 +21,20 @@ from essmc_core.models.verification import Verdict, verify_entry, write_cost
 def verify(pattern: str, write: bool, as_json: bool) -> int:
     """Recompute parameters and MACs of zoo entries that match PATTERN.
 
-    Exits with 1 if any states others, or has weights and states no licence of them and of its code.
+    Exits with 1 if any states others, or has weights and states no licence of them and of its code. Entries that are
+    made of a table and state no cost are measured where PATTERN is the name of one.
     """
     verdicts: list[Verdict] = []
     # A pattern that matches nothing is reported as an unknown name.
-    entries = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
-    entries = entries or [ZOO.entry(pattern)]
-    for entry in entries:
+    several = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
+    for entry in several or [ZOO.entry(pattern)]:
+        if several and entry.file is None and entry.params is None:
+            verdicts += filter(lambda verdict: verdict.problems, [licence_verdict(entry)])
+            continue
         if sys.stderr.isatty():
             click.echo(f"\r\033[Kmeasuring {entry.name}", err=True, nl=False)
         verdict = verify_entry(entry)
-        if write and verdict.measured is not None and verdict.problems:
+        if write and verdict.measured is not None and verdict.differences:
             write_cost(entry, verdict.measured)
             verdict = replace(verdict, stated=verdict.measured)
         if verdict.measured is not None or verdict.problems:

@@ -171,18 +171,18 @@ def shortened_signature(parts: Sequence[str]) -> str:
 
 
 def _entries_apart(entries: Iterable[ZooEntry], pack: str) -> tuple[list[ZooEntry], tuple[FamilyFacts, ...]]:
-    """Returns entries that have a file each, and those that one file makes in great number."""
-    by_file: dict[str, list[ZooEntry]] = {}
+    """Returns entries that have a file each, and those that one template makes in great number."""
+    by_maker: dict[str, list[ZooEntry]] = {}
     for entry in entries:
-        by_file.setdefault(str(entry.path), []).append(entry)
+        by_maker.setdefault(entry.source.maker, []).append(entry)
     single: list[ZooEntry] = []
     families = []
-    for file in sorted(by_file):
-        if len(by_file[file]) < LEAST_OF_A_FAMILY:
-            single += by_file[file]
+    for maker in sorted(by_maker):
+        if len(by_maker[maker]) < LEAST_OF_A_FAMILY:
+            single += by_maker[maker]
             continue
         start = f"{pack}/"
-        names = tuple(sorted(entry.name.removeprefix(start) for entry in by_file[file]))
+        names = tuple(sorted(entry.name for entry in by_maker[maker]))
         families.append(FamilyFacts(pattern=f"{start}*", count=len(names), names=names))
     return single, tuple(families)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError
@@ -42,9 +42,11 @@ class Verdict:
     @property
     def problems(self) -> list[str]:
         """One phrase for each difference and each missing licence."""
-        return [*self._differences(), *(f"states no licence of its {part}" for part in self.unlicensed)]
+        return [*self.differences, *(f"states no licence of its {part}" for part in self.unlicensed)]
 
-    def _differences(self) -> list[str]:
+    @property
+    def differences(self) -> list[str]:
+        """One phrase for each difference between measured and stated cost."""
         if self.measured is None:
             return []
         if self.stated is None:
@@ -94,12 +96,13 @@ def verify_entry(entry: ZooEntry) -> Verdict:
     stated = entry.section("cost")
     cost = measure(read_recipe(entry.qualified), at=stated.get("at"))
     measured = None if cost is None else cost.to_dict()
-    return Verdict(entry.name, measured, stated or None, unlicensed(entry), entry.file is not None)
+    return replace(licence_verdict(entry), measured=measured, stated=stated or None)
 
 
-def unlicensed(entry: ZooEntry) -> tuple[str, ...]:
-    """Returns which of ``code`` and ``weights`` an entry with weights states no licence for."""
-    return tuple(entry.licence.missing(with_weights=True)) if entry.pretrained else ()
+def licence_verdict(entry: ZooEntry) -> Verdict:
+    """Looks for an entry's licences, and measures nothing."""
+    unlicensed = tuple(entry.licence.missing(with_weights=True)) if entry.pretrained else ()
+    return Verdict(entry.name, None, None, unlicensed, entry.file is not None)
 
 
 def write_cost(entry: ZooEntry, measured: Mapping[str, Any]) -> None:

@@ -29,6 +29,10 @@ class EntrySource(Protocol):
         """The file that holds this entry alone; None if it is made of a row."""
 
     @property
+    def maker(self) -> str:
+        """What makes the entry: its file, or the template and table that make others too."""
+
+    @property
     def folder(self) -> Path | None:
         """The folder of the pack's files of entries, None if it has none."""
 
@@ -66,6 +70,11 @@ class EntryFile:
     def file(self) -> Path:
         """The file."""
         return self.path
+
+    @property
+    def maker(self) -> str:
+        """The file."""
+        return str(self.path)
 
     @property
     def folder(self) -> Path:
@@ -116,6 +125,11 @@ class EntryRow:
     def file(self) -> None:
         """No file holds this entry alone."""
         return None
+
+    @property
+    def maker(self) -> str:
+        """The template and the table."""
+        return f"{self.template.template} of {self.template.table}"
 
     @property
     def folder(self) -> Path | None:

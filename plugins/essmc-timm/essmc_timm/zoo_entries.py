@@ -77,7 +77,7 @@ def _parts(architecture: str, stated: Mapping[str, Any]) -> tuple[dict[str, Any]
             {"key_map": [list(pair) for pair in from_timm(classifier)]},
         )
     paths = [classifier] if isinstance(classifier, str) else list(classifier)
-    layout = {"key_map": [["^", "backbone."]], "head_prefixes": [f"backbone.{path}." for path in paths]}
+    layout = {"key_map": [["^", "backbone."]], "head_prefixes": [f"backbone.{path}" for path in paths]}
     parts = {"backbone": {**backbone, "scores": classes}, "head": {"type": "timm/Scores"}}
     return parts, {"num_classes": "model.backbone.scores", "dropout": "model.backbone.drop_rate"}, layout
 

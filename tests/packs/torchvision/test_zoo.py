@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchvision import models
 
-from essmc_core import build_model, list_models
+from essmc_core import build_model
 from essmc_core.errors import ConfigError, WeightsHashMismatch
 from essmc_core.models.cost import measure_cost
 from essmc_core.models.defaults import ZOO
@@ -18,8 +18,9 @@ from essmc_core.weights import WeightsSource, load_pretrained
 from essmc_torchvision.backbone import torchvision_backbone
 from essmc_torchvision.generate_entries import IMAGE_MODELS, entry_name
 from essmc_torchvision.key_maps import export_state_dict
+from tests.samples.written_entries import written_entries
 
-ENTRIES = list_models(pack="torchvision")
+ENTRIES = written_entries(pack="torchvision")
 CLIPS = models.list_models(module=models.video)
 RECORDS = {
     entry_name(name, weights): weights
@@ -32,7 +33,7 @@ RECORDS = {
 def test_every_video_model_has_an_entry_for_each_of_its_weights() -> None:
     assert set(ENTRIES) == set(RECORDS)
     stated = {name for name, weights in RECORDS.items() if any(weights in models.get_model_weights(c) for c in CLIPS)}
-    assert stated == set(list_models(pack="torchvision", modality="video"))
+    assert stated == set(written_entries(pack="torchvision", modality="video"))
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -49,7 +50,7 @@ def test_entries_state_torchvisions_parameters_accuracies_and_classes(name: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list_models(pack="torchvision", modality="video"))
+@pytest.mark.parametrize("name", written_entries(pack="torchvision", modality="video"))
 def test_video_macs_are_torchvisions_to_three_decimals(name: str) -> None:
     record, model_name = RECORDS[name], ZOO.entry(name).config["model"]["backbone"]["type"].partition("/")[2]
     size = record.transforms().crop_size
