@@ -94,7 +94,7 @@ loaded = sorted(name for name in sys.modules if name.startswith("s_") and name.e
 facts = ("version", "status", "reason", "components", "zoo", "commands", "remarks")
 packs = {pack.name: [getattr(pack, fact) for fact in facts] for pack in essmc_core.packs()}
 rows = sorted(repr(record) for registry in essmc_core.REGISTRIES for record in registry.table if record.pack in packs)
-entries = sorted((entry.qualified, str(entry.path)) for entry in essmc_core.ZOO.table)
+entries = sorted((entry.qualified, str(entry.where)) for entry in essmc_core.ZOO.table)
 commands = sorted(repr(command) for command in DISCOVERY.commands)
 print(json.dumps({"packs": packs, "rows": rows, "entries": entries, "commands": commands, "loaded": loaded}))
 """
