@@ -29,6 +29,7 @@ COMMANDS = (
     "train",
     "eval",
     "demo",
+    "shots",
     "check",
     "new-pack",
 )
