@@ -10,7 +10,7 @@ from essmc_core.cli.arrivals import changes_as_dict, write_changes
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.index.known import KnownPacks, known_packs
-from essmc_core.installation.inventory import Changes, compare, take_inventory
+from essmc_core.installation.inventory import Changes, compare, states, take_inventory
 from essmc_core.installation.pip import pip_command, run_pip
 from essmc_core.installation.requirements import is_place, name_of, requirement_of
 
@@ -40,9 +40,10 @@ def install(names: tuple[str, ...], upgrade: bool, dry_run: bool, as_json: bool)
     if dry_run:
         _write_plan(command, requirements, known, as_json)
         return 0
-    before = take_inventory()
+    before, there = take_inventory(), states()
     run_pip(command)
-    changes = compare(before, take_inventory())
+    anew = [name for name, state in states().items() if there.get(name) != state]
+    changes = compare(before, take_inventory(in_full=anew))
     if as_json:
         write_json(changes_as_dict(changes))
     else:

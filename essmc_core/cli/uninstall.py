@@ -24,7 +24,7 @@ def uninstall(names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Uninstall packs with pip, after saying what goes away and which other distributions need it."""
     wanted, options = split_options(names)
     distributions = list(dict.fromkeys(_distribution(name) for name in wanted))
-    before = take_inventory()
+    before = take_inventory(in_full=distributions)
     others = needed_by(distributions)
     if not as_json:
         _write_plan(distributions, before, others)

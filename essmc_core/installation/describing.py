@@ -47,6 +47,7 @@ def describe(
     info: Path | None,
     *,
     signatures: bool = True,
+    entries: bool = True,
     on_broken: Callable[[ConfigError], None] = raise_broken,
 ) -> PackFacts:
     """Returns what a pack brings.
@@ -56,6 +57,7 @@ def describe(
         discovery: where it registered.
         info: its ``.dist-info``; None: only what it registered is described.
         signatures: whether signatures are read, which takes a hundredth of a second each.
+        entries: whether zoo entries are read; otherwise their names alone are told.
         on_broken: called with the error of each zoo entry that cannot be read, which is left out.
 
     Raises:
@@ -74,8 +76,8 @@ def describe(
             components[registry.kind] = tuple(sorted(facts, key=lambda found: found.name))
         if together:
             families[registry.kind] = tuple(_family(registry, records, signatures) for records in together)
-    entries = [entry for entry in discovery.zoo.table if entry.pack == pack.name]
-    single_entries, zoo_families = _entries_apart(entries, pack.name)
+    own_entries = [entry for entry in discovery.zoo.table if entry.pack == pack.name]
+    single_entries, zoo_families = _entries_apart(own_entries, pack.name)
     depends = bool(families or zoo_families or is_foreign)
     return PackFacts(
         distribution=pack.distribution,
@@ -90,7 +92,7 @@ def describe(
         described_with=_versions(stated.requires) if depends else {},
         components=components,
         families=families,
-        zoo=tuple(sorted(_described(single_entries, on_broken), key=lambda found: found.name)),
+        zoo=tuple(sorted(_described(single_entries, on_broken, entries), key=lambda found: found.name)),
         zoo_families=zoo_families,
         commands=tuple(sorted(_commands(pack, discovery), key=lambda found: found.name)),
     )
@@ -187,10 +189,12 @@ def _entries_apart(entries: Iterable[ZooEntry], pack: str) -> tuple[list[ZooEntr
     return single, tuple(families)
 
 
-def _described(entries: Iterable[ZooEntry], on_broken: Callable[[ConfigError], None]) -> Iterator[EntryFacts]:
+def _described(
+    entries: Iterable[ZooEntry], on_broken: Callable[[ConfigError], None], read: bool
+) -> Iterator[EntryFacts]:
     for entry in entries:
         try:
-            yield _entry(entry)
+            yield _entry(entry) if read else EntryFacts(name=_shown_name(entry))
         except ConfigError as error:
             on_broken(error)
 
@@ -198,7 +202,7 @@ def _described(entries: Iterable[ZooEntry], on_broken: Callable[[ConfigError], N
 def _entry(entry: ZooEntry) -> EntryFacts:
     licence = entry.licence
     return EntryFacts(
-        name=entry.name if entry.bare else entry.qualified,
+        name=_shown_name(entry),
         summary=entry.summary,
         modality=entry.modality,
         params=entry.params,
@@ -208,6 +212,10 @@ def _entry(entry: ZooEntry) -> EntryFacts:
         licence=LicenceFacts(code=licence.code or "", weights=licence.weights or ""),
         aliases=tuple(sorted({*entry.listed_aliases, *entry.aliases, *entry.deprecated})),
     )
+
+
+def _shown_name(entry: ZooEntry) -> str:
+    return entry.name if entry.bare else entry.qualified
 
 
 def _result(result: Mapping[str, object]) -> ResultFacts:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from essmc_core.discovery.distributions import installed_packs
+from essmc_core.discovery.trouble import fingerprint
 from essmc_core.errors import EssmcError
 from essmc_core.foundation.error_text import brief
 from essmc_core.index.schema import PackFacts
@@ -58,13 +59,21 @@ class Changes:
     conflicts: Mapping[str, tuple[str, ...]]
 
 
-def take_inventory() -> Inventory:
+def states() -> dict[str, str]:
+    """Returns, per installed pack, what changes when it is installed anew."""
+    return {found.name: fingerprint(found) for found in installed_packs()}
+
+
+def take_inventory(in_full: Collection[str] = ()) -> Inventory:
     """Returns what a fresh process finds, whatever ``ESSMC_`` variables are set.
+
+    Args:
+        in_full: distributions whose zoo entries are read; of the others the names are known.
 
     Raises:
         ChildFailed: that process ended.
     """
-    answer = ask_child(f"{__name__}:inventory")
+    answer = ask_child(f"{__name__}:inventory", *in_full)
     packs = {
         name: InstalledPack(PackFacts.model_validate(found["facts"]), found["trouble"])
         for name, found in answer["packs"].items()
@@ -72,8 +81,8 @@ def take_inventory() -> Inventory:
     return Inventory(packs, {name: tuple(offers) for name, offers in answer["conflicts"].items()})
 
 
-def inventory() -> dict[str, Any]:
-    """Returns the packs of this process as plain data; runs in a separate process."""
+def inventory(*in_full: str) -> dict[str, Any]:
+    """Returns the packs of this process as plain data, some in full; runs in a separate process."""
     from essmc_core.installation.describing import describe
     from essmc_core.models.defaults import DISCOVERY
 
@@ -84,7 +93,8 @@ def inventory() -> dict[str, Any]:
         if pack.status == "ok":
             try:
                 info = Path(folders[name]) if folders.get(name) else None
-                facts = describe(pack, DISCOVERY, info, signatures=False, on_broken=lambda _: None)
+                entries = name in in_full
+                facts = describe(pack, DISCOVERY, info, signatures=False, entries=entries, on_broken=lambda _: None)
             except EssmcError as error:
                 trouble = brief(error)
         packs[name] = {"facts": facts.model_dump(mode="json", exclude_defaults=True), "trouble": trouble}
@@ -107,6 +117,13 @@ def compare(before: Inventory, after: Inventory) -> Changes:
     return Changes(
         arrived=tuple(there[name] for name in sorted(set(there) - set(then))),
         gone=tuple(then[name] for name in sorted(set(then) - set(there))),
-        replaced=tuple((then[n], there[n]) for n in sorted(set(then) & set(there)) if then[n] != there[n]),
+        replaced=tuple((then[n], there[n]) for n in sorted(set(then) & set(there)) if _key(then[n]) != _key(there[n])),
         conflicts={name: offers for name, offers in after.conflicts.items() if before.conflicts.get(name) != offers},
     )
+
+
+def _key(pack: InstalledPack) -> object:
+    """Returns what is told of a pack whether its entries were read or not."""
+    facts = pack.facts
+    plain = facts.model_dump(mode="json", exclude={"zoo", "described_with"}, exclude_defaults=True)
+    return plain, [entry.name for entry in facts.zoo], pack.trouble
