@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 from typing import Any
 
 import pytest
@@ -11,9 +9,9 @@ import torch
 from torch import nn
 from torchvision import models
 
-from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.weights.state_dict import map_keys
+from essmc_devkit.testing import BackboneConformance
 from essmc_torchvision.backbone import torchvision_backbone
 from essmc_torchvision.key_maps import export_state_dict, from_torchvision, last_layer
 from essmc_torchvision.resnet_trunk import resnet_trunk
@@ -71,27 +69,25 @@ def test_scores_and_keys_are_torchvisions_through_the_key_maps_both_ways(name: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), SIZES.items(), ids=str)
-def test_uniform_interface_tells_the_truth(name: str, size: tuple[int, ...]) -> None:
-    backbone = torchvision_backbone(name, pool=False).eval()
-    assert isinstance(backbone, BackboneInterface)
-    info = backbone.feature_info
-    inputs = torch.randn(1, 3, *size)
-    with torch.no_grad():
-        maps = backbone.forward_features(inputs, range(len(info)))
-        assert [one.shape[1] for one in maps] == [one.channels for one in info]
-        assert backbone(inputs).shape == maps[-1].shape
-        assert backbone.out_channels == info[-1].channels
-        assert backbone.feature_rank == len(size)
-        torch.testing.assert_close(backbone.forward_features(inputs), maps[-1], rtol=0, atol=0)
-        # Layers that work in place must not spoil features that were taken before.
-        for index in (0, -2):
-            torch.testing.assert_close(backbone.forward_features(inputs, [index])[0], maps[index], rtol=0, atol=0)
-    with pytest.raises(IndexError):
-        backbone.forward_features(inputs, [len(info)])
+class TestInterface(BackboneConformance):
+    cases = {name: ({"type": f"torchvision/{name}", "pool": False}, (3, *size)) for name, size in SIZES.items()}
+    without = dict.fromkeys(
+        ("component.*", "copying.*", "state-dict.*", "exporting.*", "backbone.checkpointing"),
+        "wrapped alike in all families; see TestFamilies",
+    )
+    warnings_fail = True
 
 
-@pytest.mark.slow
+class TestFamilies(BackboneConformance):
+    """A network of each way to wrap them, and one whose size is fixed."""
+
+    cases = {
+        name: ({"type": f"torchvision/{name}"}, (3, *SIZES[name])) for name in ("resnet18", "r3d_18", "swin3d_t")
+    } | {"vit_b_32": ({"type": "torchvision/vit_b_32", "model_args": {"image_size": 64}}, (3, 64, 64))}
+    without = {"backbone.feature-info": "see TestInterface", "refusals.*": "see TestInterface"}
+    onnx = "layers are torchvision's own"
+
+
 def test_reductions_are_input_over_feature_sizes() -> None:
     info = torchvision_backbone("r3d_18").feature_info
     assert [(one.channels, one.reduction, one.temporal_reduction) for one in info] == [
@@ -99,43 +95,6 @@ def test_reductions_are_input_over_feature_sizes() -> None:
     ]  # fmt: skip
     with torch.device("meta"):
         assert torchvision_backbone("vit_h_14").feature_info[-1].reduction == 14
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "r2plus1d_18"])
-def test_gradient_checkpointing_leaves_output_and_gradients_as_they_are(name: str) -> None:
-    torch.manual_seed(0)
-    backbone = torchvision_backbone(name).train()
-    inputs = torch.randn(2, 3, *SIZES[name])
-    plain = torch.autograd.grad(backbone(inputs).square().sum(), list(backbone.parameters()))
-    backbone.set_grad_checkpointing()
-    recomputed = torch.autograd.grad(backbone(inputs).square().sum(), list(backbone.parameters()))
-    for one, other in zip(plain, recomputed, strict=True):
-        torch.testing.assert_close(one, other)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet18", "r3d_18"])
-def test_copies_and_pickles_compute_the_same(name: str) -> None:
-    backbone = torchvision_backbone(name).eval()
-    inputs = torch.randn(1, 3, *SIZES[name])
-    with torch.no_grad():
-        expected = backbone(inputs)
-        assert torch.equal(copy.deepcopy(backbone)(inputs), expected)
-        assert torch.equal(pickle.loads(pickle.dumps(backbone))(inputs), expected)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
-@pytest.mark.parametrize("name", ["resnet18", "r3d_18", "vit_b_32", "swin3d_t"])
-def test_backbones_trace_and_export_with_a_dynamic_batch(name: str) -> None:
-    backbone = torchvision_backbone(name).eval()
-    inputs = torch.randn(2, 3, *SIZES[name])
-    with torch.no_grad():
-        expected = backbone(inputs)
-        torch.testing.assert_close(torch.jit.trace(backbone, inputs)(inputs), expected)
-        program = torch.export.export(backbone, (inputs,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-        torch.testing.assert_close(program.module()(inputs[:1]), expected[:1], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("in_chans", [1, 2, 5])

@@ -5,8 +5,9 @@ They are imported on first access, so that the fixtures beside them need no torc
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from essmc_core.foundation.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from essmc_devkit.testing.components import ComponentConformance, ModuleConformance
@@ -35,17 +36,11 @@ __all__ = [
     "ZooConformance",
 ]
 
-_MODULES = {
-    "components": ("ComponentConformance", "ModuleConformance"),
-    "networks": ("BackboneConformance", "HeadConformance", "ModelConformance", "NeckConformance"),
-    "pack": ("PackConformance",),
-    "parts": ("DatasetConformance", "LossConformance", "MetricConformance", "TransformConformance"),
-    "zoo": ("ZooConformance",),
+_HOMES = {
+    ".components": ("ComponentConformance", "ModuleConformance"),
+    ".networks": ("BackboneConformance", "HeadConformance", "ModelConformance", "NeckConformance"),
+    ".pack": ("PackConformance",),
+    ".parts": ("DatasetConformance", "LossConformance", "MetricConformance", "TransformConformance"),
+    ".zoo": ("ZooConformance",),
 }
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -8,7 +8,7 @@ import pytest
 
 from essmc_devkit.components import backbone, copying, exporting, refusals
 from essmc_devkit.components.backbone_subject import BackboneSubject
-from tests.devkit.conformance.broken_backbones import FAULTS, Sound
+from tests.packs.devkit.conformance.broken_backbones import FAULTS, Sound
 
 # A spawned process and ONNX cost seconds each, and are run once, below.
 QUICK = {

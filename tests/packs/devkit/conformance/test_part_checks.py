@@ -8,7 +8,7 @@ import torch
 
 from essmc_devkit.components import dataset, head, loss, metric, numpy_reference, refusals, transform
 from essmc_devkit.components.module_subject import ModuleSubject
-from tests.devkit.conformance.broken_parts import FAULTS, SOUND
+from tests.packs.devkit.conformance.broken_parts import FAULTS, SOUND
 
 SUBJECTS = {
     "heads": lambda name: ModuleSubject("heads", {"type": name, "dim": 8, "num_classes": 5}, (8,)),
