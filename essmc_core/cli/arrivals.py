@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import click
 
-from essmc_core.index.schema import EntryFacts, PackFacts
+from essmc_core.index.schema import PackFacts
 from essmc_core.installation.inventory import Changes, InstalledPack
 
 _NAMED = 6
@@ -41,8 +41,8 @@ def write_contents(facts: PackFacts) -> None:
     """Prints what a pack brings: names by kind, zoo models, commands, licences of models."""
     for label, names in _names(facts).items():
         click.echo(f"  {label}: {_few(names)}")
-    if facts.zoo:
-        click.echo(f"  licences of its zoo models: {_licences(facts.zoo)}")
+    if facts.zoo or facts.zoo_families:
+        click.echo(f"  licences of its zoo models: {_licences(facts)}")
 
 
 def _write_pack(what: str, pack: InstalledPack) -> None:
@@ -90,12 +90,12 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _licences(entries: Iterable[EntryFacts]) -> str:
-    listed = list(entries)
-    code = Counter(entry.licence.code or "unknown" for entry in listed)
-    weights = Counter(entry.licence.weights or "unknown" for entry in listed if entry.weights)
-    parts = [f"code {_counted(code)}"] + ([f"weights {_counted(weights)}"] if weights else [])
-    return "; ".join(parts)
+def _licences(facts: PackFacts) -> str:
+    code = Counter(entry.licence.code or "unknown" for entry in facts.zoo)
+    weights = Counter(entry.licence.weights or "unknown" for entry in facts.zoo if entry.weights)
+    for family in facts.zoo_families:
+        weights.update(family.licences)
+    return "; ".join(f"{what} {_counted(counts)}" for what, counts in (("code", code), ("weights", weights)) if counts)
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -52,7 +52,7 @@ def search_packs(text: tuple[str, ...], kind: str | None, show_all: bool, as_jso
         write_json([_as_dict(hit) for hit in found])
         return
     shown = found if show_all else found[:_SHOWN]
-    write_table(_COLUMNS, [(hit.name, hit.kind, _installed(hit.pack), hit.summary) for hit in shown])
+    write_table(_COLUMNS, [_row(hit) for hit in shown])
     _write_footer(len(found) - len(shown), shown)
 
 
@@ -101,6 +101,11 @@ def _admits_core(facts: PackFacts) -> bool:
     # An index may state anything.
     except ValueError:
         return True
+
+
+def _row(hit: Hit) -> tuple[str, ...]:
+    # Names of a family have no summary of their own.
+    return hit.name, hit.kind, _installed(hit.pack), hit.summary or hit.pack.summary
 
 
 def _nothing_found(text: str, kind: str | None, packs: list[PackFacts]) -> str:

@@ -57,6 +57,8 @@ class FamilyFacts(_Facts):
         names: the names without what is common to all of them, the part of the pattern before ``*``.
         summary: one line.
         signature: as of `ComponentFacts`.
+        modality: of zoo entries, empty if they have several.
+        licences: how many zoo entries have weights under each licence.
     """
 
     pattern: Line
@@ -64,6 +66,8 @@ class FamilyFacts(_Facts):
     names: tuple[Line, ...] = ()
     summary: Line = ""
     signature: Line = ""
+    modality: Line = ""
+    licences: dict[Line, int] = Field(default_factory=dict)
 
     @property
     def full_names(self) -> Iterator[str]:

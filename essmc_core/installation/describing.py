@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LEAST_OF_A_FAMILY = 20
 """So many names with the pack's prefix that one target serves are described together."""
+UNKNOWN = "unknown"
 _LONGEST_SIGNATURE = 240
 _LONGEST_DEFAULT = 24
 
@@ -48,6 +50,7 @@ def describe(
     *,
     signatures: bool = True,
     entries: bool = True,
+    families: bool = True,
     on_broken: Callable[[ConfigError], None] = raise_broken,
 ) -> PackFacts:
     """Returns what a pack brings.
@@ -58,27 +61,30 @@ def describe(
         info: its ``.dist-info``; None: only what it registered is described.
         signatures: whether signatures are read, which takes a hundredth of a second each.
         entries: whether zoo entries are read; otherwise their names alone are told.
+        families: whether many names of one target or template are described together.
         on_broken: called with the error of each zoo entry that cannot be read, which is left out.
 
     Raises:
         EssmcError: a signature or a zoo entry cannot be read.
     """
     stated = Stated() if info is None else stated_by(info)
+    least = LEAST_OF_A_FAMILY if families else sys.maxsize
     components: dict[str, tuple[ComponentFacts, ...]] = {}
-    families: dict[str, tuple[FamilyFacts, ...]] = {}
+    together: dict[str, tuple[FamilyFacts, ...]] = {}
     is_foreign = False
     for registry in discovery.registries:
         own = [record for record in registry.table if record.pack == pack.name]
         is_foreign = is_foreign or any(_is_foreign(record, pack) for record in own)
-        single, together = _apart(own)
+        single, many = _apart(own, least)
         if single:
             facts = [_component(registry, record, signatures) for record in single]
             components[registry.kind] = tuple(sorted(facts, key=lambda found: found.name))
-        if together:
-            families[registry.kind] = tuple(_family(registry, records, signatures) for records in together)
+        if many:
+            together[registry.kind] = tuple(_family(registry, records, signatures) for records in many)
     own_entries = [entry for entry in discovery.zoo.table if entry.pack == pack.name]
-    single_entries, zoo_families = _entries_apart(own_entries, pack.name)
-    depends = bool(families or zoo_families or is_foreign)
+    single_entries, many_entries = _entries_apart(own_entries, least)
+    zoo_families = tuple(_family_of_entries(pack.name, found, on_broken, entries) for found in many_entries)
+    depends = bool(together or zoo_families or is_foreign)
     return PackFacts(
         distribution=pack.distribution,
         name=pack.name,
@@ -91,7 +97,7 @@ def describe(
         requires=stated.requires,
         described_with=_versions(stated.requires) if depends else {},
         components=components,
-        families=families,
+        families=together,
         zoo=tuple(sorted(_described(single_entries, on_broken, entries), key=lambda found: found.name)),
         zoo_families=zoo_families,
         commands=tuple(sorted(_commands(pack, discovery), key=lambda found: found.name)),
@@ -102,7 +108,10 @@ def describe_here(discovery: Discovery, *, signatures: bool = False) -> list[Pac
     """Returns what essmc-core and the packs of this process bring; entries that cannot be read are left out."""
     packs = [pack for pack in discovery.packs.values() if pack.status == "ok"]
     own = Pack(CORE, "essmc-core", __version__)
-    return [describe(pack, discovery, None, signatures=signatures, on_broken=lambda _: None) for pack in (own, *packs)]
+    return [
+        describe(pack, discovery, None, signatures=signatures, families=False, on_broken=lambda _: None)
+        for pack in (own, *packs)
+    ]
 
 
 def _is_foreign(record: Component, pack: Pack) -> bool:
@@ -111,7 +120,7 @@ def _is_foreign(record: Component, pack: Pack) -> bool:
     return isinstance(record.target, str) and record.target.partition(":")[0].partition(".")[0] not in own
 
 
-def _apart(records: Iterable[Component]) -> tuple[list[Component], list[list[Component]]]:
+def _apart(records: Iterable[Component], least: int) -> tuple[list[Component], list[list[Component]]]:
     """Returns components to be described one by one, and those that one target serves in great number."""
     by_target: dict[str, list[Component]] = {}
     for record in records:
@@ -120,7 +129,7 @@ def _apart(records: Iterable[Component]) -> tuple[list[Component], list[list[Com
     together = []
     for target in sorted(by_target):
         found = by_target[target]
-        if len(found) >= LEAST_OF_A_FAMILY:
+        if len(found) >= least:
             together.append(found)
         else:
             single += found
@@ -139,12 +148,12 @@ def _component(registry: Registry, record: Component, signatures: bool) -> Compo
 
 def _family(registry: Registry, records: Sequence[Component], signatures: bool) -> FamilyFacts:
     first = min(records, key=lambda record: record.name)
-    (summary, count), *_ = Counter(record.summary for record in records).most_common(1)
+    summaries = {record.summary for record in records}
     return FamilyFacts(
         pattern=f"{first.pack}/*",
         count=len(records),
         names=tuple(sorted(record.name for record in records)),
-        summary=summary if count > 1 else "",
+        summary=first.summary if len(summaries) == 1 else "",
         signature=_signature(registry, first) if signatures else "",
     )
 
@@ -172,21 +181,34 @@ def shortened_signature(parts: Sequence[str]) -> str:
     return f"({', '.join(shown)})"
 
 
-def _entries_apart(entries: Iterable[ZooEntry], pack: str) -> tuple[list[ZooEntry], tuple[FamilyFacts, ...]]:
-    """Returns entries that have a file each, and those that one template makes in great number."""
+def _entries_apart(entries: Iterable[ZooEntry], least: int) -> tuple[list[ZooEntry], list[list[ZooEntry]]]:
+    """Returns entries to be described one by one, and those that one template makes in great number."""
     by_maker: dict[str, list[ZooEntry]] = {}
     for entry in entries:
         by_maker.setdefault(entry.source.maker, []).append(entry)
     single: list[ZooEntry] = []
-    families = []
+    many = []
     for maker in sorted(by_maker):
-        if len(by_maker[maker]) < LEAST_OF_A_FAMILY:
+        if len(by_maker[maker]) < least:
             single += by_maker[maker]
-            continue
-        start = f"{pack}/"
-        names = tuple(sorted(entry.name for entry in by_maker[maker]))
-        families.append(FamilyFacts(pattern=f"{start}*", count=len(names), names=names))
-    return single, tuple(families)
+        else:
+            many.append(by_maker[maker])
+    return single, many
+
+
+def _family_of_entries(
+    pack: str, entries: Sequence[ZooEntry], on_broken: Callable[[ConfigError], None], read: bool
+) -> FamilyFacts:
+    facts = list(_described(entries, on_broken, read))
+    licences = Counter(found.licence.weights or UNKNOWN for found in facts if found.weights)
+    modalities = {found.modality for found in facts}
+    return FamilyFacts(
+        pattern=f"{pack}/*",
+        count=len(entries),
+        names=tuple(sorted(entry.name for entry in entries)),
+        modality=modalities.pop() if len(modalities) == 1 else "",
+        licences=dict(sorted(licences.items())),
+    )
 
 
 def _described(
