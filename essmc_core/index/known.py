@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import EssmcError
-from essmc_core.index.places import further_places
 
 if TYPE_CHECKING:
     from essmc_core.index.schema import PackFacts
@@ -50,8 +49,9 @@ def known_packs(*, patient: bool = False) -> KnownPacks:
 
 @lru_cache(maxsize=8)
 def _known_packs(value: str, folder: str, patient: bool) -> KnownPacks:
-    # An index is read where a name is missing or looked for; its form takes a tenth of a second to import.
+    # An index is read where a name is missing or looked for; what that needs takes a tenth of a second to import.
     from essmc_core.index.fetching import read_place
+    from essmc_core.index.places import further_places
     from essmc_core.index.reading import shipped_index
 
     packs: dict[str, PackFacts] = {}

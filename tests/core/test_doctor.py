@@ -98,6 +98,31 @@ def test_a_torch_that_crashes_or_hangs_is_told(site, monkeypatch, source, messag
     assert message in problem.message and "pip install" in problem.fix
 
 
+def test_without_torch_there_is_one_problem(monkeypatch):
+    monkeypatch.setattr(accelerators, "find_spec", lambda name: None)
+    section = accelerators.torch_section()
+    assert [problem.fix for problem in section.problems] == ["pip install torch"]
+    assert section.facts == {"torch": "not installed"}
+
+
+def test_devices_that_cannot_compute_and_drivers_that_are_not_used_are_told(monkeypatch):
+    answer = {
+        "version": "2.9", "seconds": 1.0, "built_for": "CUDA 13.0", "cpu": "2 threads", "why_not": "(too old)",
+        "devices": {"cuda:0": {"about": "GPU A", "error": ""}, "cuda:1": {"about": "GPU B", "error": "no kernel"}},
+    }  # fmt: skip
+    monkeypatch.setattr(accelerators, "_ask", lambda: answer)
+    monkeypatch.setattr(accelerators, "_has_nvidia_driver", lambda: True)
+    section = accelerators.torch_section()
+    assert section.facts["cuda:0"] == "GPU A: usable" and section.facts["cuda:1"] == "GPU B: not usable"
+    assert [problem.message for problem in section.problems] == ["cuda:1 cannot compute: no kernel"]
+    answer["devices"] = {}
+    (problem,) = accelerators.torch_section().problems
+    assert problem.message == "there is an NVIDIA driver that torch cannot use (too old)"
+    answer["built_for"] = "cpu"
+    section = accelerators.torch_section()
+    assert section.problems == [] and "built for CPUs alone" in section.notes[0].message
+
+
 @pytest.mark.slow
 def test_the_installed_torch_works_here():
     section = accelerators.torch_section()
