@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 from essmc_core.errors import MissingDependency
-from essmc_timm.cache import read_cache, write_cache
+from essmc_core.foundation.source_cache import fingerprint_of, read_cache, write_cache
 from essmc_timm.model_names import Index, Weights
 
 _FORMAT = 2
@@ -26,13 +24,13 @@ def load_index(models_folder: Path | None = None) -> Index:
         MissingDependency: timm is not installed.
     """
     folder = models_folder or find_models_folder()
-    fingerprint = _fingerprint(folder)
-    index = _decode(read_cache("index", folder, fingerprint))
+    fingerprint = fingerprint_of(folder, _FORMAT)
+    index = _decode(read_cache("timm/index", folder, fingerprint))
     if index is None:
         from essmc_timm.scan import scan
 
         index = scan(folder)
-        write_cache("index", folder, fingerprint, {"models": index.models, "deprecated": index.deprecated})
+        write_cache("timm/index", folder, fingerprint, {"models": index.models, "deprecated": index.deprecated})
     return index
 
 
@@ -46,14 +44,14 @@ def load_weights(models_folder: Path | None = None) -> list[Weights]:
         MissingDependency: timm is not installed.
     """
     folder = models_folder or find_models_folder()
-    fingerprint = _fingerprint(folder)
-    weights = _decode_weights(read_cache("weights", folder, fingerprint))
+    fingerprint = fingerprint_of(folder, _FORMAT)
+    weights = _decode_weights(read_cache("timm/weights", folder, fingerprint))
     if weights is None:
         from essmc_timm.scan_weights import scan_weights
 
         weights = scan_weights(folder, load_index(folder))
         rows = [[one.name, one.module, one.line, one.stated] for one in weights]
-        write_cache("weights", folder, fingerprint, {"weights": rows})
+        write_cache("timm/weights", folder, fingerprint, {"weights": rows})
     return weights
 
 
@@ -68,14 +66,6 @@ def find_models_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependency("essmc-timm needs timm, which is not installed", hint="pip install timm")
     return Path(spec.submodule_search_locations[0], "models")
-
-
-def _fingerprint(folder: Path) -> str:
-    """Changes whenever a source file does: cheaper than reading timm's version, and right for editable installs too."""
-    with os.scandir(folder) as entries:
-        files = [entry for entry in entries if entry.name.endswith(".py")]
-        stats = sorted((entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in files)
-    return f"{_FORMAT}-{len(stats)}-{crc32(repr(stats).encode()):08x}"
 
 
 def _decode(content: Any) -> Index | None:

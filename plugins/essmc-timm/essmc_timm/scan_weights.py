@@ -10,15 +10,16 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.licences import UNKNOWN, canonical_licence
+from essmc_core.foundation.source_statements import needed_statements
 from essmc_timm.model_names import Index, Weights
 
-_STATED = "default_cfgs"
+_STATED, _MAKER = "default_cfgs", "generate_default_cfgs"
 
 
 def scan_weights(models_folder: Path, index: Index) -> list[Weights]:
@@ -61,45 +62,16 @@ def _pretrained_cfg(models_folder: Path) -> dict[str, Any]:
 
 def _default_cfgs(tree: ast.Module, models_folder: Path) -> dict[str, Any]:
     """Runs the statements that make a module's dictionary of weights; empty if it has none."""
-    statements = _needed(tree.body)
+    statements = needed_statements(tree.body, [_STATED], [_MAKER])
     if not statements:
         return {}
-    namespace: dict[str, Any] = {"generate_default_cfgs": lambda stated: stated}
+    namespace: dict[str, Any] = {_MAKER: lambda stated: stated}
     for statement in statements:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             namespace.update(_imported(statement, models_folder))
         else:
             exec(compile(ast.Module([statement], []), "timm", "exec"), namespace)
     return dict(namespace[_STATED])
-
-
-def _needed(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Returns the statements that the dictionary depends on, in their order."""
-    wanted, taken = {_STATED}, set[int]()
-    while True:
-        new = [
-            number
-            for number, statement in enumerate(body)
-            if number not in taken and wanted & set(_bound(statement)) - {"generate_default_cfgs"}
-        ]
-        if not new:
-            return [body[number] for number in sorted(taken)]
-        taken.update(new)
-        wanted.update(name.id for number in new for name in ast.walk(body[number]) if isinstance(name, ast.Name))
-
-
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """Yields the names that a statement at the top of a module binds or changes."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        yield statement.name
-    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
-    elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
-    elif isinstance(statement, (ast.Expr, ast.For, ast.If)):
-        # default_cfgs.update(...), or a loop over it.
-        yield from (name.id for name in ast.walk(statement) if isinstance(name, ast.Name) and name.id == _STATED)
 
 
 def _imported(statement: ast.Import | ast.ImportFrom, models_folder: Path) -> dict[str, Any]:

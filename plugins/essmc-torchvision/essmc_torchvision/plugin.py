@@ -26,5 +26,6 @@ def register_components(registries: StagedRegistries) -> None:
 
 @hookimpl
 def register_zoo(zoo: StagedZoo) -> None:
-    """Adds the entries that `essmc_torchvision.generate_entries` wrote."""
+    """Adds an entry for each of torchvision's weights, and those that `essmc_torchvision.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")
+    zoo.add_template("essmc_torchvision.zoo_entries:entry", table="essmc_torchvision.zoo_entries:rows", bare=False)

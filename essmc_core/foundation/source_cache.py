@@ -1,4 +1,4 @@
-"""Files of JSON in the user's cache folder, valid for one state of one timm installation."""
+"""What was read from the source files of an installed library, kept as JSON in the cache folder while they stay."""
 
 from __future__ import annotations
 
@@ -12,8 +12,27 @@ from zlib import crc32
 from essmc_core.foundation.paths import cache_dir
 
 
+def fingerprint_of(folder: Path, form: int) -> str:
+    """Returns what changes whenever a source file does: cheaper than a version, and right for editable installs too.
+
+    Args:
+        folder: with the files; those of folders in it do not count.
+        form: of what is kept; raised when it changes.
+    """
+    with os.scandir(folder) as entries:
+        files = [entry for entry in entries if entry.name.endswith(".py")]
+        stats = sorted((entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in files)
+    return f"{form}-{len(stats)}-{crc32(repr(stats).encode()):08x}"
+
+
 def read_cache(name: str, folder: Path, fingerprint: str) -> Any:
-    """Returns what was written, None if it cannot be read or is of another state: that costs time, never an error."""
+    """Returns what was written, None if it cannot be read or is of another state: that costs time, never an error.
+
+    Args:
+        name: e.g. ``timm/index``.
+        folder: the folder that was read.
+        fingerprint: its state.
+    """
     try:
         content = json.loads(_file(name, folder).read_bytes())
         return content if content["fingerprint"] == fingerprint else None
@@ -41,4 +60,4 @@ def write_cache(name: str, folder: Path, fingerprint: str, content: Mapping[str,
 
 def _file(name: str, folder: Path) -> Path:
     # One file per installation: two environments that share a cache must not evict each other.
-    return cache_dir() / "timm" / f"{name}-{crc32(os.fsencode(folder)):08x}.json"
+    return cache_dir() / f"{name}-{crc32(os.fsencode(folder)):08x}.json"
