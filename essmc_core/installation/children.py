@@ -14,7 +14,7 @@ from typing import Any
 from essmc_core.errors import EssmcError
 from essmc_core.foundation.error_text import shortened
 
-_SECONDS = 600.0
+_SECONDS = 300.0
 _ERROR = "essmc-child-error"
 
 
@@ -32,8 +32,8 @@ def ask_child(function: str, *arguments: str, path: Sequence[str | Path] = (), p
         packs: short names of the packs to use, as in ``ESSMC_PACKS``; all by default.
 
     Raises:
-        ChildFailed: it raised, ended, or took more than ten minutes; the message is that of its error, or the last line
-            that it printed.
+        ChildFailed: it raised, ended, or took more than five minutes; the message is that of its error, or the last
+            line that it printed.
     """
     with tempfile.TemporaryDirectory(prefix="essmc-") as scratch:
         answer = Path(scratch, "answer.json")

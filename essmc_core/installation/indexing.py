@@ -82,7 +82,8 @@ def describe_one(distribution: str, discovery: Discovery) -> PackFacts:
 
     pack = discovery.packs.get(distribution)
     if pack is None:
-        raise NotIndexed(f"{distribution} has no entry point in the group `essmc`, so it is no pack")
+        message = f"{distribution} has no entry point in the group `essmc`, so it is no pack"
+        raise NotIndexed(message, hint="a pack's pyproject.toml has a section [project.entry-points.essmc]")
     if pack.status != "ok":
         raise broken_pack(pack)
     info = next((found.folder for found in installed_packs() if found.name == distribution), "")
