@@ -124,15 +124,6 @@ def test_errors_that_are_not_about_arguments_keep_their_type() -> None:
     assert not isinstance(caught.value, ConfigError)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
-def test_the_backbone_traces_to_the_same_numbers() -> None:
-    model = timm_backbone("resnet18").eval()
-    images = normal((1, 3, 64, 64))
-    with torch.no_grad():
-        traced = torch.jit.trace(model, images)
-        torch.testing.assert_close(traced(images), model(images))
-
-
 def test_another_number_type_is_refused_and_autocast_takes_it() -> None:
     backbone = timm_backbone("resnet18").eval()
     images = torch.randn(1, 3, 32, 32)

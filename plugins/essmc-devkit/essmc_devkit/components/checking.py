@@ -17,6 +17,7 @@ from essmc_devkit.components import (
     metric,
     model,
     refusals,
+    running,
     transform,
 )
 from essmc_devkit.components.backbone_subject import BackboneSubject
@@ -26,7 +27,7 @@ from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.subject import Subject
 from essmc_devkit.finding import Finding
 
-_MODULES = (*copying.MODULES, *exporting.ALL)
+_MODULES = (running.runs, *copying.MODULES, *exporting.ALL)
 CHECKS: Mapping[str, Sequence[Check[Any]]] = {
     "backbones": (*backbone.ALL, *refusals.BACKBONES, *_MODULES),
     "necks": _MODULES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from essmc_devkit.components import copying, declared, exporting
+from essmc_devkit.components import copying, declared, exporting, running
 from essmc_devkit.testing.conforming import Conformance, flagged
 
 
@@ -104,6 +104,10 @@ class ModuleConformance(ComponentConformance):
         flags = {"exporting.trace": cls.traces, "exporting.export": cls.exports}
         onnx = cls.onnx if cls.exports is True else cls.exports
         return {**flagged({**flags, "exporting.onnx": onnx}), **cls.without}
+
+    def test_runs(self, subject: Any) -> None:
+        """See `running.runs`."""
+        self.conforms(running.runs, subject)
 
     def test_copies_compute_the_same(self, subject: Any) -> None:
         """See `copying.deepcopied`."""

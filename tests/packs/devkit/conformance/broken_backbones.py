@@ -49,6 +49,11 @@ class Sound(nn.Module):
         self.checkpoints = enable
 
 
+class Crashes(Sound):
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return [self.stage(x)]
+
+
 class WrongChannelsStated(Sound):
     feature_info = (FeatureInfo("stem", 5, 2), FeatureInfo("stage", 8, 4))
 
@@ -213,6 +218,7 @@ def _three(x: Tensor) -> float:
 
 
 FAULTS = {
+    Crashes: "component.runs",
     WrongChannelsStated: "backbone.feature-info",
     WrongReductionStated: "backbone.feature-info",
     WrongWidth: "backbone.output",

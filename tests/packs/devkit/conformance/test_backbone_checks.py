@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from essmc_devkit.components import backbone, copying, exporting, refusals
+from essmc_devkit.components import backbone, copying, exporting, refusals, running
 from essmc_devkit.components.backbone_subject import BackboneSubject
+from essmc_devkit.components.module_subject import ModuleSubject
 from tests.packs.devkit.conformance.broken_backbones import FAULTS, Sound
 
 # A spawned process and ONNX cost seconds each, and are run once, below.
 QUICK = {
     check.name: check
-    for check in (*backbone.ALL, *refusals.BACKBONES, *copying.MODULES, *exporting.ALL)
+    for check in (running.runs, *backbone.ALL, *refusals.BACKBONES, *copying.MODULES, *exporting.ALL)
     if check.name not in ("copying.spawn", "exporting.onnx")
 }
 
@@ -33,6 +34,20 @@ def test_a_fault_is_found_by_its_check(cls, name, register):
     (finding, *_) = QUICK[name](subject_of(cls, register))
     assert finding.status == "failed" and finding.message
     assert finding.subject == f"backbones/{cls.__name__}"
+
+
+@pytest.mark.parametrize("kind", ["backbones", "models", "heads"])
+def test_what_takes_no_input_at_all_is_a_fault_and_not_skipped(kind, register):
+    class TakesNothing(Sound):
+        def __init__(self) -> None:
+            super().__init__()
+
+        def forward(self, x: Any) -> Any:
+            raise RuntimeError("sizes do not match")
+
+    subject = BackboneSubject if kind == "backbones" else ModuleSubject
+    (finding,) = running.runs(subject(kind, register(kind, TakesNothing)))
+    assert finding.status == "failed" and "sizes do not match" in finding.message
 
 
 def test_each_check_has_a_fault():

@@ -1,0 +1,37 @@
+"""The check that a module computes something, without which every other check of it is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.least_input import NoInput
+from essmc_devkit.components.module_subject import ModuleSubject
+from essmc_devkit.components.outputs import not_finite
+
+_ONE_TENSOR = ("backbones", "models")
+"""Kinds whose components take images or clips; others may take what cannot be known."""
+
+
+@check("component.runs")
+def runs(subject: ModuleSubject) -> Iterator[Problem]:
+    """In eval mode it takes one input, and two, and returns finite numbers."""
+    module = subject.module
+    try:
+        shape = subject.input_shape
+    except NoInput as error:
+        if not error.crashed and subject.kind not in _ONE_TENSOR:
+            raise
+        yield Problem(str(error), "take float32 images (N, C, H, W), clips (N, C, T, H, W), or features (N, dim)")
+        return
+    for batch in (1, 2):
+        try:
+            found = subject.run(module, batch)
+        except NotChecked:
+            raise
+        except Exception as error:
+            yield Problem(f"an input of shape {(batch, *shape)} raises {brief(error)}", "see its traceback in a test")
+            return
+        if words := not_finite(found):
+            yield Problem(f"for an input of shape {(batch, *shape)} {words}")
+            return
