@@ -35,6 +35,10 @@ class EssmcError(Exception):
         return (_rebuild, (type(self), self.args, {name: _portable(value) for name, value in state.items()}))
 
 
+class CoreDeprecationWarning(DeprecationWarning):
+    """Code uses something of the core that goes in a later version; a class of its own, so that filters can name it."""
+
+
 def _built_in_state(error: BaseException) -> dict[str, object]:
     """Returns the attributes that built-in exceptions store outside their ``__dict__``."""
     names = [name for kind, kept in _BUILT_IN_ATTRIBUTES.items() if isinstance(error, kind) for name in kept]

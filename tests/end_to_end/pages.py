@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"# (\S+\.(?:py|ya?ml|toml))\n")
+FILE = re.compile(r"# (\S+\.(?:py|ya?ml|toml))\n")
 
 
-def blocks_of(page: Path) -> Iterator[tuple[str, str]]:
-    """Yields language and text of each block of code."""
-    yield from _BLOCK.findall(page.read_text(encoding="utf-8"))
+def blocks_of(page: Path | str) -> Iterator[tuple[str, str]]:
+    """Yields language and text of each block of code, of a file or of a text."""
+    yield from _BLOCK.findall(page if isinstance(page, str) else page.read_text(encoding="utf-8"))
 
 
 def commands_of(block: str) -> list[tuple[str, list[str]]]:
@@ -51,7 +51,7 @@ def run_page(page: Path, folder: Path) -> None:
     installed = folder / "installed"
     environment = reader_environment(installed)
     for language, text in blocks_of(page):
-        named = _FILE.match(text)
+        named = FILE.match(text)
         if named:
             file = folder / named[1]
             file.parent.mkdir(parents=True, exist_ok=True)

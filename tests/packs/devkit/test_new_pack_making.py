@@ -63,9 +63,10 @@ def test_each_kind_brings_its_module_and_its_tests(kind, tmp_path):
 
 
 def test_nothing_of_the_template_is_left_unfilled(tmp_path):
-    folder = make(
-        Plan(names_from("sparrow"), tuple(KINDS), True, True, 'Ada "the" Lovelace', "a@b.org", "MIT"), tmp_path
+    asked = Plan(
+        names_from("sparrow"), tuple(KINDS), True, True, 'Ada "the" Lovelace', "a@b.org", "MIT", ["einops>=0.8"]
     )
+    folder = make(asked, tmp_path)
     for path in folder.rglob("*"):
         assert "{" not in path.name and "jinja" not in path.name
         if path.is_file() and ".github" not in path.parts:
@@ -73,6 +74,7 @@ def test_nothing_of_the_template_is_left_unfilled(tmp_path):
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     assert project["authors"] == [{"name": 'Ada "the" Lovelace', "email": "a@b.org"}]
     assert project["entry-points"]["essmc"] == {"sparrow": "essmc_sparrow.plugin"}
+    assert "einops>=0.8" in project["dependencies"]
     workflow = (folder / ".github/workflows/ci.yml").read_text()
     assert "${{ matrix.python }}" in workflow and "essmc check" in workflow
 
@@ -131,8 +133,9 @@ def test_what_fails_or_is_interrupted_midway_leaves_nothing(error, tmp_path):
 
 
 def test_it_says_what_it_made_and_what_comes_next(python):
-    said = python.essmc("new-pack", "My Sparrow", "--kind", "loss", "--kind", "command", "--into", "packs").stdout
-    assert said.splitlines() == [
+    done = python.essmc("new-pack", "My Sparrow", "--kind", "loss", "--kind", "command", "--into", "packs")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
         "Made essmc-my-sparrow in packs/essmc-my-sparrow: losses/MySparrowLoss, essmc my-sparrow.",
         "Next:",
         "  cd packs/essmc-my-sparrow",
@@ -152,6 +155,7 @@ def test_it_says_what_it_made_and_what_comes_next(python):
         (("core",), "no pack may be called 'core'"),
         (("wren", "--kind", "hed"), "did you mean 'head'"),
         (("wren", "--licence", "mine"), "no SPDX licence expression"),
+        (("wren", "--requires", "torchvision => 1"), "no requirement that pip reads"),
         (("video",), "is installed already"),
         (("--update", "."), "was not made by `essmc new-pack`"),
     ],
@@ -167,7 +171,8 @@ def test_a_mistake_is_one_message_with_exit_status_2_and_leaves_nothing(argument
 def test_inside_a_repository_it_makes_a_folder_there_and_touches_nothing_else(python):
     for command in (["git", "init", "-q"], ["git", "add", "--all"]):
         subprocess.run(command, cwd=python.cwd, check=True)
-    python.essmc("new-pack", "wren")
+    said = python.essmc("new-pack", "wren").stderr
+    assert f"inside the repository {python.cwd}" in said and "move .github there" in said
     shown = subprocess.run(["git", "status", "--short"], cwd=python.cwd, check=True, capture_output=True, text=True)
     assert shown.stdout == "?? essmc-wren/\n"
     assert not (python.cwd / "essmc-wren" / ".git").exists()

@@ -13,7 +13,7 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_devkit.new_pack.kinds import KINDS, kinds_from
 from essmc_devkit.new_pack.making import check_free, make
 from essmc_devkit.new_pack.names import names_from
-from essmc_devkit.new_pack.plan import Plan, check_names_are_free, spdx
+from essmc_devkit.new_pack.plan import Plan, check_names_are_free, requirement, spdx
 from essmc_devkit.new_pack.update_command import update_pack
 
 
@@ -30,6 +30,7 @@ from essmc_devkit.new_pack.update_command import update_pack
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help=f"What it begins with: {', '.join(KINDS)}.")
 @click.option("--with-zoo", is_flag=True, help="Add a model by name, a zoo entry.")
 @click.option("--with-weights", is_flag=True, help="Add the entry's weights, trained for a few seconds.")
+@click.option("--requires", multiple=True, metavar="REQ", help="What it needs besides, e.g. 'torchvision>=0.22'.")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where its folder goes.")
 @click.option("--author", default="", help="Your name, for the metadata and the licence.")
 @click.option("--email", default="", help="Your address, for the metadata.")
@@ -49,6 +50,7 @@ def new_pack(
     kinds: tuple[str, ...],
     with_zoo: bool,
     with_weights: bool,
+    requires: tuple[str, ...],
     into: Path,
     author: str,
     email: str,
@@ -58,7 +60,7 @@ def new_pack(
 ) -> None:
     """Make a pack: a folder with code, tests and all that publishing takes, which works as it is.
 
-    Without --kind it has a head. --kind may be given several times.
+    Without --kind it has a head. --kind and --requires may be given several times.
     """
     if folder is not None:
         update_pack(folder, as_json=as_json)
@@ -73,6 +75,7 @@ def new_pack(
         author=author.strip(),
         email=email.strip(),
         licence=spdx(licence),
+        requires=[requirement(text) for text in requires],
     )
     check_free(into / plan.names.distribution)
     check_names_are_free(plan)
@@ -123,3 +126,13 @@ def _show(plan: Plan, folder: Path) -> None:
     click.echo("Next:")
     for line in _next(folder):
         click.echo(f"  {line}")
+    if (repository := _repository(folder)) is not None:
+        click.echo(
+            f"Note: {folder} is inside the repository {repository}. GitHub runs the workflows of a repository's own "
+            "folder alone: move .github there, or the pack into a repository of its own.",
+            err=True,
+        )
+
+
+def _repository(folder: Path) -> Path | None:
+    return next((parent for parent in folder.resolve().parents if (parent / ".git").exists()), None)

@@ -20,6 +20,10 @@ class NameTaken(EssmcError, ValueError):
     """A name that an installed pack or component has already."""
 
 
+class OddRequirement(EssmcError, ValueError):
+    """A requirement that pip could not read."""
+
+
 class UnknownLicence(EssmcError, ValueError):
     """A licence that is no SPDX expression."""
 
@@ -36,6 +40,7 @@ class Plan:
         author: whose it is; may be empty.
         email: the author's address; may be empty.
         licence: an SPDX expression.
+        requires: further requirements, as pip reads them.
     """
 
     names: PackNames
@@ -45,6 +50,7 @@ class Plan:
     author: str = ""
     email: str = ""
     licence: str = "Apache-2.0"
+    requires: Sequence[str] = ()
 
     def answers(self) -> dict[str, object]:
         """Returns the answers to the template's questions."""
@@ -70,7 +76,7 @@ class Plan:
         others = ["click>=8.1"] if "command" in self.kinds else []
         others += ["safetensors>=0.4.5"] if self.with_weights else []
         networks = [kind for kind in self.kinds if kind != "command"]
-        return [*ours, *others, *(["torch>=2.7"] if networks else [])]
+        return [*ours, *others, *(["torch>=2.7"] if networks else []), *self.requires]
 
 
 def spdx(licence: str) -> str:
@@ -88,6 +94,20 @@ def spdx(licence: str) -> str:
             f"{licence!r} is no SPDX licence expression",
             hint="e.g. Apache-2.0, MIT or BSD-3-Clause; https://spdx.org/licenses lists all",
         ) from error
+
+
+def requirement(text: str) -> str:
+    """Returns a requirement as pip reads it.
+
+    Raises:
+        OddRequirement: pip could not read it.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement as error:
+        raise OddRequirement(f"{text!r} is no requirement that pip reads", hint="e.g. 'torchvision>=0.22'") from error
 
 
 def check_names_are_free(plan: Plan) -> None:
