@@ -67,4 +67,5 @@ def run_pip(command: Sequence[str], *, show: bool = True) -> None:
         raise PipFailed(f"{command[0]} cannot be run: {error}") from error
     if process.returncode:
         said = "\n    ".join(filter(None, last))
-        raise PipFailed(f"pip failed with exit status {process.returncode}:\n    {said}")
+        name = "pip" if command[1:3] == ["-m", "pip"] else "uv"
+        raise PipFailed(f"{name} failed with exit status {process.returncode}:\n    {said}")

@@ -30,7 +30,7 @@ def diagnose(discovery: Discovery) -> Iterator[Section]:
     subjects: dict[str, Callable[[], Section]] = {
         "Python": python_section,
         "torch and accelerators": torch_section,
-        "Libraries": lambda: libraries_section(packs),
+        "Libraries": lambda: libraries_section(pack for pack in packs if pack.status != "blocked"),
         "Packs": lambda: packs_section(packs),
         "Names": lambda: names_section(discovery.registries, discovery.zoo, discovery.commands),
         "Zoo": lambda: zoo_section(discovery.zoo),
