@@ -119,12 +119,12 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 Image.new("RGB", (12, 10), shade).save(folder / "pictures" / mode / name / f"{index}.png")
     Image.new("RGB", (30, 20), (230, 10, 10)).save(folder / "rose.png")
     (folder / "photos.yaml").write_text(FILES[request.param] + TRAINING)
-    (EntryFile(folder / "colours.yaml")).write_text(ENTRY)
+    (folder / "colours.yaml").write_text(ENTRY)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         essmc_core.MODELS.register(Brightness)
         ZOO.table.remove_where(lambda record: record.name == "colours")
-        ZOO.add(ZooEntry("colours", "local", folder / "colours.yaml"))
+        ZOO.add(ZooEntry("colours", "local", EntryFile(folder / "colours.yaml")))
         result = Commands()("train", "photos.yaml")
         assert result.exception is None, result.exception
     yield folder

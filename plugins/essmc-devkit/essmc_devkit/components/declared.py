@@ -40,6 +40,8 @@ def target(subject: Subject) -> Iterator[Problem]:
 def signature(subject: Subject) -> Iterator[Problem]:
     """What the source says it accepts, which validation reads, is what it accepts."""
     component = _own(subject)
+    if not isinstance(component.target, str):
+        raise NotChecked("it is registered as an object, whose source is not read")
     static, live = read_signature(component), live_signature(component)
     if not static.static:
         yield Problem(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from essmc_core.contract.features import FeatureInfo
 from essmc_core.contract.input_tensors import check_backbone_input
@@ -27,10 +28,14 @@ class TinyBackbone(nn.Module):
     def __init__(self, layout: str = "NCHW") -> None:
         super().__init__()
         self.layout = layout
+        self.checkpoints = False
         convolution = nn.Conv3d if layout == "NCTHW" else nn.Conv2d
         stride = (1, 2, 2) if layout == "NCTHW" else 2
         self.stem: nn.Module = convolution(3, 4, 3, stride=stride, padding=1)  # type: ignore[arg-type]
-        self.stage: nn.Module = convolution(4, 8, 3, stride=stride, padding=1)  # type: ignore[arg-type]
+        self.stage: nn.Module = nn.Sequential(  # its activation is what checkpointing saves
+            convolution(4, 8, 3, stride=stride, padding=1),  # type: ignore[arg-type]
+            nn.Tanh(),
+        )
         self.feature_info = (FeatureInfo("stem", 4, 2), FeatureInfo("stage", 8, 4))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,11 +48,13 @@ class TinyBackbone(nn.Module):
         """Returns the last map, or those at ``out_indices``."""
         check_backbone_input(x, self, self.layout, self.in_chans)
         early = self.stem(x).relu()
-        maps = (early, self.stage(early).tanh())
+        late = checkpoint(self.stage, early, use_reentrant=False) if self.checkpoints else self.stage(early)
+        maps = (early, late)
         return maps[-1] if out_indices is None else [maps[index] for index in out_indices]
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Does nothing: there is nothing to save."""
+        """Lets the last layer compute its input again."""
+        self.checkpoints = enable
 
 
 class TinyHead(nn.Module):
