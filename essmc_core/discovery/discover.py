@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -29,8 +29,10 @@ from essmc_core.foundation.version import __version__
 from essmc_core.registry.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.registry.kinds import Registries
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
-from essmc_core.zoo.templates import Template
 from essmc_core.zoo.zoo import Zoo, ZooEntry, core_zoo_directory
+
+if TYPE_CHECKING:
+    from essmc_core.zoo.templates import Template
 
 HEAVY = ("torch", "timm", "torchvision", "torchmetrics", "tensorflow", "jax")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from essmc_core.discovery.remarks import nearest_hook
 from essmc_core.errors import BrokenPack, EssmcError
 from essmc_core.foundation.error_text import brief
 from essmc_core.registry.missing_modules import remedy_of_missing
-from essmc_core.zoo.templates import Template
+
+if TYPE_CHECKING:
+    from essmc_core.zoo.templates import Template
 
 Status: TypeAlias = Literal["ok", "quarantined", "blocked", "skipped"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import DuplicateComponent
 from essmc_core.registry.component import NOTHING_BOUND, Component, Lifecycle
@@ -19,9 +19,10 @@ from essmc_core.registry.declared import (
 )
 from essmc_core.registry.kinds import Registries
 from essmc_core.zoo.sources import EntryFile
-from essmc_core.zoo.tables import is_target
-from essmc_core.zoo.templates import Template
 from essmc_core.zoo.zoo import Zoo, ZooEntry
+
+if TYPE_CHECKING:
+    from essmc_core.zoo.templates import Template
 
 
 class StagedRegistry:
@@ -226,6 +227,9 @@ class StagedZoo:
             FileNotFoundError: there is no such file.
             DeclarationError: a function is not written ``"package.module:function"``.
         """
+        from essmc_core.registry.targets import is_target
+        from essmc_core.zoo.templates import Template
+
         for source, what in ((template, "template"), (table, "table")):
             if not is_target(source) and isinstance(source, str) and not Path(source).suffix:
                 check_target(source, f"the {what} of zoo entries")

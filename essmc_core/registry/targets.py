@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import traceback
 from typing import Any
 
@@ -50,6 +51,12 @@ def import_target(target: str, subject: str, distribution: str) -> Any:
         message = f"{subject} of {distribution} cannot be used: its target {target} is {type(found).__name__!r}"
         raise TargetImportError(message, hint="a target is a class or a function")
     return found
+
+
+def is_target(source: str | os.PathLike[str]) -> bool:
+    """Returns whether something that may also be a path is written ``package.module:attribute``."""
+    module, separator, attribute = str(source).partition(":")
+    return bool(separator) and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
 
 
 def _imported(module: str) -> Any:

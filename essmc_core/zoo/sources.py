@@ -1,4 +1,4 @@
-"""Where the mapping of a zoo entry comes from: a file of its own, or a row of a table."""
+"""Where the mapping of a zoo entry comes from: a file of its own, or a row of a table (`essmc_core.zoo.rows`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from essmc_core.location import Location
-from essmc_core.zoo.facts import Facts, check_entry, facts_of
-from essmc_core.zoo.tables import Row
-from essmc_core.zoo.templates import Template
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.config.load import PackResolver
+    from essmc_core.zoo.facts import Facts
     from essmc_core.zoo.facts_cache import FactsCache
 
 
@@ -84,6 +82,7 @@ class EntryFile:
     def config(self, resolve_pack: PackResolver | None) -> Config:
         """Reads the file and its bases."""
         from essmc_core.config import load_config
+        from essmc_core.zoo.facts import check_entry
 
         config = load_config(self.path, resolve_pack=resolve_pack)
         check_entry(config)
@@ -95,6 +94,7 @@ class EntryFile:
         if known is not None:
             return known
         from essmc_core.config.load import load_with_files
+        from essmc_core.zoo.facts import check_entry, facts_of
 
         config, files = load_with_files(self.path, resolve_pack)
         check_entry(config)
@@ -102,48 +102,3 @@ class EntryFile:
         if cache is not None:
             cache.put(self.path, files, found)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """A row of a table and the template that makes an entry of it.
-
-    Attributes:
-        template: the template.
-        row: the row.
-    """
-
-    template: Template
-    row: Row
-
-    @property
-    def where(self) -> Location:
-        """The row."""
-        return self.row.where or Location(str(self.template.table))
-
-    @property
-    def file(self) -> None:
-        """No file holds this entry alone."""
-        return None
-
-    @property
-    def maker(self) -> str:
-        """The template and the table."""
-        return f"{self.template.template} of {self.template.table}"
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder of the template, None if that is a function."""
-        return None if self.template.file is None else self.template.file.parent
-
-    def config(self, resolve_pack: PackResolver | None) -> Config:
-        """Makes the entry."""
-        config = self.template.config(self.row, resolve_pack)
-        check_entry(config)
-        return config
-
-    def facts(self, resolve_pack: PackResolver | None, cache: FactsCache | None) -> Facts:
-        """Makes the entry as a plain mapping, where the template is a function."""
-        made = self.template.mapping(self.row, resolve_pack)
-        check_entry(made)
-        return facts_of(made)

@@ -13,7 +13,7 @@ from typing import Any
 from essmc_core.errors import ConfigError, ConfigFileNotFound, EssmcError
 from essmc_core.location import Location
 from essmc_core.registry.declared import check_name
-from essmc_core.registry.targets import import_target
+from essmc_core.registry.targets import import_target, is_target
 
 NAME = "name"
 """The column that names the entries."""
@@ -50,12 +50,6 @@ def read_table(source: str | Path, pack: str) -> list[Row]:
     """
     rows = _of_function(str(source), pack) if is_target(source) else _of_file(Path(source))
     return list(_named(rows))
-
-
-def is_target(source: str | Path) -> bool:
-    """Returns whether a table or template is a function, and no file."""
-    module, separator, attribute = str(source).partition(":")
-    return bool(separator) and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
 
 
 def _of_file(path: Path) -> Iterator[Row]:

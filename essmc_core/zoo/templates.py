@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, EssmcError
-from essmc_core.registry.targets import import_target
-from essmc_core.zoo.placed import Made, PlacedMapping
-from essmc_core.zoo.tables import Row, is_target, read_table
+from essmc_core.registry.targets import import_target, is_target
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.config.load import PackResolver
     from essmc_core.config.tree import MappingNode
+    from essmc_core.zoo.placed import PlacedMapping
+    from essmc_core.zoo.tables import Row
 
 
 class Template:
@@ -48,6 +48,8 @@ class Template:
         Raises:
             ConfigError: the table cannot be read.
         """
+        from essmc_core.zoo.tables import read_table
+
         return [row for row in read_table(self.table, self.pack) if row.name not in self.taken]
 
     @property
@@ -63,6 +65,8 @@ class Template:
         """
         if self.file is not None:
             return self.config(row, resolve_pack)
+        from essmc_core.zoo.placed import Made
+
         made = self._call(row)
         if "_base_" in made:
             return self.config(row, resolve_pack)

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError, ConfigFileNotFound, EssmcError, UnknownDataset, UnknownModel
-from essmc_core.foundation.licences import licence_identifiers
 from essmc_core.foundation.names import Patterns, as_patterns, did_you_mean, natural_key
 from essmc_core.location import Location
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
 from essmc_core.registry.registry import Explain, explain_nothing
 from essmc_core.zoo.datasets import is_dataset, spellings
-from essmc_core.zoo.facts import Facts
-from essmc_core.zoo.facts_cache import FactsCache
-from essmc_core.zoo.licence import Licence
-from essmc_core.zoo.sources import EntryRow, EntrySource
-from essmc_core.zoo.templates import Template
+from essmc_core.zoo.sources import EntrySource
 
+# Discovery needs none of these, and they take time to import.
 if TYPE_CHECKING:
     from essmc_core.config import Config
+    from essmc_core.zoo.facts import Facts
+    from essmc_core.zoo.facts_cache import FactsCache
+    from essmc_core.zoo.licence import Licence
+    from essmc_core.zoo.templates import Template
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ZooEntry:
     aliases: tuple[str, ...] = ()
     deprecated: tuple[str, ...] = ()
     resolve_pack: Any = field(default=None, repr=False, compare=False)
-    cache: FactsCache | None = field(default=None, repr=False, compare=False)
+    zoo: Zoo | None = field(default=None, repr=False, compare=False)
 
     @property
     def qualified(self) -> str:
@@ -84,7 +84,7 @@ class ZooEntry:
         Raises:
             ConfigError: as for `config`.
         """
-        return self.source.facts(self.resolve_pack, self.cache)
+        return self.source.facts(self.resolve_pack, None if self.zoo is None else self.zoo.cache)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """Returns a section that is a mapping, empty if the entry has none."""
@@ -169,11 +169,17 @@ class Zoo:
     ) -> None:
         self.explain = explain
         self.installed = installed
-        self.cache = FactsCache()
         self._table: NameTable[ZooEntry] = NameTable("zoo", pins)
         self._templates: list[Template] = []
         self._expanding = threading.RLock()
         self._unread: list[Template] = []
+
+    @functools.cached_property
+    def cache(self) -> FactsCache:
+        """What listings have read of entries' files."""
+        from essmc_core.zoo.facts_cache import FactsCache
+
+        return FactsCache()
 
     @property
     def table(self) -> NameTable[ZooEntry]:
@@ -190,6 +196,8 @@ class Zoo:
 
     def _expand(self, template: Template) -> None:
         """Adds an entry for each row, except those that a file of the same name, or an earlier table, has taken."""
+        from essmc_core.zoo.rows import EntryRow
+
         try:
             rows = template.rows
         except EssmcError as error:
@@ -206,7 +214,7 @@ class Zoo:
     def _adopted(self, entries: Sequence[ZooEntry]) -> Sequence[ZooEntry]:
         for entry in entries:
             object.__setattr__(entry, "resolve_pack", self.resolve_pack)
-            object.__setattr__(entry, "cache", self.cache)
+            object.__setattr__(entry, "zoo", self)
         return entries
 
     def add(self, entry: ZooEntry) -> None:
@@ -313,7 +321,11 @@ class Zoo:
             UnknownDataset: no entry of the zoo has results on such a data set.
             ConfigError: ``licence`` holds something else than SPDX identifiers.
         """
-        wanted_licences = None if licence is None else licence_identifiers(licence)
+        wanted_licences = None
+        if licence is not None:
+            from essmc_core.foundation.licences import licence_identifiers
+
+            wanted_licences = licence_identifiers(licence)
 
         def meets(entry: ZooEntry) -> bool:
             return (
