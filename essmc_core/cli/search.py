@@ -60,10 +60,9 @@ def _all_packs(known: KnownPacks) -> list[PackFacts]:
     """Returns the packs of this process as they are, and those that are known besides."""
     from essmc_core.installation.describing import describe_here
 
-    here = {facts.distribution: facts for facts in describe_here(DISCOVERY)}
-    summaries = {facts.distribution: facts.summary for facts in known.packs}
-    found = [facts.model_copy(update={"summary": summaries.get(name, "")}) for name, facts in here.items()]
-    return [*found, *(facts for facts in known.packs if facts.distribution not in here)]
+    here = describe_here(DISCOVERY)
+    there = {facts.distribution for facts in here}
+    return [*here, *(facts for facts in known.packs if facts.distribution not in there)]
 
 
 def _kind(name: str, packs: list[PackFacts]) -> str:
@@ -105,7 +104,9 @@ def _admits_core(facts: PackFacts) -> bool:
 
 def _row(hit: Hit) -> tuple[str, ...]:
     # Names of a family have no summary of their own.
-    return hit.name, hit.kind, _installed(hit.pack), hit.summary or hit.pack.summary
+    summary = hit.summary or hit.pack.summary
+    own = f" ({hit.lifecycle})" if hit.lifecycle != hit.pack.lifecycle else ""
+    return hit.name, hit.kind, _installed(hit.pack), f"{summary}{own}".strip()
 
 
 def _nothing_found(text: str, kind: str | None, packs: list[PackFacts]) -> str:
@@ -134,7 +135,7 @@ def _as_dict(hit: Hit) -> dict[str, object]:
         "pack": hit.pack.distribution,
         "version": pack.version if pack is not None else hit.pack.version,
         "licence": hit.pack.licence,
-        "lifecycle": hit.pack.lifecycle,
+        "lifecycle": hit.lifecycle,
         "core": hit.pack.core,
         "compatible": _admits_core(hit.pack),
         "summary": hit.summary,

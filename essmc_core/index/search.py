@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from essmc_core.foundation.names import matches, natural_key, nearest
 from essmc_core.index.schema import PackFacts
@@ -23,6 +23,7 @@ class Hit:
         name: as users write it.
         pack: who brings it.
         summary: one line.
+        lifecycle: its own, or that of its pack.
         score: how well it fits; higher is better.
     """
 
@@ -30,6 +31,7 @@ class Hit:
     name: str
     pack: PackFacts
     summary: str
+    lifecycle: str = ""
     score: int = 0
 
 
@@ -50,7 +52,7 @@ def search(text: str, packs: Iterable[PackFacts], kind: str | None = None) -> li
             continue
         score = _score(words, hit, others)
         if score:
-            found.append(Hit(hit.kind, hit.name, hit.pack, hit.summary, score))
+            found.append(replace(hit, lifecycle=hit.lifecycle or hit.pack.lifecycle, score=score))
     return sorted(found, key=lambda hit: (-hit.score, natural_key(hit.name), hit.kind, hit.pack.distribution))
 
 
@@ -70,7 +72,7 @@ def _everything(packs: Iterable[PackFacts]) -> Iterator[tuple[Hit, Sequence[str]
         yield Hit(PACKS, pack.distribution, pack, pack.summary), (pack.name,)
         for kind, components in pack.components.items():
             for component in components:
-                yield Hit(kind, component.name, pack, component.summary), component.aliases
+                yield Hit(kind, component.name, pack, component.summary, component.lifecycle), component.aliases
         for kind, families in (*pack.families.items(), ("zoo", pack.zoo_families)):
             for family in families:
                 for name in family.full_names if family.names else (family.pattern,):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from essmc_core.discovery import Discovery, Pack
 from essmc_core.discovery.commands import Command
+from essmc_core.discovery.distributions import installed_packs
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import normalise_distribution
 from essmc_core.foundation.version import __version__
@@ -108,8 +109,16 @@ def describe_here(discovery: Discovery, *, signatures: bool = False) -> list[Pac
     """Returns what essmc-core and the packs of this process bring; entries that cannot be read are left out."""
     packs = [pack for pack in discovery.packs.values() if pack.status == "ok"]
     own = Pack(CORE, "essmc-core", __version__)
+    folders = {found.name: Path(found.folder) for found in installed_packs() if found.folder}
     return [
-        describe(pack, discovery, None, signatures=signatures, families=False, on_broken=lambda _: None)
+        describe(
+            pack,
+            discovery,
+            folders.get(pack.distribution),
+            signatures=signatures,
+            families=False,
+            on_broken=lambda _: None,
+        )
         for pack in (own, *packs)
     ]
 

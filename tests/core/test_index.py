@@ -343,6 +343,12 @@ def test_the_best_comes_first(text, kind, names):
         assert found == []
 
 
+def test_a_component_has_the_lifecycle_of_its_pack_unless_it_states_one():
+    parts = {"heads": [ComponentFacts(name="OldHead", lifecycle="deprecated"), ComponentFacts(name="NewHead")]}
+    found = search("head", [facts("aged", lifecycle="stable", components=parts)])
+    assert {hit.name: hit.lifecycle for hit in found} == {"OldHead": "deprecated", "NewHead": "stable"}
+
+
 def test_a_misspelled_word_is_suggested():
     assert suggestions("slowfats", LIBRARY)[0] == "SlowFast"
     assert suggestions("qqqqqq", LIBRARY) == []
@@ -570,6 +576,8 @@ def test_a_lifecycle_is_shown(python, site):
     site.add("essmc-a", body, files={"net.py": "class Young:\n    pass\n"})
     assert "status   experimental" in python.essmc("show", "Young").stdout
     assert json.loads(python.essmc("list", "heads", "Young", "--json").stdout)[0]["lifecycle"] == "experimental"
+    row = python.essmc("search", "Young").stdout.splitlines()[1].split()
+    assert row == ["Young", "heads", "yes", "(experimental)"]
 
 
 def test_a_lifecycle_that_is_none_quarantines_the_pack(python, site):
