@@ -23,5 +23,5 @@ def test_hooks_run_the_commands_of_continuous_integration() -> None:
 
 
 def test_scripts_that_are_called_can_be() -> None:
-    for name in ("run", "checks", "wheel-only", "lowest-versions", "pythons"):
+    for name in ("run", "checks", "new-packs", "wheel-only", "lowest-versions", "pythons"):
         assert os.access(ROOT / ".ci" / name, os.X_OK), name
