@@ -80,6 +80,7 @@ def register_components(registries):
 @hookimpl
 def register_zoo(zoo):
     zoo.add_directory(Path(__file__).parent / "zoo")
+    zoo.add_template("{package}.nets:entry", table="{package}.nets:rows", bare={bare})
 
 @hookimpl
 def register_commands(cli):
@@ -103,7 +104,8 @@ print(json.dumps({"packs": packs, "rows": rows, "entries": entries, "commands": 
 def _add(site, name, plugin=None, bare=True, **more):
     package = f"s_{name}"
     text = PLUGIN.format(tag=name.capitalize(), package=package, bare=bare) if plugin is None else plugin
-    files = {"nets.py": "class Net:\n    pass\n", f"zoo/{name}_tiny.yaml": ENTRY, **more.pop("files", {})}
+    nets = "class Net:\n    pass\n\ndef rows():\n    return [{'name': 'row'}]\n"
+    files = {"nets.py": nets, f"zoo/{name}_tiny.yaml": ENTRY, **more.pop("files", {})}
     return site.add(package, text, files=files, **more)
 
 
@@ -165,7 +167,7 @@ def test_what_is_restored_is_what_would_be_imported_whatever_changed(site, pytho
     for name in ("EditedB", "HelpedB", "Moved", "Shadowed", "ReadingB", "EnvironmentB"):
         assert f"'{name}'" in heads
     assert changed["packs"]["s-upgraded"][0] == "1.1"
-    assert changed["packs"]["s-grown"][4] == 2
+    assert changed["packs"]["s-grown"][4] == 3
     assert changed["packs"]["s-emptied"][1] == "quarantined"
     assert not {"s_unchanged.plugin", "s_private.plugin", "s_grown.plugin"} & set(changed["loaded"])
     assert (unchanged / "plugin.py").exists() and (private / "plugin.py").exists() and upgraded.exists()
