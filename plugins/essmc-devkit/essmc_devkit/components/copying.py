@@ -83,6 +83,7 @@ def objects(subject: Subject) -> Iterator[Problem]:
 @check("state-dict.keys")
 def state_keys(subject: ModuleSubject) -> Iterator[Problem]:
     """Two constructions, and a pass in either mode, have the same keys and shapes."""
+    assert subject.output is not None
     before = _shapes(subject.module.state_dict())
     other = subject.build(seed=1)
     for when, module in (("built twice", other), ("after a pass", _used(subject, other))):

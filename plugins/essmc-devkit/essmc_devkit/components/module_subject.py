@@ -60,7 +60,8 @@ class ModuleSubject(Subject):
 
     def check_size(self) -> None:
         """Raises `NotChecked` if a component that is given by its name alone has too many parameters."""
-        if self.given.keys() - {"type"}:
+        # Parts that the configuration holds must not be made on the meta device.
+        if self.config.keys() and self.given.keys() - {"type"}:
             return
         try:
             with torch.device("meta"):

@@ -9,8 +9,8 @@ from essmc_devkit.components.least_input import NoInput
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import not_finite
 
-_ONE_TENSOR = ("backbones", "models")
-"""Kinds whose components take images or clips; others may take what cannot be known."""
+_ONE_TENSOR = ("backbones",)
+"""Kinds whose components take images or clips; others may refuse those on purpose."""
 
 
 @check("component.runs")
