@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from essmc_core.discovery.shared_objects import SharedObjects
+
 _ABSENT = object()
 _SIGNALS = [int(number) for number in sorted(signal.valid_signals())]
 # The public function converts each result to an enumeration, which takes longer than everything else read here.
@@ -21,12 +23,16 @@ _getsignal: Callable[[int], Any] = getattr(sys.modules.get("_signal"), "getsigna
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """One piece of state; ``fresh`` is its value in a library that was not imported before."""
+    """One piece of state.
+
+    ``fresh`` is its value in a library that was not imported before, and ``stays`` says that it cannot be restored.
+    """
 
     name: str
     read: Callable[[], Any]
     restore: Callable[[Any], object]
     fresh: Any = _ABSENT
+    stays: bool = False
 
 
 def _of(module: str, read: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -109,6 +115,11 @@ def _set_filters(before: list[Any]) -> None:
     getattr(warnings, "_filters_mutated", lambda: None)()
 
 
+def _threads() -> list[int | None]:
+    # Discovery starts one thread itself.
+    return [thread.ident for thread in threading.enumerate() if thread.name != "essmc-discovery"]
+
+
 def _set_attribute(owner: Any, name: str) -> Callable[[Any], object]:
     return lambda value: setattr(owner, name, value)
 
@@ -140,6 +151,7 @@ _WATCHED = (
         lambda seconds: _module("socket").setdefaulttimeout(seconds),
         fresh=None,
     ),
+    _Watched("threads", _threads, lambda _: None, stays=True),
     _Watched("garbage collection", gc.isenabled, lambda before: gc.enable() if before else gc.disable()),
     _Watched("the locale", _locale, _restore_locale),
     _Watched("warning filters", _filters_of_everything, _set_filters),
@@ -186,17 +198,33 @@ _WATCHED = (
 )  # fmt: skip
 
 
+LIBRARIES = frozenset(("json", "logging", "numpy", "random", "socket", "subprocess", "timm", "torch", "torchvision"))
+"""Top-level modules with state of their own; see `GlobalState.note`."""
+
+
 class GlobalState:
     """The global state of the process before packs were discovered."""
 
     def __init__(self) -> None:
         self._before = {watched.name: _read(watched) for watched in _WATCHED}
         self._environment = dict(os.environ)
+        self._shared = SharedObjects()
+
+    def note(self, library: str) -> None:
+        """Reads the state of a library that has just been imported, before its importer changes it.
+
+        Args:
+            library: one of `LIBRARIES`.
+        """
+        for watched in _WATCHED:
+            if self._before[watched.name] is _ABSENT:
+                self._before[watched.name] = _read(watched)
+        self._shared.note(library)
 
     def put_back(self) -> list[str]:
         """Restores what has changed and returns its names."""
         if self._is_as_before():
-            return []
+            return self._shared.put_back()
         changed = []
         for watched in _WATCHED:
             now, before = _read(watched), self._before[watched.name]
@@ -210,9 +238,11 @@ class GlobalState:
             # State that cannot be restored is reported too.
             with contextlib.suppress(Exception):
                 watched.restore(before)
+            if watched.stays:
+                self._before[watched.name] = now
         if "environment variables" in changed:
             _restore_environment(self._environment)
-        return changed
+        return [*changed, *self._shared.put_back()]
 
     def _is_as_before(self) -> bool:
         # Nearly every pack changes nothing, and there may be a thousand of them.

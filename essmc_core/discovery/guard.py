@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from essmc_core.discovery.distributions import Installed
-from essmc_core.discovery.global_state import GlobalState
+from essmc_core.discovery.first_imports import FirstImports
+from essmc_core.discovery.global_state import LIBRARIES, GlobalState
 from essmc_core.discovery.pack import Pack
 from essmc_core.discovery.stdout import StdoutToStderr
 from essmc_core.discovery.trouble import Ledger, PackLeftOut, Trouble, fingerprint
@@ -46,7 +47,7 @@ class Guard:
     def running(self) -> Iterator[Guard]:
         """Guards the discovery within the block."""
         self._troubles = self._ledger.troubles()
-        with self._ledger.marking(), self._stdout, self._watch:
+        with self._ledger.marking(), self._stdout, self._watch, FirstImports(LIBRARIES, self._state.note):
             yield self
 
     def refuse_what_failed_before(self, installed: Installed) -> None:

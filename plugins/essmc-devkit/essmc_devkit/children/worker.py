@@ -23,12 +23,15 @@ class Worker:
         module: what the child runs, see `essmc_devkit.children.channel`.
         environment: all its variables.
         limits: of each request.
+
+    Attributes:
+        limits: of the requests to come.
     """
 
     def __init__(self, module: str, environment: Mapping[str, str], limits: Limits) -> None:
         self._module = module
         self._environment = environment
-        self._limits = limits
+        self.limits = limits
         self._child: ChildProcess | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="essmc-check-", ignore_cleanup_errors=True)
 
@@ -45,7 +48,7 @@ class Worker:
         Raises:
             ChildEnded: the child ended, or took too long or too much memory; the next request starts another.
         """
-        limits = self._limits
+        limits = self.limits
         try:
             child = self._running()
             request = {**request, "seconds": limits.seconds, "memory": limits.memory}

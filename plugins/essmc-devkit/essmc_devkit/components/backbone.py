@@ -54,8 +54,11 @@ def output(subject: BackboneSubject) -> Iterator[Problem]:
         yield Problem(f"feature_rank is {module.feature_rank}, and it returns {tuple(found.shape)}")
     if found.shape[1] != module.out_channels:
         yield Problem(f"out_channels is {module.out_channels}, and it returns {found.shape[1]} channels")
-    if module.feature_rank == 0 and module.num_features != found.shape[1]:
-        yield Problem(f"num_features is {module.num_features}, and its vectors have {found.shape[1]} numbers")
+    if module.num_features != found.shape[1]:
+        yield Problem(
+            f"num_features is {module.num_features}, and pooled its output has {found.shape[1]} numbers",
+            "state the width that a head gets as dim",
+        )
     if words := not_finite(found):
         yield Problem(words)
 

@@ -33,8 +33,8 @@ CHECKS: Mapping[str, Sequence[Check[Any]]] = {
     "necks": _MODULES,
     "heads": (*head.ALL, refusals.width, *_MODULES),
     "models": (*model.ALL, *_MODULES),
-    "losses": (*loss.ALL, copying.objects),
-    "metrics": (*metric.ALL, copying.objects),
+    "losses": (running.measures, *loss.ALL, copying.objects),
+    "metrics": (running.measures, *metric.ALL, copying.objects),
     "transforms": transform.ALL,
     "datasets": dataset.ALL,
 }
@@ -66,7 +66,11 @@ def check_component(kind: str, name: str, wanted: Callable[[str], bool] = _all) 
     subject = _SUBJECTS[kind](name) if kind in _SUBJECTS else Subject(kind, name)
     for one in declared.DECLARED:
         if wanted(one.name):
-            yield from one(subject)
+            found = one(subject)
+            yield from found
+            # Without the target every other check would say the same.
+            if one is declared.target and any(finding.status == "failed" for finding in found):
+                return
     built = declared.builds(subject)
     yield from built
     # What cannot be built would be skipped by every check that follows.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from essmc_core import ZOO
 from essmc_core.errors import ConfigError, WeightsError
 from essmc_core.models.recipes import build_config, read_recipe, resolved_parts
 from essmc_core.models.verification import verify_entry
+from essmc_core.weights.digest import sha256_of
 from essmc_core.weights.package_files import find_package_file
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
@@ -113,6 +115,10 @@ def cost(subject: EntrySubject) -> Iterator[Problem]:
     """The cost that it states is the measured one."""
     if not subject.recipe.section("input"):
         raise NotChecked("it has no section `input`")
+    try:
+        resolved_parts(subject.recipe)
+    except ConfigError as error:
+        raise NotChecked(f"its file cannot be used: {brief(error)}") from None
     verdict = verify_entry(subject.entry)
     for problem in [] if verdict is None else verdict.problems:
         # Licences are a check of their own.
@@ -142,9 +148,15 @@ def weights(subject: EntrySubject) -> Iterator[Problem]:
     if not uri.startswith("pkg://"):
         return
     try:
-        find_package_file(uri)
+        path = find_package_file(uri)
     except WeightsError as error:
         yield Problem(error.message, error.hint or "name the distribution and the path of the file inside it")
+        return
+    section = subject.recipe.section("weights")
+    stated = str(section.get("sha256") or section.get("sha256_prefix") or "").lower()
+    digest = sha256_of(Path(path))
+    if not digest.startswith(stated):
+        yield Problem(f"the weights {uri} have the SHA-256 {digest}, not {stated}", "write that of the file")
 
 
 @check("entry.weights-pinned")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from essmc_core.errors import EssmcError
 from essmc_devkit.components.check import NotChecked, Problem, brief, check
 from essmc_devkit.components.least_input import NoInput
+from essmc_devkit.components.loss import LossSubject
+from essmc_devkit.components.metric import MetricSubject
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import not_finite
 
@@ -35,3 +38,16 @@ def runs(subject: ModuleSubject) -> Iterator[Problem]:
         if words := not_finite(found):
             yield Problem(f"for an input of shape {(batch, *shape)} {words}")
             return
+
+
+@check("component.runs")
+def measures(subject: LossSubject | MetricSubject) -> Iterator[Problem]:
+    """It takes scores (N, K) and labels (N,), or refuses them by name."""
+    try:
+        subject.built(*subject.inputs)
+    except EssmcError as error:
+        raise NotChecked(f"it takes something else: {brief(error)}") from None
+    except Exception as error:
+        yield Problem(
+            f"of scores (N, K) and labels (N,) it raises {brief(error)}", "refuse by an InputError", "warning"
+        )

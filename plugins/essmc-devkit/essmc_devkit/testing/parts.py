@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from essmc_devkit.components import copying, dataset, loss, metric, transform
+from essmc_devkit.components import copying, dataset, loss, metric, running, transform
 from essmc_devkit.testing.components import ComponentConformance
 
 
@@ -31,6 +31,10 @@ class _OnInputs(ComponentConformance):
     def test_can_be_copied_and_pickled(self, subject: Any) -> None:
         """See `copying.objects`."""
         self.conforms(copying.objects, subject)
+
+    def test_runs(self, subject: Any) -> None:
+        """See `running.measures`."""
+        self.conforms(running.measures, subject)
 
 
 class LossConformance(_OnInputs):
