@@ -71,7 +71,7 @@ class EntrySubject:
             NotChecked: it takes too long for a check.
         """
         recipe = read_recipe(self.name, self.overrides)
-        if not self.overrides:
+        if not self.overrides and self._input_shape is None:
             self._check_size()
         shape = self._input_shape or recipe.input_spec().shape
         return ModelSubject(
