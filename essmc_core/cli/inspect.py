@@ -1,9 +1,10 @@
-"""``essmc inspect FILE``: what a file of weights holds, without torch."""
+"""``essmc inspect FILE``: what a file of weights holds and which network it is of, without torch."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
+from essmc_core.models.recognition import Recognised, recognise_file
 from essmc_core.weights.checkpoint_parts import Part
 from essmc_core.weights.contents.files import WORDS, read_contents
 from essmc_core.weights.contents.groups import Group, grouped_tree, lines
@@ -22,6 +24,8 @@ from essmc_core.weights.fetching import locate
 _LARGEST = 5
 _LONGEST_VALUE = 100
 _MOST_GROUPS = 60
+_MOST_NETWORKS = 4
+_OF_WEIGHTS = ("safetensors", "torch zip", "torch legacy")
 
 
 @click.command(
@@ -53,6 +57,9 @@ def inspect(file: str, depth: int, as_json: bool) -> None:
         write_table(columns, rows[:_MOST_GROUPS])
         if len(rows) > _MOST_GROUPS:
             click.echo(f"… and {len(rows) - _MOST_GROUPS} more groups; --json lists them all")
+        click.echo()
+        for label, value in _recognition_lines(_recognised(summary)):
+            click.echo(f"{label:11}{value}")
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
@@ -116,6 +123,38 @@ def _largest(tensors: Mapping[str, StoredTensor]) -> list[tuple[str, StoredTenso
     return sorted(distinct(tensors), key=lambda pair: -pair[1].nbytes)[:_LARGEST]
 
 
+def _recognised(summary: Summary) -> list[Recognised]:
+    if not summary.parts or summary.contents.kind not in _OF_WEIGHTS:
+        return []
+    shapes = {name: tensor.shape for name, tensor in summary.parts[0].tensors.items()}
+    return recognise_file(str(summary.contents.path), shapes)
+
+
+def _recognition_lines(found: list[Recognised]) -> list[tuple[str, str]]:
+    if not found:
+        return [("network", "not recognised: no network that is known has exactly these names and shapes")]
+    rows = []
+    if len(found) > 1:
+        rows.append(("network", f"names and shapes are those of {len(found)} networks, and do not tell them apart:"))
+    for number, one in enumerate(found[:_MOST_NETWORKS]):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in one.backbone.items() if key != "type")
+        classes = f", {' + '.join(map(str, one.classes))} classes" if one.classes else ""
+        of = f"{one.backbone['type']}({arguments})" if arguments else one.backbone["type"]
+        fits = f"{of}: all {one.tensors} tensors, by the names of {one.project}{classes}"
+        rows.append(("network" if number == 0 and len(found) == 1 else "", fits))
+        rows += [("", f"  zoo: {_some(one.entries)}")] if one.entries else []
+        rows += [("", f"  {line}") for line in (one.command, one.python) if line]
+    if len(found) > _MOST_NETWORKS:
+        others = ", ".join(str(one.backbone["type"]) for one in found[_MOST_NETWORKS:])
+        rows.append(("", f"  and {others}"))
+    return rows
+
+
+def _some(entries: tuple[str, ...]) -> str:
+    rest = f" and {len(entries) - _MOST_NETWORKS} more" if len(entries) > _MOST_NETWORKS else ""
+    return ", ".join(entries[:_MOST_NETWORKS]) + rest
+
+
 def _count(tensors: int) -> str:
     return "1 tensor" if tensors == 1 else f"{tensors} tensors"
 
@@ -142,6 +181,7 @@ def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
         "others": list(summary.others),
         "optimizer": {"tensors": summary.optimizer[0], "bytes": summary.optimizer[1]},
         "code": list(contents.opaque),
+        "networks": [asdict(one) for one in _recognised(summary)],
         "parts": [_part_as_json(part, depth) for part in summary.parts],
     }
 

@@ -19,7 +19,7 @@ _IMPORTS = {
     "collections.abc": None,
     "pathlib": {"Path", "PurePath"},
     "essmc_core": {"hookimpl"},
-    "essmc_core.discovery.hooks": {"hookimpl", "StagedCommands", "StagedRegistries", "StagedZoo"},
+    "essmc_core.discovery.hooks": {"hookimpl", "StagedCommands", "StagedRegistries", "StagedRegistry", "StagedZoo"},
 }
 _BUILT_INS = frozenset((
     "range", "len", "enumerate", "zip", "sorted", "reversed", "list", "tuple", "dict", "set", "frozenset", "str",

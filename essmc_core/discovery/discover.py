@@ -158,6 +158,7 @@ class Discovery:
             "register_components": staged.components,
             "register_zoo": staged.zoo,
             "register_commands": staged.commands,
+            "register_layouts": staged.components.layouts,
         }
         plugin: Any = None
         for number, point in enumerate(installed.entry_points):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pluggy
 
 from essmc_core.discovery.commands import StagedCommands
-from essmc_core.discovery.staging import StagedRegistries, StagedZoo
+from essmc_core.discovery.staging import StagedRegistries, StagedRegistry, StagedZoo
 
-__all__ = ["GROUP", "PackHooks", "StagedCommands", "StagedRegistries", "StagedZoo", "hookimpl"]
+__all__ = ["GROUP", "PackHooks", "StagedCommands", "StagedRegistries", "StagedRegistry", "StagedZoo", "hookimpl"]
 
 GROUP = "essmc"
 """Both the pluggy project and the entry-point group."""
@@ -34,3 +34,7 @@ class PackHooks:
     @hookspec
     def register_commands(self, cli: StagedCommands) -> None:
         """Adds commands: ``cli.add_lazy("train", "package.module:command", help="…")``."""
+
+    @hookspec
+    def register_layouts(self, layouts: StagedRegistry) -> None:
+        """Registers layouts of files: ``layouts.register("name", "package.module:function")`` returns a `Layout`."""

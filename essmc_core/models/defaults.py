@@ -36,7 +36,7 @@ ZOO = Zoo(read_pins)
 DISCOVERY = Discovery(REGISTRIES, ZOO, read_pins)
 REGISTRIES.explain = ZOO.explain = DISCOVERY.explain
 ZOO.installed = lambda: DISCOVERY.packs
-NAMES.look_up_in(RegisteredKeyMaps(REGISTRIES["key_maps"], ZOO))
+NAMES.look_up_in(RegisteredKeyMaps(REGISTRIES["key_maps"], ZOO, REGISTRIES["layouts"]))
 
 MODELS = REGISTRIES["models"]
 BACKBONES = REGISTRIES["backbones"]

@@ -28,6 +28,7 @@ BUILT_IN = {
     "frame_samplers": "frame_sampler",
     "datasets": "dataset",
     "key_maps": "key_map",
+    "layouts": "layout",
 }
 SYNONYMS = {"stems": "bricks"}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from essmc_core.errors import ConfigError
+from essmc_core.weights.layouts.layout import Layout
 
 PAIRS = "pairs of regular expression and replacement, or the name of a key map (`essmc list key_maps`)"
 
@@ -28,6 +29,9 @@ class NamedKeyMaps(Protocol):
             ConfigError: there is no such key map.
         """
 
+    def layouts(self) -> Sequence[Layout]:
+        """Returns the layouts that files are recognised by."""
+
 
 class _Unknown:
     """A look-up without any key maps."""
@@ -36,6 +40,9 @@ class _Unknown:
         raise ConfigError(f"no key map is called {name!r}", hint="Write the pairs themselves.")
 
     pairs = find
+
+    def layouts(self) -> Sequence[Layout]:
+        return ()
 
 
 class KeyMapNames:
@@ -63,6 +70,10 @@ class KeyMapNames:
             ConfigError: there is none of that name, or it is not a valid key map.
         """
         return check_key_map(self._known.pairs(name))
+
+    def layouts(self) -> Sequence[Layout]:
+        """Returns the layouts that packs register."""
+        return self._known.layouts()
 
 
 NAMES = KeyMapNames()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from essmc_core.weights.adapt import DEFAULT_RULES, Rule
 from essmc_core.weights.cache import discard
 from essmc_core.weights.fetching import locate
 from essmc_core.weights.judgement import Purpose, judge, warn_of_unused
+from essmc_core.weights.layouts.readings import recognised_key_maps
 from essmc_core.weights.plan import LoadPlan, plan_load
 from essmc_core.weights.read import read_weights
 from essmc_core.weights.source import WeightsSource
@@ -59,7 +60,9 @@ def plan_checkpoint(
     """Plans and checks the load of a checkpoint; the module is only read.
 
     The keys are tried unchanged first. If they do not fit completely, the source's ``fallback`` is tried, and the
-    better of the two is used; the report states which.
+    better of the two is used. If neither may be loaded and the source says nothing of the keys, the key maps of the
+    layouts that the file is recognised by are tried, and used if exactly one of them fits in full. The report states
+    which was used.
 
     Args:
         module: the module to load.
@@ -85,6 +88,8 @@ def plan_checkpoint(
     best = attempt(plain)
     if others and not (best.error is None and best.plan is not None and best.plan.report.fits_whole):
         best = _better(best, attempt(others[0]))
+    if best.error is not None:
+        best = _by_layout(checkpoint, source, attempt) or best
     if best.error is not None or best.plan is None:
         assert best.error is not None
         raise best.error
@@ -97,3 +102,25 @@ def _better(plain: _Attempt, other: _Attempt) -> _Attempt:
     if (plain.error is None) != (other.error is None):
         return plain if plain.error is None else other
     return other if other.coverage > plain.coverage else plain
+
+
+def _by_layout(
+    checkpoint: Mapping[str, Any], source: WeightsSource, attempt: Callable[[WeightsSource], _Attempt]
+) -> _Attempt | None:
+    """Returns the reading by the layout that a file is recognised by, None unless exactly one fits in full."""
+    if source.key_map or source.sub_level or source.prefix:
+        return None
+    try:
+        tensors = find_state_dict(checkpoint, source.ema).tensors
+    except WeightsMismatch:
+        return None
+    attempts = [
+        attempt(replace(source, key_map=pairs, key_map_name=name, fallback=None))
+        for pairs, name in recognised_key_maps(tensors).items()
+    ]
+    fitting = [one for one in attempts if one.error is None and one.plan is not None and _fits_in_full(one.plan)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _fits_in_full(plan: LoadPlan) -> bool:
+    return not plan.report.lacking and not plan.report.unused and not plan.report.unexpected

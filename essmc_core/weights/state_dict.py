@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.checkpoint_parts import Part, choose
 from essmc_core.weights.source import KeyMap, WeightsSource
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -55,6 +56,9 @@ def unwrap(checkpoint: Mapping[str, Any], *, ema: bool | None = None) -> dict[st
 
 def find_state_dict(checkpoint: Mapping[str, Any], ema: bool | None = None) -> Part:
     """Returns the state dict that `unwrap` takes, with the keys that lead to it; arguments and errors are the same."""
+    # Names are mapped without torch, too.
+    from torch import Tensor
+
     return choose(checkpoint, ema, lambda value: isinstance(value, Tensor))
 
 

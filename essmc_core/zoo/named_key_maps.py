@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import ConfigError, LookupFailure
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.registry.component import Component
+from essmc_core.weights.layouts.layout import Layout
 
 if TYPE_CHECKING:
     from essmc_core.registry.registry import Registry
@@ -19,10 +21,12 @@ class RegisteredKeyMaps:
     Args:
         registry: of the kind ``key_maps``.
         zoo: whose entries' names stand for the key maps of their weights.
+        layouts: the registry of the kind ``layouts``.
     """
 
-    def __init__(self, registry: Registry, zoo: Zoo) -> None:
+    def __init__(self, registry: Registry, zoo: Zoo, layouts: Registry) -> None:
         self._registry = registry
+        self._layouts = layouts
         self._zoo = zoo
 
     def find(self, name: str) -> Component | ZooEntry:
@@ -52,3 +56,7 @@ class RegisteredKeyMaps:
         """
         found = self.find(name)
         return self._registry.build(name) if isinstance(found, Component) else found.section("weights")["key_map"]
+
+    def layouts(self) -> Sequence[Layout]:
+        """Returns the layouts that packs register."""
+        return [record.load()() for record in self._layouts.table]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from essmc_core import hookimpl
-from essmc_core.discovery.hooks import StagedRegistries, StagedZoo
+from essmc_core.discovery.hooks import StagedRegistries, StagedRegistry, StagedZoo
 from essmc_video.key_maps import registrations as key_maps
+from essmc_video.layouts import registrations as layout_names
 from essmc_video.lift import registrations as lift
 from essmc_video.networks.bottleneck_resnet import registrations as bottleneck_resnet
 from essmc_video.networks.mvit import registrations as mvit
@@ -39,3 +40,9 @@ def register_components(registries: StagedRegistries) -> None:
 def register_zoo(zoo: StagedZoo) -> None:
     """Adds the entries of this pack."""
     zoo.add_directory(Path(__file__).parent / "zoo")
+
+
+@hookimpl
+def register_layouts(layouts: StagedRegistry) -> None:
+    """Registers how files are recognised whose tensors the networks of this pack take."""
+    layout_names.register(layouts)

@@ -12,10 +12,11 @@ from essmc_devkit.installation.observation import Observation
 from essmc_devkit.installation.pack_under_test import PackUnderTest
 from essmc_devkit.installation.source import HookLike, hook_like
 
-_HOOK_OF = {"zoo": "register_zoo", "commands": "register_commands"}
+_HOOK_OF = {"zoo": "register_zoo", "commands": "register_commands", "layouts": "register_layouts"}
 _WHAT = {
     "register_components": 'call registries.heads.register("Name", "package.module:Class"), or leave the hook out',
     "register_zoo": "add_directory takes a folder with *.yaml files (not *.yml) that do not begin with _",
+    "register_layouts": 'call layouts.register("name", "package.module:function"), or leave the hook out',
     "register_commands": 'call cli.add_lazy("name", "package.module:command", help="…"), or leave the hook out',
 }
 INVALID = "PluginValidationError"

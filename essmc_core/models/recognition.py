@@ -1,0 +1,172 @@
+"""What a state dict is of: our networks whose names and shapes are its own, and the lines that load it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from essmc_core.models.defaults import REGISTRIES, ZOO
+from essmc_core.models.recipes import read_recipe
+from essmc_core.weights.key_maps import NAMES
+from essmc_core.weights.layouts.layout import Shapes
+from essmc_core.weights.layouts.recognise import Match, recognise
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A network of ours that fits a state dict.
+
+    Attributes:
+        project: whose names the state dict has.
+        backbone: the backbone, as a configuration.
+        entries: zoo entries of that network, the likeliest by the file's name first.
+        classes: number of classes of each part of the head.
+        tensors: how many tensors of the file it covers: all of them.
+        key_map: name of the key map, empty if loading needs none.
+        python: the line that builds the network with these weights.
+        command: the line that uses it, empty where there is no entry of that network.
+    """
+
+    project: str
+    backbone: Mapping[str, Any]
+    entries: tuple[str, ...]
+    classes: tuple[int, ...]
+    tensors: int
+    key_map: str
+    python: str
+    command: str
+
+
+def recognise_file(path: str, shapes: Shapes) -> list[Recognised]:
+    """Returns our networks whose names and shapes are exactly those of a file's state dict.
+
+    Several are networks that names and shapes do not tell apart; none means that no known one fits as a whole.
+
+    Args:
+        path: of the file, for the lines that load it.
+        shapes: of the tensors by name.
+    """
+    found: dict[str, Recognised] = {}
+    for match in recognise(shapes, NAMES.layouts()):
+        for one in _of_entries(path, match) if match.layout.holds == "entries" else _of_backbones(path, match):
+            found.setdefault(json.dumps([one.backbone, one.key_map], sort_keys=True, default=str), one)
+    return sorted(found.values(), key=lambda one: not one.entries)
+
+
+def _of_entries(path: str, match: Match) -> list[Recognised]:
+    """Returns one network for each configuration of a backbone among the entries that match."""
+    by_backbone: dict[str, list[str]] = {}
+    backbones: dict[str, Mapping[str, Any]] = {}
+    for name in match.networks:
+        if ZOO.table.find(name) is None:
+            continue
+        backbone = _backbone_of(name)
+        key = json.dumps(backbone, sort_keys=True, default=str)
+        by_backbone.setdefault(key, []).append(name)
+        backbones[key] = backbone
+    return [_recognised(path, match, backbones[key], names, match.layout.key_map) for key, names in by_backbone.items()]
+
+
+def _of_backbones(path: str, match: Match) -> list[Recognised]:
+    registered = REGISTRIES["backbones"]
+    found = []
+    for network in match.networks:
+        name = f"{match.layout.prefix}{network}"
+        if registered.find(name) is None:
+            continue
+        # A file without a last layer is a backbone's.
+        entries = [entry for entry in _entries_of(name) if match.head and _head_of(entry) == match.head]
+        found.append(_recognised(path, match, {"type": name}, entries, ""))
+    return found
+
+
+def _recognised(path: str, match: Match, backbone: Mapping[str, Any], entries: list[str], key_map: str) -> Recognised:
+    stated = {entry: _classes_of(entry) for entry in entries}
+    # The last layers of a head are those that classify.
+    outputs = len(next(iter(stated.values()))) if stated else 1
+    classes = match.classes[-outputs:]
+    words = _words(path.rpartition("/")[2])
+    likeliest = sorted(entries, key=lambda name: (stated[name] != classes, -len(words & _words(name)), name))
+    python, command = _lines(path, match, backbone, likeliest, key_map, classes)
+    project = "essmc" if match.is_ours else match.layout.project
+    return Recognised(project, backbone, tuple(likeliest), classes, match.tensors, key_map, python, command)
+
+
+def _lines(
+    path: str, match: Match, backbone: Mapping[str, Any], entries: list[str], key_map: str, classes: tuple[int, ...]
+) -> tuple[str, str]:
+    """Returns the line of Python and the command that load the file; no command where a network has no entry."""
+    if not match.classes:
+        return _line_of_backbone(path, match, backbone), ""
+    weights = _weights_expression(path, match, key_map, bool(entries))
+    number = list(classes) if len(classes) > 1 else classes[0]
+    if not entries:
+        head = {"type": "ClassifierHead", "num_classes": number}
+        config = {"type": "Classifier", "backbone": dict(backbone), "head": head}
+        return f"essmc_core.build_model({config!r}, weights={weights})", ""
+    override = f"model.head.num_classes={number}" if classes != _classes_of(entries[0]) else ""
+    python = f"essmc_core.build_model({entries[0]!r}, weights={weights}"
+    python += f", overrides=[{override!r}])" if override else ")"
+    if match.wrapper:
+        return python, ""
+    words = ["essmc", "predict", entries[0], "FILE", *filter(None, [override]), "--checkpoint", path]
+    return python, shlex.join([*words, "--key-map", key_map] if key_map else words)
+
+
+def _line_of_backbone(path: str, match: Match, backbone: Mapping[str, Any]) -> str:
+    """Returns the line that loads a file without a last layer into a backbone."""
+    fronts = [match.wrapper, "backbone." if match.is_ours else ""]
+    pairs = [[f"^{re.escape(front)}", ""] for front in fronts if front]
+    source = {"uri": path, "key_map": pairs} if pairs else path
+    return f"essmc_core.weights.load_pretrained(essmc_core.BACKBONES.build({dict(backbone)!r}), {source!r})"
+
+
+def _weights_expression(path: str, match: Match, key_map: str, has_entry: bool) -> str:
+    """Returns the ``weights=`` of the line of Python."""
+    if not match.wrapper and (has_entry or match.is_ours):
+        return repr({"uri": path, "key_map": key_map}) if key_map else repr(path)
+    first = [[f"^{re.escape(match.wrapper)}", ""]] if match.wrapper else []
+    if key_map:
+        named = f"essmc_core.REGISTRIES['key_maps'].build({key_map!r})"
+        return f"{{'uri': {path!r}, 'key_map': [*{first!r}, *{named}]}}"
+    if match.layout.holds == "backbones" and not match.is_ours:
+        last = [] if match.head == "head.fc" else [[f"^{re.escape(match.head)}\\.", "head.fc."]]
+        first += [*last, [r"^(?!head\.fc\.)", "backbone."]]
+    return repr({"uri": path, "key_map": first})
+
+
+def _classes_of(entry: str) -> tuple[int, ...]:
+    stated = read_recipe(entry).model["head"]["num_classes"]
+    return tuple(stated) if isinstance(stated, (tuple, list)) else (stated,)
+
+
+def _backbone_of(entry: str) -> Mapping[str, Any]:
+    backbone = read_recipe(entry).model.to_dict()["backbone"]
+    return {"type": backbone} if isinstance(backbone, str) else backbone
+
+
+def _entries_of(name: str) -> list[str]:
+    """Returns the zoo entries whose backbone is a component without further arguments."""
+    found = []
+    for entry in ZOO.table:
+        # Parsing every entry would take longer than all else.
+        if name in entry.path.read_text(encoding="utf-8"):
+            model = entry.section("model")
+            if isinstance(model, Mapping) and model.get("backbone") == {"type": name}:
+                found.append(entry.name)
+    return found
+
+
+def _head_of(entry: str) -> str:
+    """Returns the path of the last layer in the file of an entry, as its key map has it."""
+    pairs = ZOO.entry(entry).section("weights").get("key_map") or ()
+    first = next((pair[0] for pair in pairs if not isinstance(pair, str) and pair[1].startswith("head.")), None)
+    return "head.fc" if first is None else first.removeprefix("^").removesuffix(r"\.").replace("\\", "")
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", name.lower()))

@@ -1,0 +1,49 @@
+"""A layout: the names that a project gives to the tensors of known networks, and what leads from them to ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from essmc_core.errors import ConfigError
+
+Shapes: TypeAlias = Mapping[str, "tuple[int, ...]"]
+Table: TypeAlias = Mapping[str, Mapping[str, "list[str]"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a pack registers in `register_layouts`: the outcome of the target's function.
+
+    Attributes:
+        project: whose names they are, for the user: ``timm``, ``pytorchvideo``.
+        table: a file that `write_table` wrote, of the networks that are known under these names.
+        holds: whether the table names zoo ``entries`` or ``backbones``.
+        key_map: name of the registered key map that leads to the table's names; empty if they are the table's own.
+        sign: what the names of every such file contain somewhere, so that key maps are not tried in vain.
+        prefix: what is put before a name of the table to make it a component's.
+    """
+
+    project: str
+    table: Path
+    holds: Literal["entries", "backbones"] = "entries"
+    key_map: str = ""
+    sign: str = ""
+    prefix: str = ""
+
+    def read_table(self) -> Table:
+        """Returns the table: path of the last layer, empty for files without it -> digest -> networks.
+
+        Raises:
+            ConfigError: there is none, or it is no table.
+        """
+        try:
+            found = json.loads(self.table.read_bytes())
+            if all(isinstance(names, list) for digests in found.values() for names in digests.values()):
+                return found  # type: ignore[no-any-return]
+        except (OSError, ValueError, AttributeError) as error:
+            raise ConfigError(f"the table of the layout, {self.table}, cannot be read: {error}") from error
+        raise ConfigError(f"{self.table} is no table of a layout")

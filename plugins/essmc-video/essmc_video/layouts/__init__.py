@@ -1,0 +1,1 @@
+"""Layouts of files whose tensors our video networks take: EssentialMC2's own, and those that key maps translate."""
