@@ -14,6 +14,7 @@ from essmc_core.models.recipes import read_recipe
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.layout import Shapes
 from essmc_core.weights.layouts.recognise import Match, recognise
+from essmc_core.zoo.zoo import ZooEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _of_backbones(path: str, match: Match) -> list[Recognised]:
 def _recognised(path: str, match: Match, backbone: Mapping[str, Any], entries: list[str], key_map: str) -> Recognised:
     stated = {entry: _classes_of(entry) for entry in entries}
     # The last layers of a head are those that classify.
-    outputs = len(next(iter(stated.values()))) if stated else 1
+    outputs = max([1, *map(len, stated.values())])
     classes = match.classes[-outputs:]
     words = _words(path.rpartition("/")[2])
     likeliest = sorted(entries, key=lambda name: (stated[name] != classes, -len(words & _words(name)), name))
@@ -140,8 +141,11 @@ def _weights_expression(path: str, match: Match, key_map: str, has_entry: bool) 
 
 
 def _classes_of(entry: str) -> tuple[int, ...]:
-    stated = read_recipe(entry).model["head"]["num_classes"]
-    return tuple(stated) if isinstance(stated, (tuple, list)) else (stated,)
+    head = read_recipe(entry).model.get("head")
+    stated = head.get("num_classes") if isinstance(head, Mapping) else None
+    if isinstance(stated, (tuple, list)):
+        return tuple(stated)
+    return () if stated is None else (stated,)
 
 
 def _backbone_of(entry: str) -> Mapping[str, Any]:
@@ -153,12 +157,18 @@ def _entries_of(name: str) -> list[str]:
     """Returns the zoo entries whose backbone is a component without further arguments."""
     found = []
     for entry in ZOO.table:
-        # Parsing every entry would take longer than all else.
-        if name in entry.path.read_text(encoding="utf-8"):
+        if _may_have(entry, name):
             model = entry.section("model")
             if isinstance(model, Mapping) and model.get("backbone") == {"type": name}:
-                found.append(entry.name)
+                found.append(ZOO.table.display_name(entry))
     return found
+
+
+def _may_have(entry: ZooEntry, name: str) -> bool:
+    """Returns whether an entry may name a component; parsing all of them would take longer than all else."""
+    if entry.file is None:
+        return entry.name.startswith(name.rpartition("/")[2])
+    return name in entry.file.read_text(encoding="utf-8")
 
 
 def _head_of(entry: str) -> str:

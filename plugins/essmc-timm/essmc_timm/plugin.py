@@ -47,13 +47,10 @@ def _fixed_by(current: str, architecture: str) -> dict[str, str]:
 def register_zoo(zoo: StagedZoo) -> None:
     """Adds an entry for each of timm's weights, and those that `essmc_timm.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")
-<<<<<<< HEAD
     zoo.add_template("essmc_timm.zoo_entries:entry", table="essmc_timm.zoo_entries:rows", bare=False)
-=======
 
 
 @hookimpl
 def register_layouts(layouts: StagedRegistry) -> None:
     """Registers how timm's state dicts are recognised."""
     layouts.register("timm", "essmc_timm.layouts:timm", summary="timm: state dicts of its models")
->>>>>>> e57c484 (essmc inspect says which network a file is of, by tables that packs register; loading reads recognised files by the key map that fits)

@@ -28,9 +28,7 @@ def register_components(registries: StagedRegistries) -> None:
 def register_zoo(zoo: StagedZoo) -> None:
     """Adds an entry for each of torchvision's weights, and those that `essmc_torchvision.generate_entries` wrote."""
     zoo.add_directory(Path(__file__).parent / "zoo")
-<<<<<<< HEAD
     zoo.add_template("essmc_torchvision.zoo_entries:entry", table="essmc_torchvision.zoo_entries:rows", bare=False)
-=======
 
 
 @hookimpl
@@ -39,4 +37,3 @@ def register_layouts(layouts: StagedRegistry) -> None:
     layouts.register(
         "torchvision", "essmc_torchvision.layouts:torchvision", summary="torchvision: state dicts of its models"
     )
->>>>>>> e57c484 (essmc inspect says which network a file is of, by tables that packs register; loading reads recognised files by the key map that fits)
