@@ -103,7 +103,7 @@ def _lines(
     """Returns the line of Python and the command that load the file; no command where a network has no entry."""
     if not match.classes:
         return _line_of_backbone(path, match, backbone), ""
-    weights = _weights_expression(path, match, key_map, bool(entries))
+    weights = _weights_expression(path, match, key_map, entries)
     number = list(classes) if len(classes) > 1 else classes[0]
     if not entries:
         head = {"type": "ClassifierHead", "num_classes": number}
@@ -126,17 +126,19 @@ def _line_of_backbone(path: str, match: Match, backbone: Mapping[str, Any]) -> s
     return f"essmc_core.weights.load_pretrained(essmc_core.BACKBONES.build({dict(backbone)!r}), {source!r})"
 
 
-def _weights_expression(path: str, match: Match, key_map: str, has_entry: bool) -> str:
+def _weights_expression(path: str, match: Match, key_map: str, entries: list[str]) -> str:
     """Returns the ``weights=`` of the line of Python."""
-    if not match.wrapper and (has_entry or match.is_ours):
+    if not match.wrapper and (entries or match.is_ours):
         return repr({"uri": path, "key_map": key_map}) if key_map else repr(path)
     first = [[f"^{re.escape(match.wrapper)}", ""]] if match.wrapper else []
     if key_map:
         named = f"essmc_core.REGISTRIES['key_maps'].build({key_map!r})"
         return f"{{'uri': {path!r}, 'key_map': [*{first!r}, *{named}]}}"
     if match.layout.holds == "backbones" and not match.is_ours:
+        stated = ZOO.entry(entries[0]).section("weights").get("key_map") if entries else None
         last = [] if match.head == "head.fc" else [[f"^{re.escape(match.head)}\\.", "head.fc."]]
-        first += [*last, [r"^(?!head\.fc\.)", "backbone."]]
+        theirs = [list(pair) for pair in stated] if isinstance(stated, (list, tuple)) else None
+        first += theirs or [*last, [r"^(?!head\.fc\.)", "backbone."]]
     return repr({"uri": path, "key_map": first})
 
 
