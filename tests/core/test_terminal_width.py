@@ -51,7 +51,7 @@ def heading(python, width: int) -> list[str]:
     found = next(line for line in lines if line.startswith("model")).split()
     listed = hidden[1].replace("best result", "best,result").replace(" ", "").split(",") if hidden else []
     assert sorted([*found, *listed]) == sorted(
-        ["model", "modality", "params", "MACs", "weights", "best", "result", "pack"]
+        ["model", "modality", "params", "MACs", "weights", "best", "result", "licence", "pack"]
     )
     return found
 
