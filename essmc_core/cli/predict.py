@@ -16,6 +16,7 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 
 if TYPE_CHECKING:
+    from essmc_core.inputs.clip import Segments
     from essmc_core.models.prediction import OnError, Prediction, Ranked
 
 
@@ -32,6 +33,23 @@ class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         if not (times and temporal.isdecimal() and spatial.isdecimal() and int(temporal) and int(spatial)):
             self.fail(f"{value!r} is not TEMPORALxSPATIAL, e.g. 10x3", param, ctx)
         return int(temporal), int(spatial)
+
+
+class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A length in seconds, or a file of segments."""
+
+    name = "segments"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns seconds, or (start, end) of each segment."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            from essmc_core.inputs.segment_list import read_segments
+
+            return read_segments(value)
 
 
 @click.command(
@@ -51,7 +69,12 @@ class ViewCounts(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 )
 @click.option("--device", help="Where to run  [default: cpu]")
 @click.option("--views", type=ViewCounts(), help="Views of a video to average over  [default: the model's input.views]")
-@click.option("--segments", type=float, metavar="SECONDS", help="Classify each such part of a video by itself.")
+@click.option(
+    "--segments",
+    type=SegmentsGiven(),
+    metavar="SECONDS|FILE.csv",
+    help="Classify each such part of a video by itself; a file has columns start and end, as of `essmc shots -o`.",
+)
 @json_option
 def predict(
     model: str,
@@ -61,7 +84,7 @@ def predict(
     topk: int | None,
     device: str | None,
     views: tuple[int, int] | None,
-    segments: float | None,
+    segments: Segments | None,
     as_json: bool,
 ) -> int:
     """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from essmc_core.inputs.video.reader import Frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+Segments: TypeAlias = float | Sequence[tuple[float, float]]
+"""Parts of a video: the length of each in seconds, or where each begins and ends."""
 
 _FEW_SEGMENTS = 1000
 _ORDER = {"NCTHW": (0, 2, 1, 3, 4), "NTCHW": (0, 1, 2, 3, 4), "NTHWC": (0, 1, 3, 4, 2)}
@@ -100,47 +103,68 @@ def read_clips(
 
 
 def load_segments(
-    path: str | os.PathLike[str], spec: InputSpec, seconds: float, views: Views
+    path: str | os.PathLike[str], spec: InputSpec, segments: Segments, views: Views
 ) -> Iterator[tuple[float, float, Tensor]]:
     """Reads a video in segments, each as `load_views` reads a whole video; every frame is decoded once.
 
-    The last segment ends with the video, however short it is; a video shorter than a segment is one.
+    Of segments of one length the last ends with the video, however short it is; a video shorter than a segment is one.
 
     Args:
         path: a file of any format that FFmpeg reads.
         spec: what the model takes.
-        seconds: length of a segment.
+        segments: length of each in seconds, or where each begins and ends, in the order of their beginnings.
         views: of each segment.
 
     Yields:
         Start and end in seconds, and the views.
 
     Raises:
-        InputError: as for `load_clip`, or a segment would be shorter than a frame.
+        InputError: as for `load_clip`, or a segment would be shorter than a frame, or is not within the video.
         MissingDependency: PyAV is not installed.
     """
-    # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
-    length = Fraction(str(seconds))
     with _opened(path, spec) as video:
-        shortest = float(np.diff(video.times, append=video.duration).min())
-        if float(length) < (1 - 1e-3) * shortest:
-            raise InputError(
-                f"Segments of {seconds} s are shorter than a frame of {path}, which lasts {shortest:.3g} s."
-            )
-        if video.duration / float(length) > max(_FEW_SEGMENTS, 4 * len(video)):
-            raise InputError(f"Segments of {seconds} s are too short for the {len(video)} frames of {path}.")
         timeline, spans, clips = Timeline.of(video.times, video.duration), [], []
-        for number in range(math.ceil(Fraction(video.duration) / length)):
-            start, end = float(number * length), min(float((number + 1) * length), video.duration)
+        for start, end in _spans(video, segments):
             first, stop = frames_beginning_within(video.times, video.duration, start, end)
             # What began before is still shown where nothing new begins.
             first, stop = (first, stop) if first < stop else (max(0, first - 1), max(1, first))
-            if end - start > 1e-6:
-                spans.append((start, end))
-                part = clips_of(timeline.part(first, stop), spec, views.temporal)
-                clips.append([tuple(first + index for index in clip) for clip in part])
+            spans.append((start, end))
+            part = clips_of(timeline.part(first, stop), spec, views.temporal)
+            clips.append([tuple(first + index for index in clip) for clip in part])
         for span, chosen, frames in zip(spans, clips, read_groups(video, [_flat(c) for c in clips]), strict=True):
             yield *span, views_of_frames(frames, chosen, spec, views)
+
+
+def _spans(video: VideoReader, segments: Segments) -> Iterator[tuple[float, float]]:
+    """Yields where each segment begins and ends."""
+    if isinstance(segments, (int, float)):
+        yield from _equal_spans(video, segments)
+        return
+    before = 0.0
+    for start, end in segments:
+        if not before <= start < min(end, video.duration):
+            raise InputError(
+                f"No segment of {video.path} goes from {start:g} s to {end:g} s: it ends after {video.duration:.3f} s.",
+                hint="Segments begin before they end, within the video, and in the order of their beginnings.",
+            )
+        before = start
+        yield float(start), min(float(end), video.duration)
+
+
+def _equal_spans(video: VideoReader, seconds: float) -> Iterator[tuple[float, float]]:
+    # The decimal that was written, not its nearest binary fraction: 0.1 s are 3 frames of 30.
+    length = Fraction(str(seconds))
+    shortest = float(np.diff(video.times, append=video.duration).min())
+    if float(length) < (1 - 1e-3) * shortest:
+        raise InputError(
+            f"Segments of {seconds} s are shorter than a frame of {video.path}, which lasts {shortest:.3g} s."
+        )
+    if video.duration / float(length) > max(_FEW_SEGMENTS, 4 * len(video)):
+        raise InputError(f"Segments of {seconds} s are too short for the {len(video)} frames of {video.path}.")
+    for number in range(math.ceil(Fraction(video.duration) / length)):
+        start, end = float(number * length), min(float((number + 1) * length), video.duration)
+        if end - start > 1e-6:
+            yield start, end
 
 
 def _opened(path: str | os.PathLike[str], spec: InputSpec) -> VideoReader:

@@ -15,6 +15,7 @@ from torch import Tensor
 from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
+from essmc_core.inputs.clip import Segments
 from essmc_core.inputs.in_memory import describe_in_memory, is_in_memory, load_in_memory
 from essmc_core.inputs.media_files import media_files
 from essmc_core.inputs.spec import MAX_VIEWS
@@ -44,7 +45,7 @@ def predict(
     random: bool = ...,
     device: str | None = ...,
     views: tuple[int, int] | None = ...,
-    segments: float | None = ...,
+    segments: Segments | None = ...,
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
@@ -61,7 +62,7 @@ def predict(
     random: bool = ...,
     device: str | None = ...,
     views: tuple[int, int] | None = ...,
-    segments: float | None = ...,
+    segments: Segments | None = ...,
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
@@ -77,7 +78,7 @@ def predict(
     random: bool = False,
     device: str | None = None,
     views: tuple[int, int] | None = None,
-    segments: float | None = None,
+    segments: Segments | None = None,
     input: InputSpec | Mapping[str, Any] | None = None,
     labels: Sequence[str] | None = None,
     on_error: OnError = "raise",
@@ -99,8 +100,9 @@ def predict(
             CPU, or the device of a built model.
         views: (temporal, spatial) views of a video whose probabilities are averaged; by default those of the entry's
             ``input.views``, and one view for segments and for random weights.
-        segments: seconds; the video is cut into segments of that length, each classified by itself. Within a segment
-            frames are chosen as within a video.
+        segments: seconds; the video is cut into segments of that length, each classified by itself. Or where each
+            begins and ends, in seconds, as `essmc_shots.find_shots` finds them. Within a segment frames are chosen as
+            within a video.
         input: input specification of a built model, if its card has none.
         labels: class names by index of a built model, if its card has none.
         on_error: of several inputs, ``raise`` at the first that cannot be read, or ``keep`` its error in place of its
@@ -166,7 +168,7 @@ def predict_each(
     *,
     topk: int = 5,
     views: tuple[int, int] | None = None,
-    segments: float | None = None,
+    segments: Segments | None = None,
     on_error: OnError = "raise",
 ) -> Iterator[Prediction]:
     """Yields a prediction for each input; arguments as for `predict`."""
@@ -184,7 +186,7 @@ def predict_each(
             yield Prediction(ready.name, _name_of(given), (), error=str(error))
 
 
-def _predict_one(ready: ReadyModel, given: Given, topk: int, views: Views, segments: float | None) -> Prediction:
+def _predict_one(ready: ReadyModel, given: Given, topk: int, views: Views, segments: Segments | None) -> Prediction:
     # The file is read before the network is built, so that a wrong path fails at once.
     parts = _parts(given, ready.spec, views, segments)
     first = next(parts)
@@ -225,7 +227,7 @@ def _name_of(given: Given) -> str:
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else describe_in_memory(given)
 
 
-def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | None, *, single: bool) -> Views:
+def _views(spec: InputSpec, given: tuple[int, int] | None, segments: Segments | None, *, single: bool) -> Views:
     """Returns how many views to average over.
 
     Raises:
@@ -236,8 +238,10 @@ def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | Non
         if segments is not None or given not in (None, (1, 1)):
             raise InputError("Only videos have segments and several views.", hint=f"The model takes {spec}.")
         return Views()
-    if segments is not None and not 0 < segments < float("inf"):
+    if isinstance(segments, (int, float)) and not 0 < segments < float("inf"):
         raise ConfigError(f"Segments of {segments} seconds are impossible.", hint="Give a number above 0.")
+    if isinstance(segments, Sequence) and not segments:
+        raise ConfigError("There are no segments to classify.", hint="Give where each begins and ends, in seconds.")
     if given is not None:
         if min(given) < 1:
             raise ConfigError(f"{given[0]}x{given[1]} views are too few.", hint="Give 1x1 or more.")
@@ -248,7 +252,7 @@ def _views(spec: InputSpec, given: tuple[int, int] | None, segments: float | Non
 
 
 def _parts(
-    given: Given, spec: InputSpec, views: Views, segments: float | None
+    given: Given, spec: InputSpec, views: Views, segments: Segments | None
 ) -> Iterator[tuple[float, float, Tensor]]:
     """Yields start, end and views of the whole file or of its segments."""
     if not isinstance(given, (str, os.PathLike)):

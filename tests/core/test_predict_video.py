@@ -10,13 +10,16 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import essmc_core
+from essmc_core.cli.app import cli
 from essmc_core.errors import ConfigError, InputError, WeightsMismatch
 from essmc_core.inputs import InputSpec, Views, load_clip, load_segments, load_views
 from essmc_core.inputs.frames import clip_indices, view_indices
+from essmc_core.inputs.segment_list import read_segments
 from tests.samples.media import write_frames
 
 av = pytest.importorskip("av")
@@ -100,6 +103,48 @@ def test_segments_have_times_and_keep_the_tail(tmp_path: Path) -> None:
     found = list(load_segments(path, spec(stride=1), 1.0, Views()))
     assert [(start, end) for start, end, _ in found] == [(0.0, 1.0), (1.0, 2.0), (2.0, 2.3)]
     assert [numbers(clip)[0] for _, _, clip in found] == [[3, 4, 5, 6], [13, 14, 15, 16], [20, 21, 22, 22]]
+
+
+def test_segments_may_be_of_any_lengths(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 23)
+    found = list(load_segments(path, spec(stride=1), [(0.0, 0.8), (1.0, 1.2), (1.1, 9.0)], Views()))
+    assert [(start, end) for start, end, _ in found] == [(0.0, 0.8), (1.0, 1.2), (1.1, 2.3)]
+    assert [numbers(clip)[0] for _, _, clip in found] == [[2, 3, 4, 5], [10, 11, 11, 11], [15, 16, 17, 18]]
+
+
+@pytest.mark.parametrize(
+    "spans", [[(0.5, 0.5)], [(1.0, 2.0), (0.0, 1.0)], [(2.3, 3.0)], [(-1.0, 1.0)], [(0.0, float("nan"))]], ids=str
+)
+def test_segments_outside_the_video_are_refused(tmp_path: Path, spans: list[tuple[float, float]]) -> None:
+    with pytest.raises(InputError, match="No segment of"):
+        list(load_segments(write_video(tmp_path / "a.mkv", 23), spec(), spans, Views()))
+
+
+def test_segments_come_from_a_file(tmp_path: Path) -> None:
+    listed = tmp_path / "shots.csv"
+    listed.write_text("start,end,first_frame\n0.0,2.0,0\n2.0,3.5,50\n")
+    assert read_segments(listed) == [(0.0, 2.0), (2.0, 3.5)]
+    found = essmc_core.predict("motion_digits", CLIP, segments=read_segments(listed), topk=1).segments
+    done = CliRunner().invoke(cli, ["predict", "motion_digits", CLIP, "--segments", str(listed), "--json"])
+    shown = json.loads(done.stdout)["segments"]
+    assert [(part["start"], part["end"]) for part in shown] == [(0.0, 2.0), (2.0, 3.5)]
+    assert [part["predictions"][0]["label"] for part in shown] == [part.predictions[0].label for part in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("a,b\n1,2\n", 1),
+        ("start,end\n", 1),
+        ("start,end\n0,1\n1,x\n", 3),
+        ("start,end\n0\n", 2),
+    ],
+    ids=["columns", "none", "word", "cell"],
+)
+def test_what_is_no_list_of_segments_is_refused_with_its_line(tmp_path: Path, text: str, where: int) -> None:
+    (tmp_path / "shots.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"shots\.csv:{where}:"):
+        read_segments(tmp_path / "shots.csv")
 
 
 def test_a_short_video_is_one_segment(tmp_path: Path) -> None:
@@ -214,7 +259,7 @@ def test_labels_are_those_of_the_configuration_or_an_error(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="there are 2 labels, and the head has 9 classes"):
         essmc_core.predict("motion_digits", CLIP, overrides=["labels=[a, b]"])
     (tmp_path / "names.txt").write_text("\n".join(names))
-    config = essmc_core.load_config(essmc_core.ZOO.entry("motion_digits").path).to_dict()
+    config = essmc_core.load_config(essmc_core.ZOO.entry("motion_digits").file).to_dict()
     path = tmp_path / "mine.yaml"
     path.write_text(essmc_core.Config({**config, "labels": "names.txt"}).dump())
     assert essmc_core.predict(path, CLIP).predictions[0].label == found.predictions[0].label

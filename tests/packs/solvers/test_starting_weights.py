@@ -70,7 +70,7 @@ def test_weights_of_a_file_are_loaded(python: Python, net: Path, section: str) -
 )
 def test_a_file_whose_weights_cannot_be_had_is_refused(tmp_path: Path, section: str, message: str) -> None:
     torch.save({"net": torch.zeros(3)}, tmp_path / "w.pth")
-    text = essmc_core.ZOO.entry("motion_digits").path.read_text()
+    text = essmc_core.ZOO.entry("motion_digits").file.read_text()
     text = text[: text.index("# Training starts")] + text[text.index("results:") :]
     path = tmp_path / "my.yaml"
     path.write_text(text + section.replace("w.pth", str(tmp_path / "w.pth")) + "\n")
