@@ -61,7 +61,7 @@ def check_component(kind: str, name: str, wanted: Callable[[str], bool] = _all) 
     Args:
         kind: plural name of its registry.
         name: its name there.
-        wanted: says by the name of a check whether it is made; that the component can be built always is.
+        wanted: says by the name of a check whether it is made; checks of what is built need `component.builds`.
     """
     subject = _SUBJECTS[kind](name) if kind in _SUBJECTS else Subject(kind, name)
     for one in declared.DECLARED:
@@ -71,14 +71,16 @@ def check_component(kind: str, name: str, wanted: Callable[[str], bool] = _all) 
             # Without the target every other check would say the same.
             if one is declared.target and any(finding.status == "failed" for finding in found):
                 return
+    later = [one for one in CHECKS.get(kind, (copying.objects,)) if wanted(one.name)]
+    if not later and not wanted(declared.builds.name):
+        return
     built = declared.builds(subject)
     yield from built
     # What cannot be built would be skipped by every check that follows.
     if any(finding.status in ("failed", "skipped") for finding in built):
         return
-    for one in CHECKS.get(kind, (copying.objects,)):
-        if wanted(one.name):
-            yield from one(subject)
+    for one in later:
+        yield from one(subject)
 
 
 def check_entry(name: str, wanted: Callable[[str], bool] = _all) -> Iterator[Finding]:

@@ -63,8 +63,6 @@ class ModuleSubject(Subject):
         # Parts that the configuration holds must not be made on the meta device.
         if self.config.keys() and self.given.keys() - {"type"}:
             return
-        # The small parts that it is given are made outside, since they are used again.
-        assert self.config is not None
         try:
             with torch.device("meta"):
                 module = self.build()
