@@ -19,7 +19,7 @@ from essmc_core.zoo.datasets import is_dataset
         (("list", "--pack", "essmc-vidio"), "did you mean 'video'?"),
         (("list", "heads", "--pack", "nope"), "installed: classifiers, core, data"),
         (("models", "--dataset", "k4000"), "did you mean 'k400'"),
-        (("models", "--dataset", "cifar10"), "there are results on EPIC-KITCHENS-100, HMDB51, ImageNet-1k"),
+        (("models", "--dataset", "cifar10"), "ClipShots, EPIC-KITCHENS-100, HMDB51, ImageNet-1k"),
         (("models", "--dataset", "x*"), "no zoo model has results on a data set called 'x*'"),
         (("build", "ResNet3D"), "ResNet3D is a backbone: `essmc show ResNet3D`"),
         (("build", "CrossEntropy"), "CrossEntropy is a loss"),
@@ -52,7 +52,7 @@ def test_a_pack_that_is_not_installed_comes_with_the_line_that_installs_it(pytho
 
 def test_a_pattern_that_matches_nothing_is_answered_with_the_nearest_word(python):
     for arguments, told in (
-        (("models", "efficent"), "did you mean 'efficientnet'"),
+        (("models", "efficent"), "'efficientnet'"),
         (("models", "*tadda2d*"), "did you mean 'tada2d'"),
         (("list", "backbones", "convnxt"), "'convnext'"),
         (("models", "tada*", "--max-params", "1M"), "16 zoo models match 'tada*', none of them meets the conditions"),
