@@ -39,13 +39,14 @@ def test_names_are_whole_and_lines_fit(python, command, width):
 
 def test_the_least_important_columns_give_way_first(python):
     headings = {width: heading(python, width) for width in WIDTHS}
-    assert headings[200] == ["model", "modality", "params", "MACs", "weights", "best", "result", "pack"]
+    assert headings[200] == ["model", "modality", "params", "MACs", "weights", "best", "result", "licence", "pack"]
     assert headings[60] == ["model", "params"]
     assert set(headings[60]) <= set(headings[80]) <= set(headings[120]) <= set(headings[200])
 
 
 def heading(python, width: int) -> list[str]:
-    _, shown = python.on_terminal("models", width=width)
+    # The names of timm's tags alone fill narrow terminals.
+    _, shown = python.on_terminal("models", "*in1k", "-x", "timm/*.*", "-x", "torchvision/*.*", width=width)
     lines = lines_of(shown)
     hidden = re.search(r"models; no room for (.*)", " ".join(lines))
     found = next(line for line in lines if line.startswith("model")).split()
