@@ -171,7 +171,7 @@ def test_the_tree_sums_up_what_is_below_each_name(tmp_path: Path) -> None:
         "scale": torch.ones(1),
     }  # fmt: skip
     torch.save(state, tmp_path / "w.pth")
-    lines = [line.split() for line in printed(tmp_path / "w.pth").partition("\n\n")[2].splitlines()[1:]]
+    lines = [line.split() for line in printed(tmp_path / "w.pth").split("\n\n")[1].splitlines()[1:]]
     assert lines == [
         ["backbone", "3", "18"], ["layer1", "2", "13"], ["layer2.0.conv", "1", "5"], ["head.fc", "2", "8"],
         ["scale", "1", "1"],
