@@ -131,6 +131,8 @@ def _history(scratch: Path, templates: Mapping[str, Path]) -> Path:
             if path.name != ".git":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.copytree(scratch / f"template-{version}", history, dirs_exist_ok=True)
+        # Files of two versions may have the same size and second, by which git would take one for the other.
+        (history / ".git" / "index").unlink(missing_ok=True)
         _commit(history, f"template {version}")
         _git(history, "tag", version)
     return history
