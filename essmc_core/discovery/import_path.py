@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essmc_core.discovery.constant import is_constant
-from essmc_core.discovery.recorded import SourceFile, state_of
-
-_OF_PYTHON = frozenset({"_frozen_importlib", "_frozen_importlib_external", "importlib_metadata"})
+from essmc_core.discovery.metadata_folders import belongs_to_python
+from essmc_core.discovery.recorded import SourceFile
+from essmc_core.foundation.file_state import state_of
 
 
 class ImportPath:
@@ -75,7 +75,7 @@ class ImportPath:
                     names = []
                 for name in names:
                     first.setdefault(name.partition(".")[0], folder)
-            self._others = [finder for finder in sys.meta_path if _module_of(finder) not in _OF_PYTHON]
+            self._others = [finder for finder in sys.meta_path if not belongs_to_python(finder)]
             self._first = first
         return self._first
 
@@ -86,7 +86,3 @@ def _is_constant(path: str, modules: Sequence[str]) -> bool:
             return is_constant(file.read(), modules)
     except (OSError, ValueError):
         return False
-
-
-def _module_of(finder: Any) -> str:
-    return str(getattr(finder, "__module__", type(finder).__module__))

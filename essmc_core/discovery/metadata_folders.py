@@ -72,7 +72,7 @@ def metadata_folders(report: Report) -> Iterator[MetadataFolder]:
         # A finder that fails must not hide what the others find.
         try:
             find = getattr(finder, "find_distributions", None)
-            if find is not None and not _belongs_to_python(finder):
+            if find is not None and not belongs_to_python(finder):
                 yield from _of_distributions(find(_context(None)), report)
         except Exception as error:
             report(f"finder {type(finder).__name__}", error)
@@ -88,7 +88,8 @@ def metadata_folders(report: Report) -> Iterator[MetadataFolder]:
             continue
 
 
-def _belongs_to_python(finder: Any) -> bool:
+def belongs_to_python(finder: Any) -> bool:
+    """Returns whether a finder searches ``sys.path`` alone: one of Python's, or that of `importlib_metadata`."""
     return getattr(finder, "__module__", type(finder).__module__) in _OF_PYTHON
 
 

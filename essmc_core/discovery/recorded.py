@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from essmc_core.discovery.distributions import Installed
 from essmc_core.discovery.entry_points import EntryPoint
+from essmc_core.foundation.file_state import State
 from essmc_core.registry.component import NOTHING_BOUND, Component, Lifecycle
-
-State: TypeAlias = "list[int] | None"
-"""Inode, size, and the times of the last changes to content and inode; None where there is no file."""
 
 SourceFile: TypeAlias = "list[Any]"
 """A path and its state."""
-
-
-def state_of(path: str) -> State:
-    """Returns what changes when a file is replaced or written to."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    # Files out of wheels often have the same time in every version, but never the same inode and time of its change.
-    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 _DEFAULTS: list[Any] = ["", [], [], True, {}, {}, {}, "", ""]

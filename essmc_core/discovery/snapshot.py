@@ -21,9 +21,10 @@ from typing import Any
 from essmc_core.discovery.commands import StagedCommands
 from essmc_core.discovery.distributions import Installed
 from essmc_core.discovery.import_path import ImportPath
-from essmc_core.discovery.recorded import Recorded, State, is_plain, row_of, state_of
+from essmc_core.discovery.recorded import Recorded, is_plain, row_of
 from essmc_core.discovery.staging import StagedRegistries, StagedZoo
 from essmc_core.errors import EssmcError
+from essmc_core.foundation.file_state import State, state_of
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.version import __version__
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from essmc_core.foundation.atomic import write_text
 from essmc_core.foundation.paths import cache_dir
 
 
@@ -42,20 +44,11 @@ def read_cache(name: str, folder: Path, fingerprint: str) -> Any:
 
 def write_cache(name: str, folder: Path, fingerprint: str, content: Mapping[str, Any]) -> None:
     """Replaces the file in one step, so that a process reading meanwhile sees the old one or the new one."""
-    import tempfile
-
     path = _file(name, folder)
-    try:
+    # What cannot be kept is read again.
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"fingerprint": fingerprint, **content}, file, separators=(",", ":"))
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        write_text(path, json.dumps({"fingerprint": fingerprint, **content}, separators=(",", ":")))
 
 
 def _file(name: str, folder: Path) -> Path:

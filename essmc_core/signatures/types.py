@@ -197,16 +197,17 @@ def _from_node(node: ast.expr, kinds: Kinds) -> Any:
     if isinstance(node, (ast.Name, ast.Attribute)):
         return _from_name(_last_name(node), kinds)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _union(_from_node(side, kinds) for side in _flatten(node))
+        return _union(_from_node(side, kinds) for side in union_members(node))
     if isinstance(node, ast.Subscript):
         return _from_subscript(node, kinds)
     return Any
 
 
-def _flatten(node: ast.expr) -> Iterator[ast.expr]:
+def union_members(node: ast.expr) -> Iterator[ast.expr]:
+    """Yields the sides of ``A | B``, or what stands alone."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        yield from _flatten(node.left)
-        yield from _flatten(node.right)
+        yield from union_members(node.left)
+        yield from union_members(node.right)
     else:
         yield node
 

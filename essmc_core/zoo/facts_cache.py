@@ -11,15 +11,16 @@ from zlib import crc32
 
 from essmc_core.errors import EssmcError
 from essmc_core.foundation.atomic import write_text
+from essmc_core.foundation.file_state import state_of
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.version import __version__
 from essmc_core.zoo.facts import Facts
 
-_FORMAT = f"1-{__version__}"
+_FORMAT = f"2-{__version__}"
 
 
 class FactsCache:
-    """Facts by file. They count as long as neither the file nor any of its bases has another time or size.
+    """Facts by file. They count as long as neither the file nor any of its bases was replaced or written to.
 
     The facts of each folder are one file of JSON, which is replaced as a whole: of two processes that write, one goes
     without what the other found. A cache that cannot be read or written costs time, never an error.
@@ -37,7 +38,7 @@ class FactsCache:
         """Returns the facts of an entry's file, None if they are not known or may have changed."""
         known = self._of_folder(path.parent).get(path.name)
         try:
-            if known is None or not all(_stamp(file) == stamp for file, *stamp in known["files"]):
+            if known is None or not all(state_of(file) == stamp for file, *stamp in known["files"]):
                 return None
             return Facts.from_plain(known["facts"])
         except (TypeError, KeyError, ValueError):
@@ -51,7 +52,7 @@ class FactsCache:
             files: it and all its bases.
             facts: what they say.
         """
-        stamps = [(str(file), _stamp(str(file))) for file in files]
+        stamps = [(str(file), state_of(str(file))) for file in files]
         if all(stamp is not None for _, stamp in stamps):
             stated = [[file, *(stamp or ())] for file, stamp in stamps]
             self._of_folder(path.parent)[path.name] = {"files": stated, "facts": facts.to_plain()}
@@ -80,11 +81,3 @@ class FactsCache:
             except (OSError, ValueError, KeyError, TypeError, EssmcError):
                 self._known[folder] = {}
         return self._known[folder]
-
-
-def _stamp(file: str) -> list[object] | None:
-    try:
-        found = os.stat(file)
-    except (OSError, ValueError):
-        return None
-    return [found.st_mtime_ns, found.st_size]

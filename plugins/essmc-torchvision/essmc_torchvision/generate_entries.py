@@ -20,6 +20,7 @@ from torchvision.transforms._presets import VideoClassification
 
 from essmc_core.weights.random_fills import skip_init
 from essmc_torchvision.key_maps import from_torchvision, last_layer
+from essmc_torchvision.zoo_entries import VIDEO_RATE, sampling
 
 FOLDER = Path(__file__).parent / "zoo"
 # Not all of torchvision's, and none whose last layer our heads cannot be: MaxViT's has no bias, SqueezeNet's is a
@@ -34,8 +35,6 @@ IMAGE_MODELS = (
     "vit_b_16", "vit_b_32", "vit_l_16", "wide_resnet50_2",
 )  # fmt: skip
 DATASETS = {"ImageNet-1K": ("ImageNet-1k", "imagenet1k"), "Kinetics-400": ("Kinetics-400", "kinetics400")}
-VIDEO_RATE = 30
-"""Frames per second of a Kinetics file, that torchvision's sampling rates are read against."""
 
 
 def entry_name(model_name: str, weights: WeightsEnum) -> str:
@@ -139,19 +138,9 @@ def _image_input(weights: WeightsEnum) -> dict[str, Any]:
     }
 
 
-def _sampling(weights: WeightsEnum) -> tuple[int, int, int]:
-    """Returns frames, stride and clips per video, as torchvision documents how it measured."""
-    docs = weights.meta["_docs"]
-    rate, clips, frames = (
-        float(re.search(rf"`{word}=([\d.]+)`", docs).group(1))  # type: ignore[union-attr]
-        for word in ("frame_rate", "clips_per_video", "clip_len")
-    )
-    return int(frames), round(VIDEO_RATE / rate), int(clips)
-
-
 def _video_input(weights: WeightsEnum) -> dict[str, Any]:
     transform = weights.transforms()
-    frames, stride, clips = _sampling(weights)
+    frames, stride, clips = sampling(weights.meta)
     height, width = transform.crop_size
     return {
         "modality": "video",
@@ -171,7 +160,7 @@ def _video_input(weights: WeightsEnum) -> dict[str, Any]:
 def _protocol(weights: WeightsEnum) -> str:
     transform = weights.transforms()
     if isinstance(transform, VideoClassification):
-        frames, stride, clips = _sampling(weights)
+        frames, stride, clips = sampling(weights.meta)
         counted = "1 clip" if clips == 1 else f"{clips} clips"
         return f"{counted} of {frames} frames, {stride} apart, centre crop, as torchvision states"
     return f"one centre crop of {transform.crop_size[0]} from {transform.resize_size[0]}, as torchvision states"

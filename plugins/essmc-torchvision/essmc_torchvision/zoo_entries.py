@@ -102,7 +102,7 @@ def _image_input(stated: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _video_input(stated: Mapping[str, Any]) -> dict[str, Any]:
-    frames, stride, clips = _sampling(stated)
+    frames, stride, clips = sampling(stated)
     crop, resize = stated["transform"]["crop_size"], stated["transform"]["resize_size"]
     return {
         "modality": "video",
@@ -126,10 +126,14 @@ def _scaling(stated: Mapping[str, Any], crop: int, resize: int) -> dict[str, Any
     }
 
 
-def _sampling(stated: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Returns frames, stride and clips per video, as torchvision documents how it measured."""
+def sampling(meta: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Returns frames, stride and clips per video, as torchvision documents how it measured.
+
+    Args:
+        meta: of the weights; ``_docs`` is read.
+    """
     rate, clips, frames = (
-        float(re.search(rf"`{word}=([\d.]+)`", stated["_docs"]).group(1))  # type: ignore[union-attr]
+        float(re.search(rf"`{word}=([\d.]+)`", meta["_docs"]).group(1))  # type: ignore[union-attr]
         for word in ("frame_rate", "clips_per_video", "clip_len")
     )
     return int(frames), round(VIDEO_RATE / rate), int(clips)
@@ -137,7 +141,7 @@ def _sampling(stated: Mapping[str, Any]) -> tuple[int, int, int]:
 
 def _protocol(stated: Mapping[str, Any], video: bool) -> str:
     if video:
-        frames, stride, clips = _sampling(stated)
+        frames, stride, clips = sampling(stated)
         counted = "1 clip" if clips == 1 else f"{clips} clips"
         return f"{counted} of {frames} frames, {stride} apart, centre crop, as torchvision states"
     transform = stated["transform"]

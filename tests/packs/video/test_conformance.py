@@ -5,38 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from essmc_devkit.testing import BackboneConformance, HeadConformance
+from tests.samples.narrow_video import MVIT, TRANSFORMER, TRANSFORMERS
 
 _FILTERS: dict[str, Any] = {"depth": 10, "num_filters": (8, 16, 16, 16, 24)}
 _BOTTLENECK: dict[str, Any] = {"depth": 26, "num_filters": (8, 16, 16, 16, 24)}
 _THIN: dict[str, Any] = {"stem_width": 8, "stage_widths": (16, 32, 32, 32)}
-_TOKENS: dict[str, Any] = {
-    "image_size": 32, "num_frames": 4, "num_features": 24, "depth": 3, "branch_cfg": {"num_heads": 4},
-}  # fmt: skip
 _TADAFORMER: dict[str, Any] = {"width": 64, "depth": 2, "heads": 4, "input_size": 32, "head_dim": 16}
-_MVIT: dict[str, Any] = {
-    "spatial_size": 32,
-    "temporal_size": 4,
-    "depth": 3,
-    "patch_embed_dim": 16,
-    "embed_dim_mul": [[1, 2.0], [2, 2.0]],
-    "atten_head_mul": [[1, 2.0]],
-    "pool_q_stride_size": [[1, 1, 2, 2]],
-    "pool_kv_stride_adaptive": [1, 4, 4],
-    "pool_kvq_kernel": [3, 3, 3],
-}
 _RESNETS = ("ResNet3D", "ResNetR2D3D", "ResNet2Plus1d")
 _BOTTLENECKS = ("ResNet3D_CSN", "ResNet3D_TAda", "ResNet3D_IPCSN")
-_TRANSFORMERS = (
-    "Transformer",
-    "FactorizedTransformer",
-    "ViVit",
-    "ViVit_Fac_Enc",
-    "ViVit_Fac_Attn",
-    "ViVit_Fac_Dot",
-    "Timesformer",
-    "Timesformer_Joint",
-    "Timesformer_Space",
-)
 NARROW: dict[str, dict[str, Any]] = {
     **dict.fromkeys(_RESNETS, _FILTERS),
     **dict.fromkeys(_BOTTLENECKS, _BOTTLENECK),
@@ -47,11 +23,11 @@ NARROW: dict[str, dict[str, Any]] = {
     "S3DG": {},
     "TAdaConvNeXtV2": {"depths": [1, 1, 2, 1], "widths": [16, 32, 48, 64], "head_dim": 8},
     "TAdaFormer": _TADAFORMER,
-    "MViT": _MVIT,
-    **dict.fromkeys(_TRANSFORMERS, _TOKENS),
+    "MViT": MVIT,
+    **dict.fromkeys(TRANSFORMERS, TRANSFORMER),
 }
 SHAPES = {
-    **dict.fromkeys((*_RESNETS, *_BOTTLENECKS, "TAdaFormer", "TAdaConvNeXtV2", "MViT", *_TRANSFORMERS), (3, 4, 32, 32)),
+    **dict.fromkeys((*_RESNETS, *_BOTTLENECKS, "TAdaFormer", "TAdaConvNeXtV2", "MViT", *TRANSFORMERS), (3, 4, 32, 32)),
     **dict.fromkeys(("BottleneckResNet3D", "C2D", "I3D", "SlowOnly", "R2Plus1DBottleneck", "SlowFast"), (3, 8, 64, 64)),
     "X3D": (3, 4, 64, 64),
     "S3D": (3, 8, 32, 32),

@@ -23,23 +23,13 @@ from essmc_video.networks.mvit.block import MultiscaleBlock
 from essmc_video.networks.mvit.schedule import BlockPlan, plan_blocks
 from essmc_video.networks.mvit.token_pool import TokenPool
 from essmc_video.networks.mvit.window import Window
+from tests.samples.narrow_video import MVIT as SMALL
 
 MVIT_B: dict[str, Any] = {
     "embed_dim_mul": [[1, 2.0], [3, 2.0], [14, 2.0]],
     "atten_head_mul": [[1, 2.0], [3, 2.0], [14, 2.0]],
     "pool_q_stride_size": [[1, 1, 2, 2], [3, 1, 2, 2], [14, 1, 2, 2]],
     "pool_kv_stride_adaptive": [1, 8, 8],
-    "pool_kvq_kernel": [3, 3, 3],
-}
-SMALL: dict[str, Any] = {
-    "spatial_size": 32,
-    "temporal_size": 4,
-    "depth": 3,
-    "patch_embed_dim": 16,
-    "embed_dim_mul": [[1, 2.0], [2, 2.0]],
-    "atten_head_mul": [[1, 2.0]],
-    "pool_q_stride_size": [[1, 1, 2, 2]],
-    "pool_kv_stride_adaptive": [1, 4, 4],
     "pool_kvq_kernel": [3, 3, 3],
 }
 IMAGES = {"use_2d_patch": True, "temporal_size": 1}

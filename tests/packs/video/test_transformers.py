@@ -17,21 +17,9 @@ from essmc_video.layers.drop_path import DropPath
 from essmc_video.layers.positions import resize_positions
 from essmc_video.networks.transformers.attention import Attention, AxialAttention, DividedAttention, SplitHeadAttention
 from essmc_video.networks.transformers.feed_forward import GEGLU
+from tests.samples.narrow_video import TRANSFORMER as NARROW
+from tests.samples.narrow_video import TRANSFORMERS as PRESETS
 
-NARROW: dict[str, Any] = {
-    "image_size": 32, "num_frames": 4, "num_features": 24, "depth": 3, "branch_cfg": {"num_heads": 4},
-}  # fmt: skip
-PRESETS = (
-    "Transformer",
-    "FactorizedTransformer",
-    "ViVit",
-    "ViVit_Fac_Enc",
-    "ViVit_Fac_Attn",
-    "ViVit_Fac_Dot",
-    "Timesformer",
-    "Timesformer_Joint",
-    "Timesformer_Space",
-)
 every_preset = pytest.mark.parametrize("name", PRESETS)
 
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from essmc_core.contract.features import BackboneInterface
 from essmc_core.errors import ConfigError
 from essmc_devkit.components.backbone_subject import BackboneSubject
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.outputs import difference, not_finite
+from essmc_devkit.problem import Problem
 
 _ATTRIBUTES = ("layout", "in_chans", "num_frames", "out_channels", "num_features", "feature_rank", "feature_info")
 _METHODS = ("forward_features", "set_grad_checkpointing")

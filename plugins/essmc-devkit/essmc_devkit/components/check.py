@@ -6,24 +6,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from essmc_devkit.finding import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        message: what, one line.
-        fix: what to do about it.
-        status: ``warning`` if it works all the same.
-    """
-
-    message: str
-    fix: str = ""
-    status: Literal["failed", "warning"] = "failed"
+from essmc_devkit.problem import Problem
 
 
 class NotChecked(Exception):

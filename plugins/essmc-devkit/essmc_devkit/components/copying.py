@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import difference
 from essmc_devkit.components.subject import Subject
+from essmc_devkit.problem import Problem
 
 _PORTABLE = "store plain values and modules, no lambdas, open files or functions defined inside functions"
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.copying import run_elsewhere
 from essmc_devkit.components.outputs import difference
 from essmc_devkit.components.subject import Subject
+from essmc_devkit.problem import Problem
 
 
 class DatasetSubject(Subject):

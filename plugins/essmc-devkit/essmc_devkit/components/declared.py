@@ -18,9 +18,10 @@ from essmc_core.models.recipes import check_config
 from essmc_core.registry.component import Component
 from essmc_core.registry.reading import live_signature, read_signature
 from essmc_core.signatures.signature import MISSING, Parameter
-from essmc_core.signatures.types import evaluate
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_core.signatures.types import evaluate, union_members
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.subject import Subject
+from essmc_devkit.problem import Problem
 
 COMPUTING = ("models", "backbones", "necks", "heads", "bricks", "losses", "metrics")
 """Kinds whose components take and return tensors, so that their docs state shapes."""
@@ -87,17 +88,8 @@ def _checkable(parameter: Parameter) -> bool:
         return True
     text = parameter.annotation_text
     members = ast.parse(text, mode="eval").body if isinstance(parameter.annotation, str) else None
-    forms = [ast.unparse(one) for one in _members(members)] if members is not None else [parameter.annotation]
+    forms = [ast.unparse(one) for one in union_members(members)] if members is not None else [parameter.annotation]
     return any(evaluate(one, REGISTRIES) is not Any for one in forms)
-
-
-def _members(node: ast.expr) -> Iterator[ast.expr]:
-    """Yields the sides of ``A | B``, or what stands alone."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        yield from _members(node.left)
-        yield from _members(node.right)
-    else:
-        yield node
 
 
 @check("component.arguments")

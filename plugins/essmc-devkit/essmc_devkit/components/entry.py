@@ -18,8 +18,9 @@ from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
 from essmc_core.zoo.zoo import ZooEntry
 from essmc_devkit.components import model
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.model_subject import ModelSubject
+from essmc_devkit.problem import Problem
 
 MOST_PARAMETERS = 40_000_000
 MOST_MACS = 5e9

@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import difference, tensors
+from essmc_devkit.problem import Problem
 
 MOST_EXPORTED = 30_000_000
 _NO_BRANCHES = "let no value or size of a tensor choose what is computed; essmc_core.contract.recording tells when"

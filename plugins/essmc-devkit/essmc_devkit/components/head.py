@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from essmc_devkit.components.check import NotChecked, Problem, check
+from essmc_devkit.components.check import NotChecked, check
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import difference, not_finite, tensors
+from essmc_devkit.problem import Problem
 
 
 @check("head.scores")

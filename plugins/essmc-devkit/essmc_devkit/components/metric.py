@@ -12,9 +12,10 @@ from torch import Tensor
 
 from essmc_core.registry.reading import live_signature
 from essmc_devkit.components import numpy_reference
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.outputs import difference, leaves
 from essmc_devkit.components.subject import Subject
+from essmc_devkit.problem import Problem
 
 _SCORES = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.5, -0.5], [-1.0, 1.25, 1.0], [0.5, 0.25, -2.0]])
 _LABELS = torch.tensor([0, 1, 1, 2])

@@ -12,9 +12,10 @@ from torch import Tensor
 from essmc_core import TrainModule
 from essmc_core.contract.module import check_gradient, check_train_output
 from essmc_core.errors import ContractError
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.model_subject import ModelSubject
 from essmc_devkit.components.outputs import difference, not_finite, tensors
+from essmc_devkit.problem import Problem
 
 _SEE = "see essmc_core.TrainModule"
 _TOO_FEW = "Expected more than 1 value per channel"

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from essmc_core.errors import EssmcError
 from essmc_devkit.components.backbone_subject import BackboneSubject
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import not_finite
+from essmc_devkit.problem import Problem
 
 _FIX = "begin forward and forward_features with essmc_core.contract.input_tensors.check_backbone_input"
 

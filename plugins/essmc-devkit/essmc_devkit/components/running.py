@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from essmc_core.errors import EssmcError
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.least_input import NoInput
 from essmc_devkit.components.loss import LossSubject
 from essmc_devkit.components.metric import MetricSubject
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.outputs import not_finite
+from essmc_devkit.problem import Problem
 
 _ONE_TENSOR = ("backbones",)
 """Kinds whose components take images or clips; others may refuse those on purpose."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from essmc_devkit.components.check import NotChecked, Problem, brief, check
+from essmc_devkit.components.check import NotChecked, brief, check
 from essmc_devkit.components.outputs import difference
 from essmc_devkit.components.subject import Subject
+from essmc_devkit.problem import Problem
 
 
 class TransformSubject(Subject):

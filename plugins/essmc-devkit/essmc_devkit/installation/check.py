@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Concatenate, Literal, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from essmc_devkit.finding import Finding
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 More = ParamSpec("More")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        message: what, one line.
-        fix: what to do about it.
-        status: ``warning`` if it works all the same.
-    """
-
-    message: str
-    fix: str = ""
-    status: Literal["failed", "warning", "skipped"] = "failed"
 
 
 Check = Callable[Concatenate[PackUnderTest, More], Iterator[Finding]]

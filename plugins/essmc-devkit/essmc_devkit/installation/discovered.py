@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.hooks import INVALID
 from essmc_devkit.installation.observation import Observation
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 SLOW, VERY_SLOW = 0.1, 0.5
 """Seconds of import and hooks that are worth a warning, or a failure."""

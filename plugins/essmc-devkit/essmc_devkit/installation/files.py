@@ -9,8 +9,9 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from essmc_core.foundation.names import normalise_distribution
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 _MOST = 3
 _DATA = re.compile(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from essmc_core.discovery.hooks import PackHooks
 from essmc_core.discovery.remarks import HOOKS
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.observation import Observation
 from essmc_devkit.installation.pack_under_test import PackUnderTest
 from essmc_devkit.installation.source import HookLike, hook_like
+from essmc_devkit.problem import Problem
 
 _HOOK_OF = {"zoo": "register_zoo", "commands": "register_commands", "layouts": "register_layouts"}
 _WHAT = {

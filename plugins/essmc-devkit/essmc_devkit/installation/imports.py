@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from packaging.requirements import InvalidRequirement, Requirement
 
 from essmc_core.foundation.names import did_you_mean, normalise_distribution
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
 from essmc_devkit.installation.source import Import, imports
+from essmc_devkit.problem import Problem
 
 _CORE = "essmc_core"
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 _STATE = 'set `license = "Apache-2.0"`, an SPDX expression, in [project]'
 _NAMES = ("license", "licence", "copying", "notice")

@@ -16,8 +16,9 @@ from essmc_core.discovery.entry_points import MetadataError, parse_entry_points
 from essmc_core.discovery.hooks import GROUP
 from essmc_core.foundation.names import nearest
 from essmc_core.foundation.version import __version__
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 _CORE = "essmc-core"
 

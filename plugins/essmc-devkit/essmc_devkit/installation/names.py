@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from essmc_core.discovery.commands import OWN_COMMANDS
 from essmc_core.index.known import known_packs
 from essmc_core.registry.component import RESERVED
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.observation import Named, Observation
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 _MOST = 5
 

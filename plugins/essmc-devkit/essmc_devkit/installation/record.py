@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from essmc_core.installation.record import compare_with_record
-from essmc_devkit.installation.check import Problem, check
+from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.problem import Problem
 
 _MOST = 3
 
