@@ -24,8 +24,10 @@ from essmc_core.index.schema import (
     PackFacts,
     ResultFacts,
 )
+from essmc_core.installation.brought import Brought, brought_by_pack
 from essmc_core.installation.stated import Stated, stated_by
 from essmc_core.registry.component import CORE, Component
+from essmc_core.registry.kinds import Registries
 from essmc_core.registry.registry import Registry
 from essmc_core.zoo.zoo import ZooEntry
 
@@ -46,7 +48,8 @@ def raise_broken(error: ConfigError) -> None:
 
 def describe(
     pack: Pack,
-    discovery: Discovery,
+    brought: Brought,
+    registries: Registries,
     info: Path | None,
     *,
     signatures: bool = True,
@@ -58,7 +61,8 @@ def describe(
 
     Args:
         pack: a pack that is in use.
-        discovery: where it registered.
+        brought: what it registered.
+        registries: where it registered components.
         info: its ``.dist-info``; None: only what it registered is described.
         signatures: whether signatures are read, which takes a hundredth of a second each.
         entries: whether zoo entries are read; otherwise their names alone are told.
@@ -73,17 +77,16 @@ def describe(
     components: dict[str, tuple[ComponentFacts, ...]] = {}
     together: dict[str, tuple[FamilyFacts, ...]] = {}
     is_foreign = False
-    for registry in discovery.registries:
-        own = [record for record in registry.table if record.pack == pack.name]
+    for kind, own in brought.components.items():
+        registry = registries[kind]
         is_foreign = is_foreign or any(_is_foreign(record, pack) for record in own)
         single, many = _apart(own, least)
         if single:
             facts = [_component(registry, record, signatures) for record in single]
-            components[registry.kind] = tuple(sorted(facts, key=lambda found: found.name))
+            components[kind] = tuple(sorted(facts, key=lambda found: found.name))
         if many:
-            together[registry.kind] = tuple(_family(registry, records, signatures) for records in many)
-    own_entries = [entry for entry in discovery.zoo.table if entry.pack == pack.name]
-    single_entries, many_entries = _entries_apart(own_entries, least)
+            together[kind] = tuple(_family(registry, records, signatures) for records in many)
+    single_entries, many_entries = _entries_apart(brought.entries, least)
     zoo_families = tuple(_family_of_entries(pack.name, found, on_broken, entries) for found in many_entries)
     depends = bool(together or zoo_families or is_foreign)
     return PackFacts(
@@ -101,7 +104,7 @@ def describe(
         families=together,
         zoo=tuple(sorted(_described(single_entries, on_broken, entries), key=lambda found: found.name)),
         zoo_families=zoo_families,
-        commands=tuple(sorted(_commands(pack, discovery), key=lambda found: found.name)),
+        commands=tuple(sorted(map(_command, brought.commands), key=lambda found: found.name)),
     )
 
 
@@ -110,10 +113,12 @@ def describe_here(discovery: Discovery, *, signatures: bool = False) -> list[Pac
     packs = [pack for pack in discovery.packs.values() if pack.status == "ok"]
     own = Pack(CORE, "essmc-core", __version__)
     folders = {found.name: Path(found.folder) for found in installed_packs() if found.folder}
+    brought = brought_by_pack(discovery)
     return [
         describe(
             pack,
-            discovery,
+            brought[pack.name],
+            discovery.registries,
             folders.get(pack.distribution),
             signatures=signatures,
             families=False,
@@ -258,9 +263,8 @@ def _result(result: Mapping[str, object]) -> ResultFacts:
     )
 
 
-def _commands(pack: Pack, discovery: Discovery) -> list[CommandFacts]:
-    own: list[Command] = [command for command in discovery.commands if command.pack == pack.name]
-    return [CommandFacts(name=command.name, help=command.help) for command in own]
+def _command(command: Command) -> CommandFacts:
+    return CommandFacts(name=command.name, help=command.help)
 
 
 def _versions(requirements: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -16,6 +15,7 @@ from essmc_core.discovery.distributions import installed_packs
 from essmc_core.discovery.pack import broken_pack
 from essmc_core.errors import EssmcError, UnknownPack
 from essmc_core.foundation.names import normalise_distribution, pack_name
+from essmc_core.foundation.toml_file import read_toml
 from essmc_core.index.schema import VERSION, Index, PackFacts
 from essmc_core.installation.children import ChildFailed, ask_child
 from essmc_core.installation.pip import PipFailed, pip_command, run_pip
@@ -78,6 +78,7 @@ def describe_one(distribution: str, discovery: Discovery) -> PackFacts:
         NotIndexed: it has no entry point of a pack.
         BrokenPack: it is quarantined.
     """
+    from essmc_core.installation.brought import brought_by_pack
     from essmc_core.installation.describing import describe
 
     pack = discovery.packs.get(distribution)
@@ -87,7 +88,8 @@ def describe_one(distribution: str, discovery: Discovery) -> PackFacts:
     if pack.status != "ok":
         raise broken_pack(pack)
     info = next((found.folder for found in installed_packs() if found.name == distribution), "")
-    return describe(pack, discovery, Path(info) if info else None)
+    brought = brought_by_pack(discovery)[pack.name]
+    return describe(pack, brought, discovery.registries, Path(info) if info else None)
 
 
 def _wheel(source: str, folder: Path, progress: Callable[[str], None]) -> Path | None:
@@ -126,14 +128,10 @@ def build_wheel(folder: Path, into: Path) -> Path:
 
 def _has_build_system(folder: Path) -> bool:
     """Returns whether what a folder is built with is installed."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+        table = read_toml(folder / "pyproject.toml")["build-system"]
         requirements = [Requirement(line) for line in table["requires"]]
         backend = str(table.get("build-backend", "setuptools")).partition(":")[0]
         return find_spec(backend.partition(".")[0]) is not None and all(

@@ -83,18 +83,29 @@ def take_inventory(in_full: Collection[str] = ()) -> Inventory:
 
 def inventory(*in_full: str) -> dict[str, Any]:
     """Returns the packs of this process as plain data, some in full; runs in a separate process."""
+    from essmc_core.installation.brought import brought_by_pack
     from essmc_core.installation.describing import describe
     from essmc_core.models.defaults import DISCOVERY
 
     folders = {found.name: found.folder for found in installed_packs()}
     packs = {}
+    brought = brought_by_pack(DISCOVERY)
     for name, pack in DISCOVERY.packs.items():
         facts, trouble = PackFacts(distribution=name, name=pack.name, version=pack.version), pack.reason
         if pack.status == "ok":
             try:
                 info = Path(folders[name]) if folders.get(name) else None
                 entries = name in in_full
-                facts = describe(pack, DISCOVERY, info, signatures=False, entries=entries, on_broken=lambda _: None)
+                own = brought[pack.name]
+                facts = describe(
+                    pack,
+                    own,
+                    DISCOVERY.registries,
+                    info,
+                    signatures=False,
+                    entries=entries,
+                    on_broken=lambda _: None,
+                )
             except EssmcError as error:
                 trouble = brief(error)
         packs[name] = {"facts": facts.model_dump(mode="json", exclude_defaults=True), "trouble": trouble}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 
 from essmc_core.errors import EssmcError, UnknownPack
 from essmc_core.foundation.names import did_you_mean, normalise_distribution, pack_name
+from essmc_core.foundation.toml_file import read_toml
 from essmc_core.index.known import KnownPacks
 
 _CORE = "essmc-core"
@@ -95,13 +95,9 @@ def _distribution_of_place(place: str) -> str:
 
 
 def _project_name(folder: Path) -> str:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     # pip says what is wrong with a folder that cannot be read.
     try:
-        table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        table = read_toml(folder / "pyproject.toml")
         return str(table["project"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""

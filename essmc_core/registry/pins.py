@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from essmc_core.errors import ConfigError
+from essmc_core.foundation.toml_file import read_toml
 from essmc_core.location import Location
 
 
@@ -36,18 +36,14 @@ def pins_of_environment() -> dict[str, str]:
 
 
 def _from_pyproject() -> dict[str, str]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     here = Path.cwd()
     for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         if not path.is_file():
             continue
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table = read_toml(path)
+        except ValueError as error:
             raise ConfigError(f"not TOML: {error}", where=Location(str(path))) from error
         pins = table.get("tool", {}).get("essmc", {}).get("pins", {})
         if not isinstance(pins, dict) or not all(isinstance(pack, str) for pack in pins.values()):

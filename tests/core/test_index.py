@@ -21,7 +21,7 @@ from essmc_core.index.reading import IndexUnusable, read_index
 from essmc_core.index.schema import ComponentFacts, EntryFacts, FamilyFacts, Index, PackFacts
 from essmc_core.index.search import search, suggestions
 from essmc_core.installation.indexing import make_index
-from essmc_core.weights import http as http_download
+from tests.samples.local_http import fetch_from_this_machine
 
 A, B = "0123456789abcdef" * 4, "f" * 64
 
@@ -71,10 +71,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("ESSMC_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(http_download, "_FIRST_PAUSE", 0.0)
+    fetch_from_this_machine(monkeypatch, tmp_path / "cache")
     running = Server()
     yield running
     running.close()

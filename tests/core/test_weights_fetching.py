@@ -16,10 +16,10 @@ import pytest
 
 from essmc_core.errors import ConfigError, WeightsCorrupt, WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights import digest
-from essmc_core.weights import http as http_download
 from essmc_core.weights.cache import cached_path
 from essmc_core.weights.fetching import fetch, locate
 from essmc_core.weights.source import WeightsSource
+from tests.samples.local_http import fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -68,10 +68,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ESSMC_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(http_download, "_FIRST_PAUSE", 0.0)
+    fetch_from_this_machine(monkeypatch, tmp_path / "cache")
 
 
 def leftovers(tmp_path: Path) -> list[Path]:

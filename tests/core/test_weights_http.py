@@ -14,6 +14,7 @@ from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from essmc_core.weights import http as http_download
 from essmc_core.weights.cache import cached_path
 from essmc_core.weights.fetching import fetch
+from tests.samples.local_http import fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 100
 Handler = http.server.BaseHTTPRequestHandler
@@ -68,10 +69,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("ESSMC_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(http_download, "_FIRST_PAUSE", 0.0)
+    fetch_from_this_machine(monkeypatch, tmp_path / "cache")
     running = Server()
     yield running
     running.closing.set()
