@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.digests import classes_of, digest, is_below
-from essmc_core.weights.layouts.layout import Layout, Shapes
+from essmc_core.weights.layouts.layout import Layout, Shapes, Table
 from essmc_core.weights.state_dict import map_keys, strip_wrappers
 
 # Added to every name by a module that holds the network: Lightning's, and those of trainers.
@@ -48,8 +49,16 @@ def recognise(shapes: Shapes, layouts: Iterable[Layout]) -> list[Match]:
     """
     bare = strip_wrappers(shapes)
     known = list(layouts)
+    tables: dict[Path, Table] = {}
+
+    def table_of(layout: Layout) -> Table:
+        # Projects that have a network in common share its table, and each wrapper is tried with all of them.
+        if layout.table not in tables:
+            tables[layout.table] = layout.read_table()
+        return tables[layout.table]
+
     for wrapper, inner in _unwrapped(bare):
-        found = [match for layout in known for match in _matches(inner, layout, wrapper)]
+        found = [match for layout in known for match in _matches(inner, layout, table_of, wrapper)]
         if found:
             return found
     return []
@@ -64,14 +73,14 @@ def _unwrapped(shapes: Shapes) -> list[tuple[str, Shapes]]:
     return found
 
 
-def _matches(shapes: Shapes, layout: Layout, wrapper: str) -> Iterable[Match]:
+def _matches(shapes: Shapes, layout: Layout, table_of: Callable[[Layout], Table], wrapper: str) -> Iterable[Match]:
     if layout.sign and not any(layout.sign in name for name in shapes):
         return
     renamed = _renamed(shapes, layout)
     if renamed is None:
         return
     is_ours = layout.holds == "backbones" and all(name.startswith(_OURS) for name in renamed)
-    for head, networks in layout.read_table().items():
+    for head, networks in table_of(layout).items():
         named = {_theirs(name, head): shape for name, shape in renamed.items()} if is_ours else renamed
         if (not head or any(is_below(name, head) for name in named)) and (names := networks.get(digest(named, head))):
             yield Match(layout, tuple(names), head, classes_of(named, head), len(shapes), wrapper, is_ours)
