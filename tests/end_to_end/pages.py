@@ -68,8 +68,10 @@ def run_page(page: Path, folder: Path) -> None:
 def reader_environment(*installed: Path) -> dict[str, str]:
     """Returns the environment of a reader's shell, with folders that packages were installed into."""
     bin_folder = os.path.dirname(sys.executable)
+    # Options for the run of pytest that this is part of are not the reader's.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
     return {
-        **os.environ,
+        **kept,
         "PYTHONPATH": os.pathsep.join(map(str, installed)),
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
     }

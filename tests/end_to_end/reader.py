@@ -67,7 +67,8 @@ class Reader:
 
     def environment(self) -> dict[str, str]:
         """Returns the variables of the shell."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ESSMC_", "PIP_", "PYTHON"))}
+        foreign = ("ESSMC_", "PIP_", "PYTEST_", "PYTHON")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         own = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         # pip reads this one the other way round: 0 means that the environment's own build tools are used.
         own |= {"PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore", "COLUMNS": "200"}

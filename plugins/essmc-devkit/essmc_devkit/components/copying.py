@@ -120,11 +120,22 @@ MODULES = (deepcopied, pickled, spawned, state_keys, state_round_trip)
 
 def run_elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
     """Returns what an importable function returns in another process, which was spawned and is kept for later calls."""
+    is_new = _other_process.cache_info().currsize == 0
+    try:
+        return _submit(function, *arguments)
+    except BrokenProcessPool:
+        if is_new:
+            raise
+        # A process kept from an earlier check may have died of that one.
+        return _submit(function, *arguments)
+
+
+def _submit(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         found: Future[Any] = _other_process().submit(function, *arguments)
         return found.result(timeout=300)
     except BrokenProcessPool:
-        # The next check needs a process that lives.
+        # The next call needs a process that lives.
         _other_process.cache_clear()
         raise
 
