@@ -95,6 +95,20 @@ def test_ctrl_c_during_discovery_reaches_the_user(site, python):
     assert "KeyboardInterrupt" in python.run("import essmc_core", check=False).stderr
 
 
+@pytest.mark.parametrize("threshold", [0, 500])
+def test_the_search_for_garbage_is_as_before_when_a_pack_ends_discovery(site, python, threshold):
+    site.add("interrupted", "raise KeyboardInterrupt")
+    code = f"""
+    import gc
+    gc.set_threshold({threshold}, 20, 5)
+    try:
+        import essmc_core
+    except KeyboardInterrupt:
+        print("interrupted", *gc.get_threshold())
+    """
+    assert python.run(code).stdout.split() == ["interrupted", str(threshold), "20", "5"]
+
+
 def test_an_alarm_of_the_program_survives_discovery(site, python):
     site.add("acme", components={})
     code = """
