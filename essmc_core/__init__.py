@@ -61,7 +61,9 @@ if TYPE_CHECKING:
     from essmc_core.contract.module import TrainModule
     from essmc_core.models.exporting import Export, export_model
     from essmc_core.models.factory import build_model, list_models
+    from essmc_core.models.loading import load
     from essmc_core.models.prediction import Prediction, predict
+    from essmc_core.models.saving import save
     from essmc_core.weights import LoadReport, load_pretrained
 
 __all__ = [
@@ -110,11 +112,13 @@ __all__ = [
     "export_model",
     "hookimpl",
     "list_models",
+    "load",
     "load_config",
     "load_pretrained",
     "packs",
     "predict",
     "rediscover",
+    "save",
 ]
 
 
@@ -141,6 +145,8 @@ __getattr__, __dir__ = lazy_exports(
         "list_models": "essmc_core.models.factory",
         "Export": "essmc_core.models.exporting",
         "export_model": "essmc_core.models.exporting",
+        "load": "essmc_core.models.loading",
+        "save": "essmc_core.models.saving",
         "TrainModule": "essmc_core.contract.module",
         "LoadReport": "essmc_core.weights",
         "load_pretrained": "essmc_core.weights",

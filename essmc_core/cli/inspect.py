@@ -19,6 +19,7 @@ from essmc_core.weights.contents.files import WORDS, read_contents
 from essmc_core.weights.contents.groups import Group, grouped_tree, lines
 from essmc_core.weights.contents.stored import StoredTensor
 from essmc_core.weights.contents.summary import Summary, distinct, is_buffer, summarise
+from essmc_core.weights.described_file import read_description
 from essmc_core.weights.fetching import locate
 
 _LARGEST = 5
@@ -58,8 +59,18 @@ def inspect(file: str, depth: int, as_json: bool) -> None:
         if len(rows) > _MOST_GROUPS:
             click.echo(f"… and {len(rows) - _MOST_GROUPS} more groups; --json lists them all")
         click.echo()
-        for label, value in _recognition_lines(_recognised(summary)):
+        said = _description(summary)
+        for label, value in _recognition_lines(_recognised(summary)) if said is None else [_rebuilt(summary, said)]:
             click.echo(f"{label:11}{value}")
+
+
+def _description(summary: Summary) -> dict[str, Any] | None:
+    """Returns what a file of `save` says of its model, None for other files."""
+    return read_description(summary.contents.path) if summary.contents.kind == "safetensors" else None
+
+
+def _rebuilt(summary: Summary, said: Mapping[str, Any]) -> tuple[str, str]:
+    return "model", f"{said.get('model', 'a model')}: essmc_core.load({str(summary.contents.path)!r}) rebuilds it"
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
@@ -177,6 +188,7 @@ def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
         "bytes": contents.nbytes,
         "program": summary.program or None,
         "metadata": dict(contents.metadata),
+        "description": _description(summary),
         "beside": dict(summary.beside),
         "others": list(summary.others),
         "optimizer": {"tensors": summary.optimizer[0], "bytes": summary.optimizer[1]},

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a file's text atomically; a crash, a full disk or a kill leaves the old file unchanged."""
+    # Not tempfile, whose files other users cannot read.
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Lends a path beside a file, and puts what was written there in the file's place at the end of the block.
+
+    The new file has the access rights of the old one. If the block raises, nothing is left of the new one.
+    """
     temporary = path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
-        # Not tempfile, whose files other users cannot read.
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
         if path.exists():
             os.chmod(temporary, path.stat().st_mode & 0o777)
         os.replace(temporary, path)

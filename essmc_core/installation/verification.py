@@ -10,9 +10,9 @@ from typing import Any, cast
 import importlib_metadata
 
 from essmc_core.discovery.distributions import installed_packs
+from essmc_core.discovery.origin import Origin, origin_of
 from essmc_core.foundation.names import pack_name
 from essmc_core.foundation.version import __version__
-from essmc_core.installation.origin import Origin, origin_of
 from essmc_core.installation.record import Difference, compare_with_record
 from essmc_core.registry.component import CORE
 

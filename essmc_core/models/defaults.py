@@ -35,7 +35,7 @@ REGISTRIES = Registries(_build, read_pins, restore=default_registry)
 ZOO = Zoo(read_pins)
 DISCOVERY = Discovery(REGISTRIES, ZOO, read_pins)
 REGISTRIES.explain = ZOO.explain = DISCOVERY.explain
-ZOO.installed = lambda: DISCOVERY.packs
+ZOO.installed = lambda: {name: pack.version for name, pack in DISCOVERY.packs.items()}
 NAMES.look_up_in(RegisteredKeyMaps(REGISTRIES["key_maps"], ZOO, REGISTRIES["layouts"]))
 
 MODELS = REGISTRIES["models"]

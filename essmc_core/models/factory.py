@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import Patterns
 from essmc_core.foundation.version import __version__
-from essmc_core.models.recipes import read_recipe, resolve_recipe
+from essmc_core.models.recipes import explained, read_recipe, resolve_recipe
+from essmc_core.registry.component import LOCAL
 from essmc_core.zoo.licence import Licence, read_licence
 from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 from essmc_core.zoo.weights_asked import weights_source
@@ -113,6 +115,7 @@ def build_recipe(
     *,
     purpose: Purpose = "start",
     resolved: Resolved | None = None,
+    prepare: Callable[[TrainModule], None] | None = None,
 ) -> TrainModule:
     """Builds a recipe's model, loads weights into it and sets its card.
 
@@ -121,21 +124,25 @@ def build_recipe(
         source: what to load, as :func:`weights_source` returns it.
         purpose: a start of training, or use as it is; see `essmc_core.weights.judgement`.
         resolved: the recipe resolved with live signatures, if that was done already.
+        prepare: changes the model between its construction and the load, e.g. its dtypes.
     """
     from essmc_core.building.construct import construct
 
-    part = (resolved or resolve_recipe(recipe)).model
+    with explained(recipe):
+        part = (resolved or resolve_recipe(recipe)).model
 
-    def build() -> TrainModule:
-        model: TrainModule = construct(part)
-        return model
+        def build() -> TrainModule:
+            model: TrainModule = construct(part)
+            if prepare is not None:
+                prepare(model)
+            return model
 
-    if source is None:
-        model, report = build(), None
-    else:
-        from essmc_core.weights import build_with_weights
+        if source is None:
+            model, report = build(), None
+        else:
+            from essmc_core.weights import build_with_weights
 
-        model, report = build_with_weights(build, source, purpose=purpose)
+            model, report = build_with_weights(build, source, purpose=purpose)
     model.card = make_card(recipe, part, source, report)
     return model
 
@@ -164,7 +171,8 @@ def make_card(
     from essmc_core.models.defaults import DISCOVERY
 
     licence = read_licence(recipe.config) if recipe.prefix else Licence()
-    used = {inner.component.pack for inner in part.walk()}
+    components = [inner.component for inner in part.walk()]
+    used = {component.pack for component in components}
     card: dict[str, object] = {
         "model": recipe.name,
         "config": _whole_config(recipe),
@@ -173,6 +181,8 @@ def make_card(
         "licence": {"code": licence.code, "weights": None},
         "weights": None,
     }
+    if local := {f"{one.kind}/{one.name}": _registered_by(one.target) for one in components if one.pack == LOCAL}:
+        card["local"] = local
     if source is not None and report is not None:
         stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix") if key in source}
         named = {"key_map": report.key_map} if report.key_map else {}
@@ -181,7 +191,24 @@ def make_card(
         # The licence of the recipe's weights is not that of any other file.
         is_own = source.get("uri") == (own.get("uri") if isinstance(own, Mapping) else own)
         card["licence"] = {"code": licence.code, "weights": licence.weights if is_own else source.get("licence")}
+        trained = recipe.trained
+        if trained is not None and trained.description is not None and source.get("uri") == str(trained.path):
+            # What was saved is what it was loaded from, wherever the file went since.
+            card |= {key: trained.description.get(key) for key in ("model", "licence")}
+            card["weights"] = {
+                **stated,
+                **named,
+                "coverage": report.coverage,
+                "origin": trained.description.get("weights"),
+            }
     return card
+
+
+def _registered_by(target: object) -> str:
+    """Returns the module and the name of the file that registered a component without a pack."""
+    module = str(getattr(target, "__module__", "?"))
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return f"{module} ({os.path.basename(file)})" if file else module
 
 
 def _whole_config(recipe: Recipe) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.errors import LookupFailure, SchemaError, WeightsMismatch
 from essmc_core.models.defaults import REGISTRIES, ZOO
 from essmc_core.zoo import recipe as recipes
 from essmc_core.zoo import trained, training
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from essmc_core.config import Config
     from essmc_core.registry.component import Component
     from essmc_core.zoo.resolving import Resolved
+    from essmc_core.zoo.trained import Trained
     from essmc_core.zoo.training import TrainingConfig
 
 
@@ -51,6 +54,27 @@ def resolve_recipe(
     from essmc_core.zoo.resolving import resolve_recipe
 
     return resolve_recipe(recipe, read or live_signature, REGISTRIES, whole=whole, evaluating=evaluating)
+
+
+@contextmanager
+def explained(recipe: Recipe) -> Iterator[None]:
+    """Where a stored model cannot be built, says what differs here from where it was stored, if anything does."""
+    try:
+        yield
+    except (SchemaError, LookupFailure, WeightsMismatch) as error:
+        reasons = [] if recipe.trained is None else _what_differs(recipe.trained)
+        error.hint = "\n  ".join(filter(None, [error.hint, *reasons]))
+        raise
+
+
+def _what_differs(trained: Trained) -> Iterator[str]:
+    needed = trained.needed
+    if needed.older:
+        yield f"{trained.path} was made with {needed.difference}: {needed.pip_line}"
+    for component, module in needed.local.items():
+        kind, _, name = component.partition("/")
+        if kind in {registry.kind for registry in REGISTRIES} and name not in REGISTRIES[kind]:
+            yield f"{name} was registered by code that is no pack, module {module}: import that first"
 
 
 def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:

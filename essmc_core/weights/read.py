@@ -16,8 +16,10 @@ from packaging.version import Version
 
 from essmc_core.errors import UnsafeWeights, WeightsCorrupt
 from essmc_core.weights.array_pickle import read_arrays, unsafe
+from essmc_core.weights.described_file import aliases, read_metadata
 from essmc_core.weights.regular_file import require_regular
 from essmc_core.weights.sniff import Format, describe, is_torchscript, sniff
+from essmc_core.weights.whole_models import explain_whole_model
 from essmc_core.weights.zip_records import check_records
 
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)|(?:reduce for unrecognized function|instantiate unsupported class) .*?([\w.]+)")
@@ -77,11 +79,13 @@ def _read_safetensors(path: Path, mmap: bool) -> Mapping[str, Any]:
     from safetensors.torch import load, load_file
 
     try:
-        return load_file(path) if mmap else load(path.read_bytes())
+        tensors = load_file(path) if mmap else load(path.read_bytes())
     except Exception as error:
         # SafetensorError, and KeyError for dtypes that torch does not have.
         message = f"{path} is a damaged safetensors file: {_reason(error)}."
         raise WeightsCorrupt(message, hint="Fetch it again.") from error
+    further = aliases(read_metadata(path), tensors)
+    return {**tensors, **{alias: tensors[name] for alias, name in further.items()}}
 
 
 def _read_torch(path: Path, mmap: bool) -> object:
@@ -94,7 +98,7 @@ def _read_torch(path: Path, mmap: bool) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         if any(phrase in str(error).lower() for phrase in _REFUSALS) and not _ends_within_a_name(path):
-            raise unsafe(path, _refused_name(_reason(error))) from error
+            raise explain_whole_model(path) or unsafe(path, _refused_name(_reason(error))) from error
         raise _damaged(path, error) from error
     except Exception as error:
         # Unpickling arbitrary bytes may raise anything: struct.error, MemoryError, OverflowError.

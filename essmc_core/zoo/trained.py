@@ -1,20 +1,23 @@
-"""A trained run as a model: a work dir or checkpoint with configuration, class names and weights."""
+"""A stored model: a work dir, checkpoint or file of `save` with configuration, class names and weights."""
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zipfile
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.errors import ConfigError, ConfigFileNotFound, MissingDependency, WeightsCorrupt, WeightsNotFound
+from essmc_core.errors import ConfigError, ConfigFileNotFound, WeightsCorrupt, WeightsNotFound
 from essmc_core.location import Location
 from essmc_core.weights.checkpoints import damage, is_sealed, newest_first, standing_for
+from essmc_core.weights.described_file import read_description
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.licence import without_weights_licence
+from essmc_core.zoo.needed_packs import NeededPacks, needed_packs
 
 if TYPE_CHECKING:
     from essmc_core.config import Config
@@ -24,26 +27,36 @@ SIDECAR = "run.yaml"
 """The configuration of a run, in its work dir."""
 PACKS = "x-packs"
 """Section of that file: the distributions that provide the model's components, with their versions."""
+LOCAL = "x-local"
+"""Section of that file: components that no pack provides, and the module that registered each."""
+WEIGHTS = "model.safetensors"
+"""The file of `save` in a folder that is laid out as the Hub does."""
+_REPOSITORY = re.compile(r"hf://[^/@]+/[^/@]+(@[^/]+)?/?")
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 # Sections about the initial weights and the results of the entry do not apply to the trained model.
-_OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", PACKS)
+_OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", PACKS, LOCAL)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A training's result.
+    """A training's result, or a model that was saved.
 
     Attributes:
-        path: the given work dir or checkpoint.
+        path: the given work dir, checkpoint or file.
         config: its whole configuration, without references to the run's initial weights.
-        packs: distributions that provide the model's components, with their versions at the time of training.
-        missing: those of them that are not installed.
+        needed: the packs that it needs.
+        description: what the file of `save` says, None for a training's result.
     """
 
     path: Path
     config: Config
-    packs: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
+    needed: NeededPacks = field(default_factory=NeededPacks)
+    description: Mapping[str, Any] | None = None
+
+    @property
+    def packs(self) -> Mapping[str, str]:
+        """Distributions that provide the model's components, with their versions when it was stored."""
+        return self.needed.versions
 
     @property
     def checkpoint(self) -> Path | None:
@@ -51,46 +64,63 @@ class Trained:
         return next(standing_for(self.path), None) if self.path.is_dir() else self.path
 
     def require_packs(self) -> None:
-        """Raises unless all packs of the run's model are installed.
+        """Raises unless all packs of the model are installed; warns if one is older than it was.
 
         Raises:
             MissingDependency: some are not installed; the message names them.
         """
-        if self.missing:
-            wanted = " and ".join(f"{name} {self.packs[name]}" for name in self.missing)
-            verb = "is" if len(self.missing) == 1 else "are"
-            raise MissingDependency(
-                f"{self.path} was trained with {wanted}, which {verb} not installed",
-                hint=f"pip install {' '.join(self.missing)}",
-            )
+        self.needed.require(self.path)
 
 
 def find_run(source: str | os.PathLike[str], zoo: Zoo) -> Path | None:
-    """Returns the work dir or checkpoint that a model's name refers to, None if it refers to something else.
+    """Returns the work dir or file that a model's name refers to, None if it refers to something else.
 
-    The name of a zoo model takes precedence over files; ``./name`` is always a file or folder.
+    The name of a zoo model takes precedence over files; ``./name`` is always a file or folder. A folder that is laid
+    out as the Hub does refers to the file of `save` in it, and ``hf://owner/name[@revision]`` to the Hub's own.
 
     Raises:
         ConfigError: it is a folder without a training in it.
         ConfigFileNotFound: it has the name of a checkpoint, but does not exist.
+        WeightsNotFound: the Hub has no such model, or cannot be reached.
     """
     text = os.fspath(source)
     named = isinstance(source, str)
     if not text or "\0" in text or (named and zoo.table.find(text) is not None):
         return None
+    if text.startswith("hf://"):
+        return _of_hub(text)
     path = Path(text)
     if path.is_dir():
         return _checked_folder(path, is_path=not named or os.sep in text or "/" in text)
-    if path.suffix in _SUFFIXES:
+    if path.suffix in (*_SUFFIXES, ".safetensors"):
         if not path.exists():
             raise ConfigFileNotFound(f"there is no checkpoint {path}", hint=_beside(path))
-        return path
+        return path if path.suffix in _SUFFIXES or _is_described(path) else None
     return None
+
+
+def _of_hub(address: str) -> Path | None:
+    """Returns the local copy of the file of `save` in a repository of the Hub; None for the address of one file."""
+    repository = _REPOSITORY.fullmatch(address)
+    if repository is None:
+        return None
+    from essmc_core.weights.hub import fetch_from_hub
+
+    return fetch_from_hub(f"{address.rstrip('/')}/{WEIGHTS}")
+
+
+def _is_described(path: Path) -> bool:
+    try:
+        return read_description(path) is not None
+    except OSError:
+        return False
 
 
 def _checked_folder(path: Path, is_path: bool) -> Path | None:
     if (path / SIDECAR).is_file() or any(standing_for(path)):
         return path
+    if (path / WEIGHTS).is_file() and _is_described(path / WEIGHTS):
+        return path / WEIGHTS
     if not is_path:
         return None
     files = sorted(item.name for item in path.glob("*.y*ml"))[:5]
@@ -105,32 +135,55 @@ def _beside(path: Path) -> str:
     return f"the newest beside it: {', '.join(siblings)}" if siblings else ""
 
 
-def read_trained(path: Path, installed: Container[str]) -> Trained:
-    """Reads the configuration of a run; for a work dir without reading weights, so without torch.
+def read_trained(path: Path, installed: Mapping[str, str]) -> Trained:
+    """Reads the configuration of a stored model, without torch unless it is a checkpoint.
 
     Args:
-        path: the work dir or checkpoint.
-        installed: installed distributions.
+        path: the work dir, checkpoint or file of `save`.
+        installed: installed distributions with their versions.
 
     Raises:
         ConfigError: there is no configuration in it.
         WeightsError: it cannot be read.
     """
+    description = None
     if path.is_dir() and (path / SIDECAR).is_file():
         from essmc_core.config import load_config
 
         config = load_config(path / SIDECAR)
     else:
-        config = _of_checkpoint(trained_weights(path))
-    written = config.get(PACKS)
-    packs = dict(written) if isinstance(written, Mapping) else {}
-    return Trained(path, _as_trained(config), packs, tuple(name for name in packs if name not in installed))
+        file = trained_weights(path)
+        description = _description(file)
+        config = _configured(file, {"card": description} if description else _content(file))
+    needed = needed_packs(config.get(PACKS), config.get(LOCAL), installed)
+    return Trained(path, _as_trained(config), needed, description)
 
 
-def _of_checkpoint(file: Path) -> Config:
+def stored_config(content: Mapping[str, Any]) -> Config:
+    """Returns the configuration of the model that a file will hold, as it is read from there.
+
+    Args:
+        content: what is stored, as for `sidecar`, with a configuration.
+    """
+    config = sidecar(content)
+    assert config is not None
+    return _as_trained(config)
+
+
+def _description(file: Path) -> dict[str, Any] | None:
+    try:
+        return read_description(file)
+    except OSError as error:
+        raise WeightsNotFound(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _content(file: Path) -> Mapping[str, Any]:
     from essmc_core.weights import read_weights
 
-    content = read_weights(file)
+    return read_weights(file)
+
+
+def _configured(file: Path, content: Mapping[str, Any]) -> Config:
     config = sidecar(content, Location(str(file)))
     if config is None:
         raise ConfigError(
@@ -154,9 +207,10 @@ def sidecar(content: Mapping[str, Any], where: Location | None = None) -> Config
     stated = _configuration(content.get("config"), card.get("config"))  # type: ignore[union-attr]
     if stated is None:
         return None
-    packs = card.get("packs")  # type: ignore[union-attr]
     facts: dict[str, Any] = {key: content[key] for key in ("input", "labels") if content.get(key) is not None}
+    packs, local = card.get("packs"), card.get("local")  # type: ignore[union-attr]
     facts[PACKS] = dict(packs) if isinstance(packs, Mapping) else {}
+    facts |= {LOCAL: dict(local)} if isinstance(local, Mapping) and local else {}
     config = Config.from_mapping({**stated, **facts}, where=where)
     labels, counts = config.get("labels"), configured_counts(config)
     if isinstance(labels, (list, tuple)) and len(counts) == 1 and 0 < len(labels) < counts[0]:

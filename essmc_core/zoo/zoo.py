@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,14 +158,14 @@ class Zoo:
     Args:
         pins: returns the user's choice among packs that offer the same name.
         explain: returns the hint for a failed look-up.
-        installed: returns the installed distributions, to determine which ones a trained run lacks.
+        installed: returns the installed distributions with their versions, to determine which ones a trained run lacks.
     """
 
     def __init__(
         self,
         pins: Pins = no_pins,
         explain: Explain = explain_nothing,
-        installed: Callable[[], Container[str]] = tuple,
+        installed: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.explain = explain
         self.installed = installed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from essmc_core.installation.origin import origin_of
+from essmc_core.discovery.origin import origin_of
 from essmc_core.installation.record import compare_with_record
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from essmc_core.discovery import Pack
 from essmc_core.discovery.distributions import installed_packs
+from essmc_core.discovery.origin import origin_of
 from essmc_core.foundation.error_text import shortened
 from essmc_core.installation.doctor.section import Section
-from essmc_core.installation.origin import origin_of
 
 SLOW_MS = 1000.0
 """Milliseconds of an import that are worth a note."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 from essmc_core.errors import MissingDependency, WeightsCorrupt
 from essmc_core.weights.contents.pickled import DescribingUnpickler
 from essmc_core.weights.contents.stored import DTYPE_SIZES, StoredTensor
+from essmc_core.weights.described_file import aliases
 from essmc_core.weights.regular_file import require_regular
 from essmc_core.weights.sniff import describe, sniff, zip_kind
 from essmc_core.weights.zip_records import check_records
@@ -127,7 +128,8 @@ def _safetensors(path: Path) -> Read:
             f"{available:,} are there.",
             hint="Fetch it again.",
         )
-    return tensors, metadata, ()
+    further = aliases(metadata, tensors) if isinstance(metadata, Mapping) else {}
+    return {**tensors, **{alias: tensors[name] for alias, name in further.items()}}, metadata, ()
 
 
 def _torch_zip(path: Path) -> Read:

@@ -52,6 +52,16 @@ class Origin:
         return f"{self.kind}{details.get(self.kind, '')}{by}"
 
     @property
+    def public(self) -> str:
+        """One phrase for files that are passed on: no path of this machine."""
+        is_local = self.url.startswith("file:") or "file:" in self.url.partition("+")[2]
+        details = {
+            "vcs": f" at {self.commit or 'an unknown commit'}" if is_local else f" {self.url} at {self.commit}",
+            "archive": f" {self.digest}" if is_local else f" {self.url} {self.digest}",
+        }
+        return f"{self.kind}{details.get(self.kind, '')}".rstrip()
+
+    @property
     def place(self) -> str:
         """The path of a local folder or archive, else the address."""
         parts = urlsplit(self.url)
