@@ -216,6 +216,14 @@ class WeightsMismatch(WeightsError):
     report: Any = None
 
 
+class FingerprintMismatch(WeightsError):
+    """A model with its weights computes something else than its entry states."""
+
+
+class FingerprintUnknown(WeightsError):
+    """Weights are to be checked for which nothing is stated that they could be compared with."""
+
+
 class ContractError(EssmcError, TypeError):
     """A model returned something that violates the contract with solvers."""
 

@@ -75,6 +75,11 @@ class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     metavar="SECONDS|FILE.csv",
     help="Classify each such part of a video by itself; a file has columns start and end, as of `essmc shots -o`.",
 )
+@click.option(
+    "--check/--no-check",
+    default=True,
+    help="Compare what the network computes with what its entry states, once for a file  [default: check]",
+)
 @json_option
 def predict(
     model: str,
@@ -85,6 +90,7 @@ def predict(
     device: str | None,
     views: tuple[int, int] | None,
     segments: Segments | None,
+    check: bool,
     as_json: bool,
 ) -> int:
     """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.
@@ -104,7 +110,7 @@ def predict(
 
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,
-        knobs={},
+        knobs={}, check=check,
     )  # fmt: skip
     rows = topk or (1 if several or segments is not None else 5)
     on_error: OnError = "keep" if several else "raise"

@@ -169,11 +169,25 @@ def _licence_text(entry: ZooEntry) -> str:
     return ", ".join([*stated, f"commercial use {known}permitted"]) if stated else ""
 
 
+def _check_text(entry: ZooEntry) -> str:
+    if not entry.pretrained:
+        return ""
+    if not entry.has_check:
+        return "unknown: the entry does not state what the network computes with its weights"
+    return f"essmc verify --weights {ZOO.table.display_name(entry)}"
+
+
 def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
     config = entry.config
     if as_json:
         write_json(
-            {"name": entry.name, "pack": _provenance(entry.pack), "file": entry.where.source, **config.to_dict()}
+            {
+                "name": entry.name,
+                "pack": _provenance(entry.pack),
+                "file": entry.where.source,
+                **config.to_dict(),
+                **({"check": "unknown"} if entry.pretrained and not entry.has_check else {}),
+            }
         )
         return
     text = config.dump().rstrip()
@@ -186,6 +200,7 @@ def _show_entry(entry: ZooEntry, only_yaml: bool, as_json: bool) -> None:
         ("pack", _provenance(entry.pack)),
         ("source", str(config.where() or entry.where)),
         ("licence", _licence_text(entry)),
+        ("check", _check_text(entry)),
         ("build", f"essmc build {entry.name} " + " ".join(f"{knob}=…" for knob in entry.section("knobs"))),
     ]
     click.echo(f"{_heading(rows)}\n\n{text}")

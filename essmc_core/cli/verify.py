@@ -1,8 +1,9 @@
-"""``essmc verify [MODEL]``: recomputes the cost that zoo entries state."""
+"""``essmc verify [MODEL…]``: recomputes the cost that zoo entries state, or compares their weights."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -12,23 +13,58 @@ from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.models.defaults import ZOO
 from essmc_core.models.verification import Verdict, licence_verdict, verify_entry, write_cost
+from essmc_core.zoo.zoo import ZooEntry
 
 
-@click.command("verify", epilog=examples("essmc verify 'tada*'", "essmc verify my_model --write"))
-@click.argument("pattern", default="*")
-@click.option("--write", is_flag=True, help="Write the measured cost into the entries' files.")
+@click.command(
+    "verify",
+    epilog=examples(
+        "essmc verify 'tada*'",
+        "essmc verify my_model --write",
+        "essmc verify --weights motion_digits",
+        "essmc verify --weights my_model --write",
+    ),
+)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--weights", is_flag=True, help="Fetch the weights and compare what the networks compute with them.")
+@click.option("--write", is_flag=True, help="Write what was measured, or computed, into the entries' files.")
 @json_option
-def verify(pattern: str, write: bool, as_json: bool) -> int:
-    """Recompute parameters and MACs of zoo entries that match PATTERN.
+def verify(patterns: tuple[str, ...], weights: bool, write: bool, as_json: bool) -> int:
+    """Recompute parameters and MACs of zoo entries that match a PATTERN; of all without one.
 
     Exits with 1 if any states others, or has weights and states no licence of them and of its code. Entries that are
     made of a table and state no cost are measured where PATTERN is the name of one.
+
+    With --weights, builds those that state a fingerprint (`check`) with their weights instead, and exits with 1 if one
+    computes something else. Weights that cannot be had here are said and are no failure.
     """
+    if weights:
+        from essmc_core.cli.verify_weights import show_weights
+
+        if write and not patterns:
+            raise click.UsageError("name the models to write: essmc verify --weights MODEL --write")
+        return show_weights(_matching(patterns or ("*",)), write=write, as_json=as_json)
+    return _verify_costs(_matching(patterns or ("*",)), write, as_json)
+
+
+def _matching(patterns: Sequence[str]) -> list[tuple[ZooEntry, bool]]:
+    """Returns the entries that match any pattern, each once, and whether it was asked for by its name.
+
+    Raises:
+        UnknownModel: a pattern, or a name, matches nothing.
+    """
+    found: dict[str, tuple[ZooEntry, bool]] = {}
+    for pattern in patterns:
+        several = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
+        matching = [(entry, False) for entry in several] or [(ZOO.entry(pattern), True)]
+        found |= {entry.qualified: (entry, named) for entry, named in matching}
+    return list(found.values())
+
+
+def _verify_costs(entries: Sequence[tuple[ZooEntry, bool]], write: bool, as_json: bool) -> int:
     verdicts: list[Verdict] = []
-    # A pattern that matches nothing is reported as an unknown name.
-    several = [] if ZOO.table.find(pattern) else ZOO.entries(pattern)
-    for entry in several or [ZOO.entry(pattern)]:
-        if several and entry.file is None and entry.params is None:
+    for entry, named in entries:
+        if not named and entry.file is None and entry.params is None:
             verdicts += filter(lambda verdict: verdict.problems, [licence_verdict(entry)])
             continue
         if sys.stderr.isatty():

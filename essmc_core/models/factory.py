@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import Patterns
 from essmc_core.foundation.version import __version__
+from essmc_core.models.checked_loading import check_loaded, required_fingerprint
 from essmc_core.models.recipes import explained, read_recipe, resolve_recipe
 from essmc_core.registry.component import LOCAL
 from essmc_core.zoo.licence import Licence, read_licence
@@ -83,6 +84,7 @@ def build_model(
     pretrained: bool = False,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     overrides: Overrides = (),
+    check: bool = False,
     **knobs: Any,
 ) -> TrainModule:
     """Builds a model by zoo name, from a YAML file or from a mapping.
@@ -95,6 +97,8 @@ def build_model(
             ``uri`` and any of ``sha256``, ``key_map``, ``sub_level``.
         overrides: changes by path, e.g. ``"model.head.dropout_rate=0.1"``, a list of such, or
             ``{"model.head.dropout_rate": 0.1}``.
+        check: compare what the network computes with the fingerprint that the entry states, which finds weights in
+            wrong places and other code. Done once for a file, an entry and all versions, and remembered.
         **knobs: changes by the names the entry declares, e.g. ``num_classes=51``; any other name is an error.
 
     Returns:
@@ -104,9 +108,11 @@ def build_model(
         UnknownModel: the zoo has no such name.
         SchemaError: the configuration does not fit; every mistake is listed, before anything is built.
         WeightsError: the weights cannot be fetched, read or fitted.
+        FingerprintMismatch: with ``check``, the network computes something else than the entry states.
+        FingerprintUnknown: with ``check``, there is nothing to compare with.
     """
     recipe = read_recipe(model, overrides, knobs)
-    return build_recipe(recipe, weights_source(recipe, pretrained, weights))
+    return build_recipe(recipe, weights_source(recipe, pretrained, weights), check=check)
 
 
 def build_recipe(
@@ -116,6 +122,7 @@ def build_recipe(
     purpose: Purpose = "start",
     resolved: Resolved | None = None,
     prepare: Callable[[TrainModule], None] | None = None,
+    check: bool = False,
 ) -> TrainModule:
     """Builds a recipe's model, loads weights into it and sets its card.
 
@@ -125,9 +132,12 @@ def build_recipe(
         purpose: a start of training, or use as it is; see `essmc_core.weights.judgement`.
         resolved: the recipe resolved with live signatures, if that was done already.
         prepare: changes the model between its construction and the load, e.g. its dtypes.
+        check: compare it with the recipe's fingerprint; see `essmc_core.models.checked_loading`.
     """
     from essmc_core.building.construct import construct
 
+    if check:
+        required_fingerprint(recipe, source)
     with explained(recipe):
         part = (resolved or resolve_recipe(recipe)).model
 
@@ -144,21 +154,27 @@ def build_recipe(
 
             model, report = build_with_weights(build, source, purpose=purpose)
     model.card = make_card(recipe, part, source, report)
+    if check and source is not None:
+        check_loaded(recipe, model, build, source)
     return model
 
 
-def build_trained(recipe: Recipe, source: Mapping[str, Any] | None, resolved: Resolved | None = None) -> TrainModule:
+def build_trained(
+    recipe: Recipe, source: Mapping[str, Any] | None, resolved: Resolved | None = None, *, check: bool = False
+) -> TrainModule:
     """Builds a recipe's model for use rather than for training: weights must cover all of it.
 
     Args:
         recipe: what to build.
         source: what to load; None leaves all weights random.
         resolved: the recipe resolved with live signatures, if that was done already.
+        check: compare it with the recipe's fingerprint.
 
     Raises:
         WeightsMismatch: the head is not that of the weights, or the weights lack a parameter or a statistic.
+        FingerprintMismatch: it computes something else than the recipe states.
     """
-    return build_recipe(recipe, source, purpose="use", resolved=resolved)
+    return build_recipe(recipe, source, purpose="use", resolved=resolved, check=check)
 
 
 def make_card(

@@ -20,6 +20,7 @@ from essmc_core.inputs.in_memory import describe_in_memory, is_in_memory, load_i
 from essmc_core.inputs.media_files import media_files
 from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.inputs.wrong_kind import explain_wrong_input
+from essmc_core.models.checked_loading import stated_fingerprint
 from essmc_core.models.exported import is_export
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
 from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
@@ -137,8 +138,12 @@ def get_ready(
     labels: Sequence[str] | None,
     overrides: Overrides,
     knobs: Mapping[str, Any],
+    check: bool = False,
 ) -> ReadyModel:
-    """Returns the model that `predict` runs; arguments as there. A named model is built on first use."""
+    """Returns the model that `predict` runs; arguments as there. A named model is built on first use.
+
+    With ``check``, one that has its own weights and states a fingerprint is compared with it when it is built.
+    """
     if not isinstance(model, (TrainModule, str, os.PathLike, Mapping)):
         raise ConfigError(
             f"something of type {type(model).__name__} is no model",
@@ -159,7 +164,8 @@ def get_ready(
         return from_export(Path(model), place)  # type: ignore[arg-type]
     recipe = read_recipe(model, overrides, knobs)
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
-    return from_recipe(recipe, source, place)
+    has_own = source is not None and checkpoint is None and stated_fingerprint(recipe) is not None
+    return from_recipe(recipe, source, place, check=check and has_own)
 
 
 def predict_each(

@@ -88,13 +88,16 @@ class ReadyModel:
         return self._labels([tensor.shape[1] for tensor in outputs.values()])
 
 
-def from_recipe(recipe: Recipe, source: Mapping[str, Any] | None, device: torch.device) -> ReadyModel:
+def from_recipe(
+    recipe: Recipe, source: Mapping[str, Any] | None, device: torch.device, *, check: bool = False
+) -> ReadyModel:
     """Returns the model of a configuration.
 
     Args:
         recipe: what to build.
         source: weights to load, see :func:`essmc_core.zoo.weights_asked.weights_source`; None leaves them random.
         device: where to run.
+        check: compare the network with the recipe's fingerprint when it is built.
 
     Raises:
         ConfigError: it has no ``input``, or its labels are not those of its head.
@@ -104,7 +107,7 @@ def from_recipe(recipe: Recipe, source: Mapping[str, Any] | None, device: torch.
     return ReadyModel(
         name=recipe.name,
         spec=spec,
-        make=lambda: build_trained(recipe, source).eval().to(device),
+        make=lambda: build_trained(recipe, source, check=check).eval().to(device),
         labels=recipe.checked_labels,
         device=device,
         weights=None if source is None else str(source.get("uri", source.get("path"))),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from essmc_core.errors import ConfigError
 from essmc_core.models.recipes import read_recipe, resolve_recipe
 from essmc_core.zoo.recipe import Recipe
+from essmc_core.zoo.written_section import write_section
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,17 +110,6 @@ def write_cost(entry: ZooEntry, measured: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the entry is made of a row of a table.
     """
-    from essmc_core.foundation.atomic import write_text
-
-    if entry.file is None:
-        raise ConfigError(
-            f"{entry.qualified} is made of a table, so that no file holds its cost",
-            where=entry.where,
-            hint=f"write {dict(measured)} into the table",
-        )
     at = ", ".join(map(str, measured["at"]))
     line = f"cost: {{params: {measured['params']}, gmacs: {measured['gmacs']}, at: [{at}]}}\n"
-    text = entry.file.read_text(encoding="utf-8")
-    block = re.compile(r"^cost:.*\n(?:[ \t]+.*\n)*", re.MULTILINE)
-    text = block.sub(lambda _: line, text) if block.search(text) else text.rstrip("\n") + "\n" + line
-    write_text(entry.file, text)
+    write_section(entry, "cost", line, hint=f"write {dict(measured)} into the table")

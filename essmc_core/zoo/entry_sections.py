@@ -8,6 +8,7 @@ from typing import Any
 
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.registry.declared import check_line, check_name
+from essmc_core.zoo.fingerprint import read_fingerprint
 from essmc_core.zoo.placed import PlacedMapping
 
 
@@ -21,6 +22,7 @@ def check_sections(config: PlacedMapping) -> None:
         value = config.get(name)
         if value is not None and not _holds(accepts, value):
             raise ConfigError(f"`{name}` must be {form}, got {value!r}", where=config.where(name))
+    read_fingerprint(config)
 
 
 def _holds(accepts: Callable[[Any], bool], value: Any) -> bool:

@@ -15,7 +15,7 @@ from essmc_core.zoo.placed import PlacedMapping
 
 SECTIONS = (
     "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes", "data", "solver", "pretrained", "licence",
+    "notes", "data", "solver", "pretrained", "licence", "check",
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ class Facts:
         macs: multiply-accumulates of one view.
         aliases: other names.
         licence: of code and weights.
+        has_check: whether a fingerprint is stated.
     """
 
     summary: str = ""
@@ -42,6 +43,7 @@ class Facts:
     macs: float | None = None
     aliases: tuple[str, ...] = ()
     licence: Licence = field(default_factory=Licence)
+    has_check: bool = False
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Facts:
@@ -87,4 +89,5 @@ def facts_of(config: Mapping[str, Any]) -> Facts:
         None if gmacs is None else float(gmacs) * 1e9,
         tuple(config.get("aliases") or ()),
         read_licence(config),
+        bool(config.get("check")),
     )

@@ -140,6 +140,7 @@ def open_recipe(
         _still_a_choice(config)
     if prefix and (paths or knobs):
         config = _without_old_labels(written, config)
+        config = _without_old_check(written, config)
         _still_a_mapping(config)
     names = [text if isinstance(paths, dict) else text.partition("=")[0].strip() for text in paths]
     overridden = frozenset(text.partition(".")[0] for text in names) if prefix else frozenset()
@@ -210,3 +211,9 @@ def _without_old_labels(written: Config, config: Config) -> Config:
         return config
     same = configured_counts(config) == configured_counts(written)
     return config if same else config.with_overrides({"labels": None})
+
+
+def _without_old_check(written: Config, config: Config) -> Config:
+    """Drops the fingerprint if overrides changed what it is of."""
+    same = all(written.get(name) == config.get(name) for name in ("model", "input", "weights"))
+    return config if same or written.get("check") != config.get("check") else config.without("check")

@@ -17,7 +17,7 @@ OWN_PREFIX = "x-"
 STARTING = ("zoo", "knobs", "pretrained")
 """Sections of a file based on a zoo entry, which replace ``model``."""
 SECTIONS = tuple(dict.fromkeys((*ENTRY_SECTIONS, *STARTING)))
-_DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note")
+_DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note", "check")
 
 
 def is_known(section: str, sections: Collection[str] = SECTIONS) -> bool:

@@ -34,7 +34,7 @@ WEIGHTS = "model.safetensors"
 _REPOSITORY = re.compile(r"hf://[^/@]+/[^/@]+(@[^/]+)?/?")
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 # Sections about the initial weights and the results of the entry do not apply to the trained model.
-_OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", PACKS, LOCAL)
+_OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", "check", PACKS, LOCAL)
 
 
 @dataclass(frozen=True)

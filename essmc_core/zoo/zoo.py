@@ -132,6 +132,11 @@ class ZooEntry:
         return self.facts.licence
 
     @property
+    def has_check(self) -> bool:
+        """Whether the entry states a fingerprint of its network and weights."""
+        return self.facts.has_check
+
+    @property
     def listed_aliases(self) -> tuple[str, ...]:
         """Other names of this entry, which it states itself."""
         return self.facts.aliases

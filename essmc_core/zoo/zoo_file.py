@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Changes: TypeAlias = "Sequence[str] | Mapping[str, object]"
 # An entry's sections about its own training and its metadata do not apply to a file based on it.
-_NOT_TAKEN = ("data", "solver", "aliases", "cost", "results", "summary", "notes", "paper", "pretrained")
+_NOT_TAKEN = ("data", "solver", "aliases", "cost", "results", "summary", "notes", "paper", "pretrained", "check")
 
 
 @dataclass(frozen=True)

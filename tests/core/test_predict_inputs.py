@@ -85,8 +85,8 @@ def test_several_inputs_build_the_network_once(monkeypatch, named):
     made = []
     original = prediction.from_recipe
 
-    def counted(*arguments: Any) -> Any:
-        ready = original(*arguments)
+    def counted(*arguments: Any, **options: Any) -> Any:
+        ready = original(*arguments, **options)
         make = ready._make
         ready._make = lambda: (made.append(1), make())[1]
         return ready
