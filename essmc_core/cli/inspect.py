@@ -13,7 +13,7 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.models.recognition import Recognised, recognise_file
+from essmc_core.models.recognition import Nearest, Recognition, look_at
 from essmc_core.weights.checkpoint_parts import Part
 from essmc_core.weights.contents.files import WORDS, read_contents
 from essmc_core.weights.contents.groups import Group, grouped_tree, lines
@@ -134,31 +134,45 @@ def _largest(tensors: Mapping[str, StoredTensor]) -> list[tuple[str, StoredTenso
     return sorted(distinct(tensors), key=lambda pair: -pair[1].nbytes)[:_LARGEST]
 
 
-def _recognised(summary: Summary) -> list[Recognised]:
+def _recognised(summary: Summary) -> Recognition:
     if not summary.parts or summary.contents.kind not in _OF_WEIGHTS:
-        return []
+        return Recognition([], [])
     shapes = {name: tensor.shape for name, tensor in summary.parts[0].tensors.items()}
-    return recognise_file(str(summary.contents.path), shapes)
+    return look_at(str(summary.contents.path), shapes)
 
 
-def _recognition_lines(found: list[Recognised]) -> list[tuple[str, str]]:
+def _recognition_lines(recognition: Recognition) -> list[tuple[str, str]]:
+    found = recognition.networks
     if not found:
-        return [("network", "not recognised: no network that is known has exactly these names and shapes")]
+        rows = [("network", "not recognised: no network that is known has exactly these names and shapes")]
+        return rows + [row for near in recognition.nearest[:_MOST_NETWORKS] for row in _near_rows(near)]
     rows = []
     if len(found) > 1:
         rows.append(("network", f"names and shapes are those of {len(found)} networks, and do not tell them apart:"))
     for number, one in enumerate(found[:_MOST_NETWORKS]):
-        arguments = ", ".join(f"{key}={value!r}" for key, value in one.backbone.items() if key != "type")
         classes = f", {' + '.join(map(str, one.classes))} classes" if one.classes else ""
-        of = f"{one.backbone['type']}({arguments})" if arguments else one.backbone["type"]
-        fits = f"{of}: all {one.tensors} tensors, by the names of {one.project}{classes}"
+        fits = f"{_called(one.backbone)}: all {one.tensors} tensors, by the names of {one.project}{classes}"
         rows.append(("network" if number == 0 and len(found) == 1 else "", fits))
         rows += [("", f"  zoo: {_some(one.entries)}")] if one.entries else []
         rows += [("", f"  {line}") for line in (one.command, one.python) if line]
+        rows += [("", f"  shapes do not tell, and assumed are: {', '.join(one.untold)}")] if one.untold else []
     if len(found) > _MOST_NETWORKS:
         others = ", ".join(str(one.backbone["type"]) for one in found[_MOST_NETWORKS:])
         rows.append(("", f"  and {others}"))
     return rows
+
+
+def _called(backbone: Mapping[str, Any]) -> str:
+    arguments = ", ".join(f"{key}={value!r}" for key, value in backbone.items() if key != "type")
+    return f"{backbone['type']}({arguments})" if arguments else str(backbone["type"])
+
+
+def _near_rows(near: Nearest) -> list[tuple[str, str]]:
+    rows = [("nearest", f"{_called(near.backbone)}, by the names of {near.project}: {near.tensors} tensors are equal")]
+    for names, what in ((near.missing, "lacks"), (near.unknown, "has besides")):
+        rows += [("", f"  the file {what} {_some(names)}")] if names else []
+    shapes = tuple(f"{name} is {list(file)}, not {list(wanted)}" for name, file, wanted in near.other)
+    return rows + ([("", f"  {_some(shapes)}")] if shapes else [])
 
 
 def _some(entries: tuple[str, ...]) -> str:
@@ -182,6 +196,7 @@ def _shown(value: object) -> str:
 
 def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
     contents = summary.contents
+    recognition = _recognised(summary)
     return {
         "file": str(Path(contents.path)),
         "kind": contents.kind,
@@ -193,7 +208,8 @@ def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
         "others": list(summary.others),
         "optimizer": {"tensors": summary.optimizer[0], "bytes": summary.optimizer[1]},
         "code": list(contents.opaque),
-        "networks": [asdict(one) for one in _recognised(summary)],
+        "networks": [asdict(one) for one in recognition.networks],
+        "nearest": [asdict(one) for one in recognition.nearest],
         "parts": [_part_as_json(part, depth) for part in summary.parts],
     }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from essmc_core.models.defaults import REGISTRIES, ZOO
+from essmc_core.models.derivation import Fit, derive
 from essmc_core.models.recipes import read_recipe
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.layout import Shapes
@@ -30,6 +31,7 @@ class Recognised:
         key_map: name of the key map, empty if loading needs none.
         python: the line that builds the network with these weights.
         command: the line that uses it, empty where there is no entry of that network.
+        untold: arguments that names and shapes do not tell, which are assumed.
     """
 
     project: str
@@ -40,22 +42,130 @@ class Recognised:
     key_map: str
     python: str
     command: str
+    untold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A network of ours that a state dict is not, though most of its tensors are equal in name and shape.
+
+    Attributes:
+        project: whose names the state dict has.
+        backbone: the backbone, as a configuration.
+        tensors: how many tensors are equal in name and shape.
+        missing: names that the network has and the file has not.
+        unknown: names that the file has and the network has not.
+        other: names that both have, with the shapes in the file and in the network.
+    """
+
+    project: str
+    backbone: Mapping[str, Any]
+    tensors: int
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    other: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The networks that a state dict is of, or, where there is none, the nearest ones."""
+
+    networks: list[Recognised]
+    nearest: list[Nearest]
 
 
 def recognise_file(path: str, shapes: Shapes) -> list[Recognised]:
-    """Returns our networks whose names and shapes are exactly those of a file's state dict.
+    """Returns our networks whose names and shapes are exactly those of a file's state dict; see `look_at`."""
+    return look_at(path, shapes).networks
 
-    Several are networks that names and shapes do not tell apart; none means that no known one fits as a whole.
+
+def look_at(path: str, shapes: Shapes) -> Recognition:
+    """Finds our networks whose names and shapes are exactly those of a file's state dict.
+
+    Several are networks that names and shapes do not tell apart; none means that no known one fits as a whole. Those
+    that are known as they are need no torch; where a network is of other arguments than those, it is built on the meta
+    device and compared.
 
     Args:
         path: of the file, for the lines that load it.
         shapes: of the tensors by name.
     """
     found: dict[str, Recognised] = {}
-    for match in recognise(shapes, NAMES.layouts()):
+    layouts = NAMES.layouts()
+    for match in recognise(shapes, layouts):
         for one in _of_entries(path, match) if match.layout.holds == "entries" else _of_backbones(path, match):
             found.setdefault(json.dumps([one.backbone, one.key_map], sort_keys=True, default=str), one)
-    return sorted(found.values(), key=lambda one: not one.entries)
+    if found:
+        return Recognition(sorted(found.values(), key=lambda one: not one.entries), [])
+    fits = derive(shapes, layouts)
+    exact = [_derived(path, fit) for fit in fits if fit.is_exact]
+    near = [
+        Nearest(fit.layout.project, fit.backbone, fit.tensors, fit.missing, fit.unknown, fit.other)
+        for fit in fits if not fit.is_exact
+    ]  # fmt: skip
+    return Recognition(exact, near)
+
+
+def _derived(path: str, fit: Fit) -> Recognised:
+    """Returns the lines that load a network whose arguments were told by shapes."""
+    weights = _weights_of_fit(path, fit)
+    untold = fit.layout.untold
+    common = (fit.layout.project, fit.backbone)
+    if not fit.classes:
+        python = f"essmc_core.weights.load_pretrained(essmc_core.BACKBONES.build({dict(fit.backbone)!r}), {weights})"
+        return Recognised(*common, (), (), fit.tensors, fit.layout.key_map, python, "", untold)
+    entry, overrides = _entry_with_overrides(fit)
+    if not entry:
+        python = f"essmc_core.build_model({fit.model!r}, weights={weights})"
+        return Recognised(*common, (), fit.classes, fit.tensors, fit.layout.key_map, python, "", untold)
+    python = f"essmc_core.build_model({entry!r}, weights={weights}, overrides={overrides!r})"
+    words = ["essmc", "predict", entry, "FILE", *overrides, "--checkpoint", path]
+    words += ["--key-map", fit.layout.key_map] if fit.layout.key_map else []
+    command = "" if fit.wrapper else shlex.join(words)
+    return Recognised(*common, (entry,), fit.classes, fit.tensors, fit.layout.key_map, python, command, untold)
+
+
+def _weights_of_fit(path: str, fit: Fit) -> str:
+    key_map = fit.layout.key_map
+    if not fit.wrapper:
+        return repr({"uri": path, "key_map": key_map}) if key_map else repr(path)
+    first = [[f"^{re.escape(fit.wrapper)}", ""]]
+    if not key_map:
+        return repr({"uri": path, "key_map": first})
+    named = f"essmc_core.REGISTRIES['key_maps'].build({key_map!r})"
+    return f"{{'uri': {path!r}, 'key_map': [*{first!r}, *{named}]}}"
+
+
+def _entry_with_overrides(fit: Fit) -> tuple[str, list[str]]:
+    """Returns an entry that becomes the network of a fit by overrides, and these; nothing where there is none."""
+    head = fit.model["head"]
+    for entry in ZOO.table:
+        if not _may_have(entry, fit.backbone["type"]):
+            continue
+        name = ZOO.table.display_name(entry)
+        stated = read_recipe(name)
+        theirs = stated.model.to_dict()
+        backbone = _backbone_of(name)
+        if backbone.get("type") != fit.backbone["type"] or theirs["head"].get("type") != head["type"]:
+            continue
+        if fit.same_shapes({**backbone, **fit.backbone}):
+            return name, _overrides(backbone, theirs["head"], fit)
+    return "", []
+
+
+def _overrides(backbone: Mapping[str, Any], head: Mapping[str, Any], fit: Fit) -> list[str]:
+    changed = {key: value for key, value in fit.backbone.items() if backbone.get(key) != value}
+    found = [f"model.backbone.{key}={_value(value)}" for key, value in changed.items()]
+    # What the network is built for is what it is shown.
+    found += [f"input.frames={changed['num_frames']}"] if "num_frames" in changed else []
+    found += [f"input.size=[{changed['image_size']},{changed['image_size']}]"] if "image_size" in changed else []
+    if head.get("num_classes") != fit.model["head"]["num_classes"]:
+        found.append(f"model.head.num_classes={_value(fit.model['head']['num_classes'])}")
+    return found
+
+
+def _value(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _of_entries(path: str, match: Match) -> list[Recognised]:

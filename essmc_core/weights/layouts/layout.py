@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from essmc_core.errors import ConfigError
 
@@ -47,3 +47,24 @@ class Layout:
         except (OSError, ValueError, AttributeError) as error:
             raise ConfigError(f"the table of the layout, {self.table}, cannot be read: {error}") from error
         raise ConfigError(f"{self.table} is no table of a layout")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A layout whose networks take arguments that names and shapes tell; nothing is claimed before it is built.
+
+    Attributes:
+        project: whose names they are, for the user.
+        backbones: returns, from the names and shapes of a backbone, its configurations that may have them, the
+            likeliest first; needs neither torch nor the network. What it returns is built without memory and compared.
+            A `LookupError` or `ArithmeticError` of it means that shapes are not such a network's.
+        sign: what the names of every such file contain somewhere.
+        key_map: name of the registered key map that leads to our names; empty if they are ours.
+        untold: arguments that shapes do not tell, for the user.
+    """
+
+    project: str
+    backbones: Callable[[Shapes], Iterable[Mapping[str, Any]]]
+    sign: str
+    key_map: str = ""
+    untold: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.digests import classes_of, digest, is_below
-from essmc_core.weights.layouts.layout import Layout, Shapes, Table
+from essmc_core.weights.layouts.layout import Derived, Layout, Shapes, Table
 from essmc_core.weights.state_dict import map_keys, strip_wrappers
 
 # Added to every name by a module that holds the network: Lightning's, and those of trainers.
@@ -40,7 +40,7 @@ class Match:
     is_ours: bool = False
 
 
-def recognise(shapes: Shapes, layouts: Iterable[Layout]) -> list[Match]:
+def recognise(shapes: Shapes, layouts: Iterable[Layout | Derived]) -> list[Match]:
     """Returns the networks that a state dict may be of, every tensor of it included.
 
     Args:
@@ -48,7 +48,7 @@ def recognise(shapes: Shapes, layouts: Iterable[Layout]) -> list[Match]:
         layouts: the layouts to try.
     """
     bare = strip_wrappers(shapes)
-    known = list(layouts)
+    known = [layout for layout in layouts if isinstance(layout, Layout)]
     tables: dict[Path, Table] = {}
 
     def table_of(layout: Layout) -> Table:
@@ -57,14 +57,14 @@ def recognise(shapes: Shapes, layouts: Iterable[Layout]) -> list[Match]:
             tables[layout.table] = layout.read_table()
         return tables[layout.table]
 
-    for wrapper, inner in _unwrapped(bare):
+    for wrapper, inner in unwrapped(bare):
         found = [match for layout in known for match in _matches(inner, layout, table_of, wrapper)]
         if found:
             return found
     return []
 
 
-def _unwrapped(shapes: Shapes) -> list[tuple[str, Shapes]]:
+def unwrapped(shapes: Shapes) -> list[tuple[str, Shapes]]:
     """Returns a state dict as it is, and without what a module that holds the network puts before every name."""
     found: list[tuple[str, Shapes]] = [("", shapes)]
     for holder in _HOLDERS:
@@ -76,7 +76,7 @@ def _unwrapped(shapes: Shapes) -> list[tuple[str, Shapes]]:
 def _matches(shapes: Shapes, layout: Layout, table_of: Callable[[Layout], Table], wrapper: str) -> Iterable[Match]:
     if layout.sign and not any(layout.sign in name for name in shapes):
         return
-    renamed = _renamed(shapes, layout)
+    renamed = renamed_by(shapes, layout.key_map)
     if renamed is None:
         return
     is_ours = layout.holds == "backbones" and all(name.startswith(_OURS) for name in renamed)
@@ -92,12 +92,12 @@ def _theirs(name: str, head: str) -> str:
     return name.removeprefix("backbone.") if inner == name else f"{head}.{inner}"
 
 
-def _renamed(shapes: Shapes, layout: Layout) -> Mapping[str, tuple[int, ...]] | None:
-    """Returns the shapes under the names of the layout's table, None if its key map does not fit them."""
-    if not layout.key_map:
+def renamed_by(shapes: Shapes, key_map: str) -> Mapping[str, tuple[int, ...]] | None:
+    """Returns the shapes under the names that a registered key map leads to, None if it does not fit them."""
+    if not key_map:
         return shapes
     try:
-        renamed = map_keys(shapes, NAMES.pairs(layout.key_map))
+        renamed = map_keys(shapes, NAMES.pairs(key_map))
     except WeightsMismatch:
         return None
     return None if renamed.keys() == shapes.keys() or len(renamed) < len(shapes) else renamed

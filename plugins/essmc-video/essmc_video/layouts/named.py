@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essmc_core.weights.layouts.layout import Layout
+from essmc_core.weights.layouts.layout import Derived, Layout
+from essmc_video.layouts.resnet_arguments import residual_networks
+from essmc_video.layouts.transformer_arguments import transformers
 
 _ENTRIES = Path(__file__).parent / "entries.json"
 # Names of image networks lifted to video do not say how they are lifted; those of shifted convolutions do.
@@ -64,3 +66,19 @@ def mmaction2_tsm() -> Layout:
 def tsm_authors() -> Layout:
     """Returns the layout of the authors of TSM: TSM."""
     return Layout("TSM's authors", _SHIFTED, key_map="tsm_authors", sign=".conv1.net.")
+
+
+def our_transformers() -> Derived:
+    """Returns the layout of our video transformers, which are EssentialMC2's, with any arguments."""
+    return Derived(
+        "EssentialMC2", transformers, "stem.conv1.",
+        untold=("branch_cfg.num_heads", "how frames and image_size share the positions"),
+    )  # fmt: skip
+
+
+def our_residual_networks() -> Derived:
+    """Returns the layout of our residual 3D networks, which are EssentialMC2's, with any arguments."""
+    return Derived(
+        "EssentialMC2", residual_networks, "conv2.res_1.conv_branch.",
+        untold=("downsampling", "downsampling_temporal", "bn_params"),
+    )  # fmt: skip
