@@ -13,7 +13,7 @@ import click
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.models.recognition import Nearest, Recognition, look_at
+from essmc_core.models.recognition import Elsewhere, Nearest, Recognition, look_at
 from essmc_core.weights.checkpoint_parts import Part
 from essmc_core.weights.contents.files import WORDS, read_contents
 from essmc_core.weights.contents.groups import Group, grouped_tree, lines
@@ -143,6 +143,8 @@ def _recognised(summary: Summary) -> Recognition:
 
 def _recognition_lines(recognition: Recognition) -> list[tuple[str, str]]:
     found = recognition.networks
+    if recognition.elsewhere:
+        return [row for one in recognition.elsewhere for row in _rows_elsewhere(one)]
     if not found:
         rows = [("network", "not recognised: no network that is known has exactly these names and shapes")]
         return rows + [row for near in recognition.nearest[:_MOST_NETWORKS] for row in _near_rows(near)]
@@ -165,6 +167,12 @@ def _recognition_lines(recognition: Recognition) -> list[tuple[str, str]]:
 def _called(backbone: Mapping[str, Any]) -> str:
     arguments = ", ".join(f"{key}={value!r}" for key, value in backbone.items() if key != "type")
     return f"{backbone['type']}({arguments})" if arguments else str(backbone["type"])
+
+
+def _rows_elsewhere(one: Elsewhere) -> list[tuple[str, str]]:
+    arguments = ", ".join(f"{key}={value!r}" for key, value in one.arguments.items())
+    rows = [("network", f"{one.architecture} of {one.project} ({arguments}): essmc has no network of this layout")]
+    return rows + ([("", f"  {one.advice}")] if one.advice else [])
 
 
 def _near_rows(near: Nearest) -> list[tuple[str, str]]:
@@ -209,6 +217,7 @@ def _as_json(summary: Summary, depth: int) -> dict[str, Any]:
         "optimizer": {"tensors": summary.optimizer[0], "bytes": summary.optimizer[1]},
         "code": list(contents.opaque),
         "networks": [asdict(one) for one in recognition.networks],
+        "elsewhere": [asdict(one) for one in recognition.elsewhere],
         "nearest": [asdict(one) for one in recognition.nearest],
         "parts": [_part_as_json(part, depth) for part in summary.parts],
     }

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from essmc_core.errors import EssmcError
-from essmc_core.weights.layouts.layout import Derived, Layout, Shapes
+from essmc_core.weights.layouts.layout import AnyLayout, Derived, Shapes
 from essmc_core.weights.layouts.recognise import renamed_by, unwrapped
 from essmc_core.weights.state_dict import strip_wrappers
 
@@ -68,7 +68,7 @@ class Fit:
         return len(self.missing) + len(self.unknown) + len(self.other)
 
 
-def derive(shapes: Shapes, layouts: Iterable[Layout | Derived]) -> list[Fit]:
+def derive(shapes: Shapes, layouts: Iterable[AnyLayout]) -> list[Fit]:
     """Returns the networks that have exactly these names and shapes, or else the nearest ones, differences counted.
 
     Nothing is built where no layout's sign is in the names.

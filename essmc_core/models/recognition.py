@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from essmc_core.models.defaults import REGISTRIES, ZOO
 from essmc_core.models.derivation import Fit, derive
 from essmc_core.models.recipes import read_recipe
 from essmc_core.weights.key_maps import NAMES
-from essmc_core.weights.layouts.layout import Shapes
-from essmc_core.weights.layouts.recognise import Match, recognise
+from essmc_core.weights.layouts.layout import AnyLayout, Foreign, Shapes
+from essmc_core.weights.layouts.recognise import Match, recognise, unwrapped
+from essmc_core.weights.state_dict import strip_wrappers
 from essmc_core.zoo.zoo import ZooEntry
 
 
@@ -67,11 +68,29 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A network that essmc does not have, of which a state dict is.
+
+    Attributes:
+        project: whose it is.
+        architecture: its name.
+        arguments: as the shapes tell them, by the project's own names.
+        advice: what comes nearest.
+    """
+
+    project: str
+    architecture: str
+    arguments: Mapping[str, Any]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
-    """The networks that a state dict is of, or, where there is none, the nearest ones."""
+    """The networks that a state dict is of, those that essmc does not have, or else the nearest ones."""
 
     networks: list[Recognised]
     nearest: list[Nearest]
+    elsewhere: list[Elsewhere] = field(default_factory=list)
 
 
 def recognise_file(path: str, shapes: Shapes) -> list[Recognised]:
@@ -97,6 +116,8 @@ def look_at(path: str, shapes: Shapes) -> Recognition:
             found.setdefault(json.dumps([one.backbone, one.key_map], sort_keys=True, default=str), one)
     if found:
         return Recognition(sorted(found.values(), key=lambda one: not one.entries), [])
+    if elsewhere := list(_elsewhere(shapes, layouts)):
+        return Recognition([], [], elsewhere)
     fits = derive(shapes, layouts)
     exact = [_derived(path, fit) for fit in fits if fit.is_exact]
     near = [
@@ -104,6 +125,14 @@ def look_at(path: str, shapes: Shapes) -> Recognition:
         for fit in fits if not fit.is_exact
     ]  # fmt: skip
     return Recognition(exact, near)
+
+
+def _elsewhere(shapes: Shapes, layouts: Iterable[AnyLayout]) -> Iterator[Elsewhere]:
+    foreign = [layout for layout in layouts if isinstance(layout, Foreign)]
+    for _, inner in unwrapped(strip_wrappers(shapes)):
+        for layout in foreign:
+            for architecture, arguments in layout.networks(inner):
+                yield Elsewhere(layout.project, architecture, arguments, layout.advice.get(architecture, ""))
 
 
 def _derived(path: str, fit: Fit) -> Recognised:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from essmc_core.errors import ConfigError
-from essmc_core.weights.layouts.layout import Derived, Layout
+from essmc_core.weights.layouts.layout import AnyLayout
 
 PAIRS = "pairs of regular expression and replacement, or the name of a key map (`essmc list key_maps`)"
 
@@ -29,7 +29,7 @@ class NamedKeyMaps(Protocol):
             ConfigError: there is no such key map.
         """
 
-    def layouts(self) -> Sequence[Layout | Derived]:
+    def layouts(self) -> Sequence[AnyLayout]:
         """Returns the layouts that files are recognised by."""
 
 
@@ -41,7 +41,7 @@ class _Unknown:
 
     pairs = find
 
-    def layouts(self) -> Sequence[Layout | Derived]:
+    def layouts(self) -> Sequence[AnyLayout]:
         return ()
 
 
@@ -71,7 +71,7 @@ class KeyMapNames:
         """
         return check_key_map(self._known.pairs(name))
 
-    def layouts(self) -> Sequence[Layout | Derived]:
+    def layouts(self) -> Sequence[AnyLayout]:
         """Returns the layouts that packs register."""
         return self._known.layouts()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from essmc_core.errors import ConfigError, LookupFailure
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.registry.component import Component
-from essmc_core.weights.layouts.layout import Derived, Layout
+from essmc_core.weights.layouts.layout import AnyLayout
 
 if TYPE_CHECKING:
     from essmc_core.registry.registry import Registry
@@ -57,6 +57,6 @@ class RegisteredKeyMaps:
         found = self.find(name)
         return self._registry.build(name) if isinstance(found, Component) else found.section("weights")["key_map"]
 
-    def layouts(self) -> Sequence[Layout | Derived]:
+    def layouts(self) -> Sequence[AnyLayout]:
         """Returns the layouts that packs register."""
         return [record.load()() for record in self._layouts.table]

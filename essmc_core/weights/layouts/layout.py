@@ -68,3 +68,21 @@ class Derived:
     sign: str
     key_map: str = ""
     untold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A layout of networks that essmc does not have, so that a file is called what it is.
+
+    Attributes:
+        project: whose names they are, for the user.
+        networks: returns the architectures, each with its arguments, that have exactly these names and shapes.
+        advice: by architecture, what comes nearest.
+    """
+
+    project: str
+    networks: Callable[[Shapes], Iterable[tuple[str, Mapping[str, Any]]]]
+    advice: Mapping[str, str]
+
+
+AnyLayout: TypeAlias = Layout | Derived | Foreign

@@ -9,7 +9,7 @@ from pathlib import Path
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.digests import classes_of, digest, is_below
-from essmc_core.weights.layouts.layout import Derived, Layout, Shapes, Table
+from essmc_core.weights.layouts.layout import AnyLayout, Layout, Shapes, Table
 from essmc_core.weights.state_dict import map_keys, strip_wrappers
 
 # Added to every name by a module that holds the network: Lightning's, and those of trainers.
@@ -40,7 +40,7 @@ class Match:
     is_ours: bool = False
 
 
-def recognise(shapes: Shapes, layouts: Iterable[Layout | Derived]) -> list[Match]:
+def recognise(shapes: Shapes, layouts: Iterable[AnyLayout]) -> list[Match]:
     """Returns the networks that a state dict may be of, every tensor of it included.
 
     Args:

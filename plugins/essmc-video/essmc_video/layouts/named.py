@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essmc_core.weights.layouts.layout import Derived, Layout
+from essmc_core.weights.layouts.layout import Derived, Foreign, Layout
 from essmc_video.layouts.resnet_arguments import residual_networks
 from essmc_video.layouts.transformer_arguments import transformers
+from essmc_video.layouts.transformers_library import networks
 
 _ENTRIES = Path(__file__).parent / "entries.json"
 # Names of image networks lifted to video do not say how they are lifted; those of shifted convolutions do.
@@ -81,4 +82,17 @@ def our_residual_networks() -> Derived:
     return Derived(
         "EssentialMC2", residual_networks, "conv2.res_1.conv_branch.",
         untold=("downsampling", "downsampling_temporal", "bn_params"),
+    )  # fmt: skip
+
+
+def transformers_library() -> Foreign:
+    """Returns the layout of Hugging Face's transformers."""
+    return Foreign(
+        "transformers", networks,
+        {
+            "VideoMAE": "nearest: `essmc show vivit_b16x2_k400`, joint attention with a class token",
+            "ViViT": "nearest: `essmc show vivit_b16x2_k400`, whose attention keeps q, k and v in one tensor",
+            "TimeSformer": "nearest: `essmc show timesformer_divst_b16_k400`, with one table of positions",
+            "CLIP's vision tower": "nearest: timm's vit_base_patch16_clip_224 and its kin (`essmc models '*clip*'`)",
+        },
     )  # fmt: skip

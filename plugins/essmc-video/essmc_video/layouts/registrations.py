@@ -16,6 +16,7 @@ _NAMES = {
     "pyslowfast_slowfast": "PySlowFast: SlowFast",
     "mmaction2_tsm": "mmaction2: TSM",
     "tsm_authors": "TSM of its authors",
+    "transformers_library": "Hugging Face's transformers: VideoMAE, TimeSformer, ViViT and CLIP",
     "our_transformers": "video transformers of any arguments",
     "our_residual_networks": "five-stage residual networks of any arguments",
 }
