@@ -24,12 +24,14 @@ class WeightsVerdict:
             because the weights cannot be had; ``unknown``, because the entry states no fingerprint.
         reason: why it is neither ok nor unknown.
         found: the fingerprint that was computed.
+        error: what was raised, where it differs or was not checked.
     """
 
     name: str
     status: Status
     reason: str = ""
     found: Fingerprint | None = None
+    error: WeightsError | MissingDependency | None = None
 
 
 def verify_weights(entry: ZooEntry, *, write: bool = False) -> WeightsVerdict:
@@ -47,13 +49,13 @@ def verify_weights(entry: ZooEntry, *, write: bool = False) -> WeightsVerdict:
     try:
         return _compared(entry, write)
     except (WeightsNotFound, MissingDependency) as error:
-        return WeightsVerdict(entry.name, "not checked", error.message)
+        return WeightsVerdict(entry.name, "not checked", error.message, error=error)
     except FingerprintMismatch as error:
         if not write:
-            return WeightsVerdict(entry.name, "differs", error.message)
+            return WeightsVerdict(entry.name, "differs", error.message, error=error)
         return _written(entry, reason=error.message)
     except WeightsError as error:
-        return WeightsVerdict(entry.name, "differs", error.message)
+        return WeightsVerdict(entry.name, "differs", error.message, error=error)
 
 
 def _compared(entry: ZooEntry, write: bool) -> WeightsVerdict:

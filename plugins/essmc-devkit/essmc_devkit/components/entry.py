@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from essmc_core import ZOO
-from essmc_core.errors import ConfigError, WeightsError
+from essmc_core.errors import ConfigError, FingerprintMismatch, WeightsError
 from essmc_core.models.recipes import build_config, read_recipe, resolved_parts
 from essmc_core.models.verification import verify_entry
+from essmc_core.models.weights_verification import verify_weights
 from essmc_core.weights.digest import sha256_of
 from essmc_core.weights.package_files import find_package_file
 from essmc_core.zoo.labels import configured_counts
@@ -175,6 +176,29 @@ def weights_pinned(subject: EntrySubject) -> Iterator[Problem]:
         )
 
 
+@check("entry.check")
+def fingerprint(subject: EntrySubject) -> Iterator[Problem]:
+    """With weights of an installed package the network computes what the entry states, if it states that."""
+    uri = str(subject.recipe.section("weights").get("uri") or "")
+    if not uri.startswith("pkg://"):
+        raise NotChecked("it names no weights that come in a package")
+    if not subject.entry.has_check:
+        yield Problem(
+            "it does not state what its network computes with its weights",
+            f"essmc verify --weights {subject.name} --write",
+            "warning",
+        )
+        return
+    try:
+        verdict = verify_weights(subject.entry)
+    except ConfigError as error:
+        raise NotChecked(f"its file cannot be used: {brief(error)}") from None
+    if isinstance(verdict.error, FingerprintMismatch):
+        yield Problem(verdict.reason, verdict.error.hint or f"essmc verify --weights {subject.name}")
+    elif verdict.error is not None:
+        raise NotChecked(f"its weights cannot be used: {brief(verdict.error)}")
+
+
 @check("entry.licence")
 def licence(subject: EntrySubject) -> Iterator[Problem]:
     """The licence of its weights is stated."""
@@ -185,5 +209,5 @@ def licence(subject: EntrySubject) -> Iterator[Problem]:
         yield Problem("the licence of its weights is not stated", "licence: {weights: Apache-2.0}, or unknown")
 
 
-STATED = (file, input_section, cost, labels, weights, weights_pinned, licence)
+STATED = (file, input_section, cost, labels, weights, weights_pinned, fingerprint, licence)
 RUN = model.ALL

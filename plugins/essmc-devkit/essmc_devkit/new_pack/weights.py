@@ -1,4 +1,4 @@
-"""Runs a new pack's `make_weights` before the pack is installed."""
+"""Runs a new pack's `make_weights` before the pack is installed, and writes the fingerprint of its entry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WeightsNotMade(EssmcError, RuntimeError):
 
 
 def make_weights(names: PackNames, folder: Path) -> None:
-    """Trains the weights of a new pack's entry, in a process that sees the pack as if it were installed.
+    """Trains the weights of a new pack's entry and states its fingerprint, in processes that see the pack as installed.
 
     Args:
         names: of the pack.
@@ -27,17 +27,22 @@ def make_weights(names: PackNames, folder: Path) -> None:
     Raises:
         WeightsNotMade: the process failed; the message ends with what it said last.
     """
+    train = [f"{names.package}.make_weights"]
+    state = ["essmc_core", "verify", "--weights", f"{names.short}/{names.entry}", "--write"]
     with tempfile.TemporaryDirectory() as site:
         _state_as_installed(names, Path(site))
         path = os.pathsep.join(filter(None, (str(folder.resolve() / "src"), site, os.environ.get("PYTHONPATH", ""))))
-        done = subprocess.run(
-            [sys.executable, "-m", f"{names.package}.make_weights"],
-            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-            cwd=site,
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
+        for module in (train, state):
+            done = subprocess.run(
+                [sys.executable, "-m", *module],
+                env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=site,
+                capture_output=True,
+                text=True,
+                errors="replace",
+            )
+            if done.returncode != 0:
+                break
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
         raise WeightsNotMade(

@@ -82,6 +82,10 @@ class ZooConformance(Conformance):
         """See `entry.weights_pinned`."""
         self.conforms(entry.weights_pinned, subject)
 
+    def test_weights_compute_what_is_stated(self, subject: Any) -> None:
+        """See `entry.fingerprint`."""
+        self.conforms(entry.fingerprint, subject)
+
     def test_licence_is_stated(self, subject: Any) -> None:
         """See `entry.licence`."""
         self.conforms(entry.licence, subject)
