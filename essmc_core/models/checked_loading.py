@@ -117,8 +117,9 @@ def compare(recipe: Recipe, stated: Fingerprint, model: TrainModule, build: Call
             hint="Tensors changed places or values: another file, or another key map. Take the file that the entry "
             f"names, or, if this one is meant, {_write(recipe)}",
         )
+    picture = waves(recipe.input_spec(), stated.at)
     try:
-        outputs = output_numbers(model, waves(recipe.input_spec(), stated.at), stated.precision)
+        outputs = output_numbers(model, picture, stated.precision)
     except EssmcError as error:
         raise FingerprintMismatch(f"{recipe.name} with its weights: {error.message}", hint=error.hint) from error
     if stated.outputs_differ(outputs):
