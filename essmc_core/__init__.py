@@ -59,6 +59,8 @@ from essmc_core.models.defaults import REGISTRIES as REGISTRIES
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
     from essmc_core.contract.module import TrainModule
+    from essmc_core.models.engines.optimizing import optimize
+    from essmc_core.models.engines.predictor import Predictor
     from essmc_core.models.exporting import Export, export_model
     from essmc_core.models.factory import build_model, list_models
     from essmc_core.models.loading import load
@@ -104,6 +106,7 @@ __all__ = [
     "Optimizer",
     "Pack",
     "Prediction",
+    "Predictor",
     "Solver",
     "TrainModule",
     "Transform",
@@ -115,6 +118,7 @@ __all__ = [
     "load",
     "load_config",
     "load_pretrained",
+    "optimize",
     "packs",
     "predict",
     "rediscover",
@@ -150,6 +154,8 @@ __getattr__, __dir__ = lazy_exports(
         "TrainModule": "essmc_core.contract.module",
         "LoadReport": "essmc_core.weights",
         "load_pretrained": "essmc_core.weights",
+        "optimize": "essmc_core.models.engines.optimizing",
+        "Predictor": "essmc_core.models.engines.predictor",
         "Prediction": "essmc_core.models.prediction",
         "predict": "essmc_core.models.prediction",
     },

@@ -16,6 +16,7 @@ from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
 
 if TYPE_CHECKING:
+    from essmc_core.contract.engine import Precision
     from essmc_core.inputs.clip import Segments
     from essmc_core.models.prediction import OnError, Prediction, Ranked
 
@@ -80,6 +81,8 @@ class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     default=True,
     help="Compare what the network computes with what its entry states, once for a file  [default: check]",
 )
+@click.option("--engine", help="What runs the model: auto for the fastest here, or a name of `essmc list engines`")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16", "int8"]), default="fp32", show_default=True)
 @json_option
 def predict(
     model: str,
@@ -91,6 +94,8 @@ def predict(
     views: tuple[int, int] | None,
     segments: Segments | None,
     check: bool,
+    engine: str | None,
+    precision: Precision,
     as_json: bool,
 ) -> int:
     """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.
@@ -110,7 +115,7 @@ def predict(
 
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,
-        knobs={}, check=check,
+        knobs={}, check=check, engine=engine, precision=precision,
     )  # fmt: skip
     rows = topk or (1 if several or segments is not None else 5)
     on_error: OnError = "keep" if several else "raise"

@@ -15,6 +15,10 @@ OWN_COMMANDS = {
     "models": ("essmc_core.cli.models:models", "List zoo models."),
     "show": ("essmc_core.cli.show:show", "Show a component or a zoo model."),
     "build": ("essmc_core.cli.build:build", "Build a model; show its parts, shapes, parameters and MACs."),
+    "bench": (
+        "essmc_core.cli.bench:bench",
+        "How fast each engine runs a model here, and how exactly.",
+    ),
     "export": ("essmc_core.cli.export:export", "Write a model as TorchScript, .pt2 or ONNX, and check the file."),
     "predict": ("essmc_core.cli.predict:predict", "Classify an image or a clip."),
     "validate": ("essmc_core.cli.validate:validate", "Check a model's configuration without building it."),

@@ -16,6 +16,16 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def _umask(folder: Path) -> int:
+    """Returns the access rights that new files lack, without changing those of the process for a moment."""
+    probe = folder / f".{os.getpid()}.{threading.get_ident()}.umask"
+    os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o666))
+    try:
+        return 0o666 & ~probe.stat().st_mode
+    finally:
+        probe.unlink()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Lends a path beside a file, and puts what was written there in the file's place at the end of the block.
@@ -27,8 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        if path.exists():
-            os.chmod(temporary, path.stat().st_mode & 0o777)
+        # Some libraries write files that no other user can read.
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask(path.parent))
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from essmc_core.contract.engine import Precision
 from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
@@ -21,8 +22,9 @@ from essmc_core.inputs.media_files import media_files
 from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.inputs.wrong_kind import explain_wrong_input
 from essmc_core.models.checked_loading import stated_fingerprint
-from essmc_core.models.exported import is_export
+from essmc_core.models.exported import Network, is_export
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
+from essmc_core.models.ready_model import Engine as RunsBy
 from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
 from essmc_core.models.recipes import read_recipe
 from essmc_core.zoo.recipe import ModelRef, Overrides
@@ -50,6 +52,8 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
+    engine: str | Mapping[str, Any] | None = ...,
+    precision: Precision = ...,
     overrides: Overrides = ...,
     **knobs: Any,
 ) -> Prediction: ...
@@ -67,6 +71,8 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
+    engine: str | Mapping[str, Any] | None = ...,
+    precision: Precision = ...,
     overrides: Overrides = ...,
     **knobs: Any,
 ) -> list[Prediction]: ...
@@ -83,6 +89,8 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = None,
     labels: Sequence[str] | None = None,
     on_error: OnError = "raise",
+    engine: str | Mapping[str, Any] | None = None,
+    precision: Precision = "fp32",
     overrides: Overrides = (),
     **knobs: Any,
 ) -> Prediction | list[Prediction]:
@@ -108,6 +116,9 @@ def predict(
         labels: class names by index of a built model, if its card has none.
         on_error: of several inputs, ``raise`` at the first that cannot be read, or ``keep`` its error in place of its
             prediction.
+        engine: what runs the model: ``auto`` for what is fastest here, or the name or configuration of an engine, see
+            `essmc_core.optimize`; None is PyTorch as it is.
+        precision: what that engine computes in: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
         overrides: changes of the configuration by path.
         **knobs: changes by the names the entry declares.
 
@@ -123,6 +134,7 @@ def predict(
             has no such device.
     """
     options: dict[str, Any] = {"checkpoint": checkpoint, "random": random, "overrides": overrides, "knobs": knobs}
+    options |= {"engine": engine, "precision": precision}
     ready = get_ready(model, device=device, input=input, labels=labels, **options)
     found = predict_each(ready, inputs, topk=topk, views=views, segments=segments, on_error=on_error)
     return list(found) if _are_several(inputs) else next(found)
@@ -139,6 +151,8 @@ def get_ready(
     overrides: Overrides,
     knobs: Mapping[str, Any],
     check: bool = False,
+    engine: str | Mapping[str, Any] | None = None,
+    precision: Precision = "fp32",
 ) -> ReadyModel:
     """Returns the model that `predict` runs; arguments as there. A named model is built on first use.
 
@@ -155,8 +169,11 @@ def get_ready(
         if useless or random:
             kind = "a model that is built" if isinstance(model, TrainModule) else f"{model}, an exported file,"
             raise ConfigError(f"{kind} cannot be changed: {', '.join(useless or ['random'])} has no meaning for it")
+    runs = _by_engine(engine, precision)
+    if runs is not None and is_export(model):
+        raise ConfigError(f"{model}, an exported file, is run as it is", hint="Leave out the engine and the precision.")
     if isinstance(model, TrainModule):
-        return from_module(model, None if device is None else device_of(device), input, labels)
+        return from_module(model, None if device is None else device_of(device), input, labels, runs)
     if input is not None or labels is not None:
         raise ConfigError("input and labels are for models that are built; a configuration has them as sections")
     place = device_of(device)
@@ -165,7 +182,21 @@ def get_ready(
     recipe = read_recipe(model, overrides, knobs)
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
     has_own = source is not None and checkpoint is None and stated_fingerprint(recipe) is not None
-    return from_recipe(recipe, source, place, check=check and has_own)
+    return from_recipe(recipe, source, place, check=check and has_own, engine=runs)
+
+
+def _by_engine(engine: str | Mapping[str, Any] | None, precision: Precision) -> RunsBy | None:
+    """Returns what lets an engine run a model, None for PyTorch as it is."""
+    if engine is None and precision == "fp32":
+        return None
+
+    def optimized(network: Network, batch: Tensor) -> Network:
+        from essmc_core.models.engines.optimizing import optimize
+
+        assert isinstance(network, nn.Module)
+        return optimize(network, batch, engine=engine or "auto", precision=precision)
+
+    return optimized
 
 
 def predict_each(

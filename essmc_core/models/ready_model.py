@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from essmc_core.models.predicted import by_output
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
 
+Engine: TypeAlias = Callable[[Network, Tensor], Network]
 # Views in one batch, which limits memory.
 _VIEWS_AT_ONCE = 8
 
@@ -36,6 +37,7 @@ class ReadyModel:
         weights: URI of the weights, None for random ones.
         card: returns what built the network.
         is_built: whether the network was built by the caller, so that its weights are not considered random.
+        engine: what runs it instead of PyTorch as it is: given the network and the first batch, returns its like.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ReadyModel:
         weights: str | None,
         card: Callable[[Network], Mapping[str, object]],
         is_built: bool = False,
+        engine: Engine | None = None,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -57,6 +60,8 @@ class ReadyModel:
         self._make = make
         self._labels = labels
         self._card = card
+        self._engine = engine
+        self._optimized: Network | None = None
 
     @functools.cached_property
     def network(self) -> Network:
@@ -76,8 +81,17 @@ class ReadyModel:
         """
         with torch.inference_mode():
             batches = torch.split(inputs.to(self.device), _VIEWS_AT_ONCE)
-            chunks = [_finite(by_output(self.network(batch))) for batch in batches]
+            network = self._for(batches[0])
+            chunks = [_finite(by_output(network(batch))) for batch in batches]
         return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
+
+    def _for(self, batch: Tensor) -> Network:
+        """Returns what runs a batch: the network, or what the engine made of it for batches of this kind."""
+        if self._engine is None:
+            return self.network
+        if self._optimized is None:
+            self._optimized = self._engine(self.network, batch)
+        return self._optimized
 
     def labels(self, outputs: Mapping[str, Tensor]) -> Sequence[str]:
         """Returns the class names of outputs (N, K) by index, empty if there are none.
@@ -89,7 +103,12 @@ class ReadyModel:
 
 
 def from_recipe(
-    recipe: Recipe, source: Mapping[str, Any] | None, device: torch.device, *, check: bool = False
+    recipe: Recipe,
+    source: Mapping[str, Any] | None,
+    device: torch.device,
+    *,
+    check: bool = False,
+    engine: Engine | None = None,
 ) -> ReadyModel:
     """Returns the model of a configuration.
 
@@ -98,6 +117,7 @@ def from_recipe(
         source: weights to load, see :func:`essmc_core.zoo.weights_asked.weights_source`; None leaves them random.
         device: where to run.
         check: compare the network with the recipe's fingerprint when it is built.
+        engine: see `ReadyModel`.
 
     Raises:
         ConfigError: it has no ``input``, or its labels are not those of its head.
@@ -112,6 +132,7 @@ def from_recipe(
         device=device,
         weights=None if source is None else str(source.get("uri", source.get("path"))),
         card=_card_of,
+        engine=engine,
     )
 
 
@@ -120,6 +141,7 @@ def from_module(
     device: torch.device | None,
     input: InputSpec | Mapping[str, Any] | None,
     labels: Sequence[str] | None,
+    engine: Engine | None = None,
 ) -> ReadyModel:
     """Returns the ready model of a module that is built already; its mode is not changed.
 
@@ -128,6 +150,7 @@ def from_module(
         device: where to move it; None leaves it where it is.
         input: its input specification, by default that of its card.
         labels: class names by index, by default those of its card.
+        engine: see `ReadyModel`.
 
     Raises:
         ConfigError: neither ``input`` nor the card states the input specification, or no output has as many classes as
@@ -152,12 +175,14 @@ def from_module(
     return ReadyModel(
         name=name,
         spec=taken if isinstance(taken, InputSpec) else InputSpec.from_mapping(taken),
-        make=lambda: _in_test_form(module),
+        # An engine takes a copy in test mode by itself.
+        make=lambda: _in_test_form(module) if engine is None else module,
         labels=functools.partial(_counted, name, [str(label) for label in names]),
         device=torch.device("cpu") if parameter is None else parameter.device,
         weights=str(weights["uri"]) if isinstance(weights, Mapping) and "uri" in weights else None,
         card=lambda network: card,
         is_built=True,
+        engine=engine,
     )
 
 

@@ -29,6 +29,7 @@ BUILT_IN = {
     "datasets": "dataset",
     "key_maps": "key_map",
     "layouts": "layout",
+    "engines": "engine",
 }
 SYNONYMS = {"stems": "bricks"}
 

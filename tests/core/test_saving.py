@@ -241,6 +241,20 @@ essmc_core.save(essmc_core.load({str(path)!r}).float(), {str(path)!r})
     assert path.read_bytes() == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="access rights are others on Windows")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_access_rights_are_those_of_any_new_file(model: Any, path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        essmc_core.save(model, path)
+        assert path.stat().st_mode & 0o777 == mode
+        path.chmod(0o600)
+        essmc_core.save(model, path)
+        assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
 def test_predict_show_and_build_take_the_file(model: Any, path: Path, tmp_path: Path) -> None:
     from PIL import Image
 

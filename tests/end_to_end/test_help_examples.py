@@ -16,6 +16,7 @@ COMMANDS = (
     "models",
     "show",
     "build",
+    "bench",
     "export",
     "predict",
     "validate",

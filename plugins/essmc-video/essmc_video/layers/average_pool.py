@@ -52,6 +52,14 @@ class SameAvgPool3d(nn.Module):
             x = functional.avg_pool3d(padded, (1, height, width), stride=1)
         return x
 
+    def plain_forward(self, x: Tensor) -> Tensor:
+        """Computes the same by PyTorch's own kernel, for graphs in which it is to be one operation."""
+        if x.shape[2] < self.kernel_size[0]:
+            # PyTorch's own takes no clip that is shorter than the window.
+            return type(self).forward(self, x)
+        padding = tuple(size // 2 for size in self.kernel_size)
+        return functional.avg_pool3d(x, self.kernel_size, stride=1, padding=padding)
+
     def extra_repr(self) -> str:
         """Returns the window."""
         return f"kernel_size={self.kernel_size}"

@@ -96,6 +96,18 @@ class TAdaConv2d(nn.Module):
         )
         return to_clips(images, x.shape[2])
 
+    def plain_forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """Computes the same as one convolution of the clip, for graphs in which it is to be one operation."""
+        return functional.conv3d(
+            x * alpha,
+            self.weight.flatten(0, 2).unsqueeze(2),
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
+
     def extra_repr(self) -> str:
         """Returns the arguments that differ from layer to layer."""
         return (
