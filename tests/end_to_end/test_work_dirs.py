@@ -209,4 +209,4 @@ def test_a_pack_that_is_gone_is_named(essmc: Commands, run: Path) -> None:
     text = (run / "run.yaml").read_text()
     (run / "run.yaml").write_text(text.replace("x-packs: {}", "x-packs: {essmc-colors: '1.0'}"))
     error = essmc.refused("predict", "work_dirs/photos", "rose.png")
-    assert "was trained with essmc-colors 1.0, which is not installed" in error and "pip install essmc-colors" in error
+    assert "was made with essmc-colors 1.0, which is not installed" in error and "pip install essmc-colors" in error
