@@ -21,8 +21,21 @@ SLOW = [Path(__file__).parent / name for name in ("end_to_end", "parity", "zoo")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves whole folders, and tests that start processes, out of the quick loop, before `-m` chooses."""
+    """Leaves whole folders, and tests that start processes, out of the quick loop, before `-m` chooses.
+
+    Of a class that states ``quick``, names of its cases, the quick loop runs those alone.
+    """
     for item in items:
         runs_processes = "python" in getattr(item, "fixturenames", ())
-        if runs_processes or any(item.path.is_relative_to(folder) for folder in SLOW):
+        if runs_processes or any(item.path.is_relative_to(folder) for folder in SLOW) or not _is_quick(item):
             item.add_marker(pytest.mark.slow)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    tests, case = getattr(item, "cls", None), getattr(item, "callspec", None)
+    quick = getattr(tests, "quick", None)
+    if quick is None or case is None:
+        return True
+    if unknown := set(quick) - set(tests.all_cases()):
+        raise pytest.UsageError(f"{item.path}: {tests.__name__}.quick names no case: {', '.join(sorted(unknown))}")
+    return case.id in quick

@@ -1,6 +1,7 @@
 """Every zoo model keeps the contract, copies, pickles, traces and exports; slow ones in a narrow form of themselves.
 
-``tests/zoo/narrow/*.yaml`` says how each is made small. Models whose small forms are the same are run once. What is no
+``tests/zoo/narrow/*.yaml`` says how each is made small. Models whose small forms are the same are run once. Those that
+differ in sizes and in rates of dropping alone are copied, traced and exported, which is in eval mode, once. What is no
 classifier names its ``own_tests`` of the same.
 """
 
@@ -25,6 +26,7 @@ from essmc_core.models.recipes import build_config, read_recipe
 from essmc_core.weights import skip_init
 from essmc_core.zoo.recipe import Recipe
 from tests.samples.written_entries import written_entries
+from tests.zoo.small_mvit import small_torchvision_mvit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -65,7 +67,25 @@ def _groups() -> dict[str, list[str]]:
     return {names[0]: names for names in by_recipe.values()}
 
 
+def _structure(value: Any) -> Any:
+    """Returns what decides which operations run in eval mode: all but sizes and rates of dropping."""
+    if isinstance(value, dict):
+        return {key: _structure(kept) for key, kept in value.items() if "drop" not in key}
+    if isinstance(value, (list, tuple)):
+        kept = [_structure(item) for item in value]
+        return kept[:1] if all(item == kept[0] for item in kept) else kept
+    return value if value is None or isinstance(value, (bool, str)) else "a number"
+
+
+def _first_of_each_structure() -> list[str]:
+    by_structure: dict[str, str] = {}
+    for name in GROUPS:
+        by_structure.setdefault(json.dumps(_structure(_narrow(name)[0].model.to_dict()), sort_keys=True), name)
+    return list(by_structure.values())
+
+
 GROUPS = _groups()
+STRUCTURES = _first_of_each_structure()
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 
 
@@ -74,7 +94,11 @@ def small(request) -> tuple[Any, tuple[int, ...]]:
     """A narrow model in eval mode and the shape of one input."""
     torch.manual_seed(0)
     recipe, shape = _narrow(request.param)
-    return build_config("models", recipe.model).eval(), shape
+    with small_torchvision_mvit():
+        return build_config("models", recipe.model).eval(), shape
+
+
+each_structure = pytest.mark.parametrize("small", STRUCTURES, indirect=True, scope="module")
 
 
 def _inputs(shape: tuple[int, ...], batch: int) -> torch.Tensor:
@@ -101,6 +125,24 @@ def _assert_equal(found: Any, expected: Any) -> None:
 def test_every_model_has_a_small_form():
     assert [name for name in written_entries() if not _how(name)] == []
     assert [path for how in NARROW.values() if (path := how.get("own_tests")) and not (ROOT / path).is_file()] == []
+
+
+def test_a_small_form_is_of_the_same_library():
+    """A pattern that also fits another library's models would have the wrong one run."""
+
+    def library(recipe: Recipe) -> str:
+        return recipe.model["backbone"]["type"].rpartition("/")[0]
+
+    named = [name for name in written_entries() if _how(name).get("input")]
+    assert [name for name in named if library(_narrow(name)[0]) != library(read_recipe(name))] == []
+
+
+def test_structures_differ_in_more_than_numbers():
+    net = {"type": "Net", "widths": [8, 16], "two_d": False, "drop_path_rate": 0.1, "head": {"num_classes": 5}}
+    same = [{**net, "widths": [16, 32]}, {**net, "drop_path_rate": 0.0}]
+    heads = [{**net, "head": {"num_classes": [5, 5]}}, {**net, "head": {"num_classes": 5, "type": "Head"}}]
+    others = [{**net, "two_d": True}, {**net, "type": "Other"}, {**net, "widths": None}, *heads]
+    assert [_structure(other) == _structure(net) for other in same + others] == [True] * 2 + [False] * 5
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -131,6 +173,7 @@ def test_train_gives_a_loss_that_reaches_every_parameter(small, batch, request):
         torch.testing.assert_close(probabilities.sum(1), torch.ones(batch))
 
 
+@each_structure
 def test_copies_and_pickles_give_the_same(small):
     model, shape = small
     inputs = _inputs(shape, 1)
@@ -140,6 +183,7 @@ def test_copies_and_pickles_give_the_same(small):
         _assert_equal(pickle.loads(pickle.dumps(model))(inputs), expected)
 
 
+@each_structure
 def test_trace_gives_the_same_on_other_inputs(small):
     model, shape = small
     with torch.no_grad():
@@ -148,6 +192,7 @@ def test_trace_gives_the_same_on_other_inputs(small):
         _assert_equal(traced(_inputs(shape, 1) * 0.5), model(_inputs(shape, 1) * 0.5))
 
 
+@each_structure
 def test_export_takes_any_batch(small):
     model, shape = small
     batch = torch.export.Dim("batch", min=1, max=64)

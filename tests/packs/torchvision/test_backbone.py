@@ -84,6 +84,7 @@ class TestFamilies(BackboneConformance):
     cases = {
         name: ({"type": f"torchvision/{name}"}, (3, *SIZES[name])) for name in ("resnet18", "r3d_18", "swin3d_t")
     } | {"vit_b_32": ({"type": "torchvision/vit_b_32", "model_args": {"image_size": 64}}, (3, 64, 64))}
+    quick = ("resnet18",)
     without = {"backbone.feature-info": "see TestInterface", "refusals.*": "see TestInterface"}
     onnx = "layers are torchvision's own"
 

@@ -47,12 +47,14 @@ NOT_IN_THE_ZOO = ("ResNet3D", "Transformer", "FactorizedTransformer")
 
 class TestBackbones(BackboneConformance):
     cases = {name: case for name, case in CASES.items() if name not in NOT_IN_THE_ZOO}
+    quick = ("ResNet3D_TAda", "SlowFast", "MViT", "TAdaFormer", "Timesformer")
     traces = exports = onnx = "tests/zoo traces and exports their models"
     warnings_fail = True
 
 
 class TestBackbonesWithoutModels(BackboneConformance):
     cases = {name: CASES[name] for name in NOT_IN_THE_ZOO}
+    quick = ("ResNet3D",)
     onnx = "the layers are those of the others"
     warnings_fail = True
 
@@ -65,6 +67,7 @@ class TestLifts(BackboneConformance):
         )
         for mode in ("tsn", "tsm", "tada", "inflate")
     }
+    quick = ("tada",)
     onnx = "the layers are those of image backbones and of calibrated convolutions"
     warnings_fail = True
 
