@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +11,7 @@ from essmc_core.cli.arguments import model_argument, overrides_argument, weights
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
+from essmc_core.foundation.terminal_status import status
 
 if TYPE_CHECKING:
     from essmc_core.contract.engine import Precision
@@ -54,7 +53,7 @@ def bench(
     from essmc_core.models.engines.benchmark import benchmark
 
     sizes = [_size(text) for text in batch.split(",")]
-    with _progress() as tell:
+    with status("loading") as tell:
         found = benchmark(
             model, None if engines == "all" else engines.split(","), _precisions(precision), sizes, threads=threads,
             device=device, checkpoint=checkpoint, random=use_random, overrides=overrides, budget_s=budget, tell=tell,
@@ -120,14 +119,3 @@ def _precisions(text: str) -> list[Precision]:
     if unknown:
         raise click.UsageError(f"there is no precision {unknown[0]!r}; choose from {', '.join(PRECISIONS)}")
     return [by_name[name] for name in text.split(",")]
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], object]]:
-    if not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("loading") as status:
-        yield lambda text: status.update(text)

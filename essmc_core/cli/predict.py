@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from essmc_core.cli.arguments import is_override, model_argument, weights_option
 from essmc_core.cli.examples import examples
 from essmc_core.cli.output import json_option, write_json
 from essmc_core.cli.table import Column, write_table
+from essmc_core.foundation.terminal_status import status
 
 if TYPE_CHECKING:
     from essmc_core.contract.engine import Precision
@@ -144,19 +146,9 @@ def predict(
 @contextmanager
 def _progress(several: bool) -> Iterator[Any]:
     """Shows on a terminal which of several files is being processed."""
-    if not (several and sys.stderr.isatty()):
-        yield lambda name: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("loading") as status:
-        counted = [0]
-
-        def tick(name: str) -> None:
-            counted[0] += 1
-            status.update(f"{counted[0]:,} done, {os.path.basename(name)}", spinner_style="cyan")
-
-        yield tick
+    with status("loading", shown=several) as tell:
+        counted = itertools.count(1)
+        yield lambda name: tell(f"{next(counted):,} done, {os.path.basename(name)}")
 
 
 def _write(found: Sequence[Prediction], several: bool) -> None:

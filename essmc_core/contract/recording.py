@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import torch
+from torch import Tensor, nn
 
 
 def is_tracing() -> bool:
@@ -13,3 +17,23 @@ def is_tracing() -> bool:
 def is_recorded() -> bool:
     """Returns whether tracing, export or compilation records a graph, which must be valid for other sizes too."""
     return is_tracing() or torch.compiler.is_compiling()
+
+
+def export_for_any_batch(model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+    """Returns the program of a module that takes one batch of inputs, for batches of any size.
+
+    Args:
+        model: the module.
+        example: a batch of inputs (N, …). A batch of one would become a constant, and is doubled.
+
+    Raises:
+        Exception: whatever `torch.export` raises of a module that it cannot record.
+    """
+    # Without an upper end, torch 2.7 finds that the batch must not be the largest integer, and refuses the model.
+    size: Any = {0: torch.export.Dim("batch", min=1, max=2**31 - 1)}
+    first = next(iter(inspect.signature(model.forward).parameters.values()))
+    # The argument of a starred parameter is a tuple.
+    shapes = ((size,),) if first.kind is first.VAR_POSITIONAL else (size,)
+    batch = example if len(example) > 1 else torch.cat([example, example])
+    with torch.no_grad():
+        return torch.export.export(model, (batch,), dynamic_shapes=shapes)

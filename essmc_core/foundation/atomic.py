@@ -16,29 +16,21 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _umask(folder: Path) -> int:
-    """Returns the access rights that new files lack, without changing those of the process for a moment."""
-    probe = folder / f".{os.getpid()}.{threading.get_ident()}.umask"
-    os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o666))
-    try:
-        return 0o666 & ~probe.stat().st_mode
-    finally:
-        probe.unlink()
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Lends a path beside a file, and puts what was written there in the file's place at the end of the block.
 
-    The new file has the access rights of the old one. If the block raises, nothing is left of the new one.
+    The new file has the access rights of the old one, or those of any new file, whatever writes it: some libraries make
+    files that no other user can read. If the block raises, nothing is left of the new one.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
+        temporary.touch()
+        mode = (path if path.exists() else temporary).stat().st_mode & 0o777
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        # Some libraries write files that no other user can read.
-        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask(path.parent))
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from essmc_core.errors import EssmcError, FingerprintMismatch, FingerprintUnknown
@@ -15,6 +13,7 @@ from essmc_core.foundation.atomic import write_text
 from essmc_core.foundation.json_values import to_json
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.plain_data import plain_data
+from essmc_core.foundation.terminal_status import status
 from essmc_core.foundation.version import __version__
 from essmc_core.zoo.fingerprint import Fingerprint, read_fingerprint
 from essmc_core.zoo.recipe import Recipe
@@ -83,7 +82,7 @@ def check_loaded(
     done = _note(recipe, model, source)
     if done is not None and done.is_file():
         return
-    with _telling(recipe.name):
+    with status(f"checking what {recipe.name} computes, once"):
         compare(recipe, stated, model, build)
     if done is not None:
         # What cannot be remembered is checked again.
@@ -164,15 +163,3 @@ def _note(recipe: Recipe, model: TrainModule, source: Mapping[str, Any]) -> Path
     }
     key = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
     return cache_dir() / "checked" / f"{key}.json"
-
-
-@contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Shows on a terminal what takes the time."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(f"checking what {name} computes, once"):
-        yield

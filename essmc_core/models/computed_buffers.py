@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from essmc_core.models.sameness import unstored_buffers
 from essmc_core.weights.random_fills import skip_init
 
 
@@ -19,7 +20,7 @@ def odd_buffers(model: nn.Module, build: Callable[[], nn.Module]) -> list[str]:
         model: the model, before its first forward pass.
         build: builds the same model.
     """
-    computed = _computed(model)
+    computed = unstored_buffers(model)
     if not computed:
         return []
     fresh = _fresh(build, seed=0)
@@ -34,18 +35,7 @@ def odd_buffers(model: nn.Module, build: Callable[[], nn.Module]) -> list[str]:
 def _fresh(build: Callable[[], nn.Module], seed: int) -> Mapping[str, Tensor]:
     with torch.device("cpu"), skip_init():
         torch.default_generator.manual_seed(seed)
-        return _computed(build())
-
-
-def _computed(model: nn.Module) -> dict[str, Tensor]:
-    """Returns the buffers that a state dict leaves out, by name."""
-    found = {}
-    for path, module in model.named_modules():
-        for name in module._non_persistent_buffers_set:
-            buffer = module._buffers.get(name)
-            if buffer is not None:
-                found[f"{path}.{name}" if path else name] = buffer
-    return found
+        return unstored_buffers(build())
 
 
 def _equal(one: Tensor, other: Tensor | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 import tempfile
 import warnings
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.contract.module import TrainModule
+from essmc_core.contract.recording import export_for_any_batch
 from essmc_core.errors import ConfigError, EssmcError, MissingDependency
 from essmc_core.foundation.json_values import to_json
 from essmc_core.foundation.plain_data import plain_data
@@ -176,28 +176,17 @@ def _traced(model: TrainModule, example: Tensor, strict: bool) -> Any:
 
 
 def _write_pt2(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Runner:
-    program = _or_explain(lambda: _exported(model, spec), model)
+    program = _or_explain(lambda: export_for_any_batch(model, _inputs(spec, 2, seed=0)), model)
     torch.export.save(program, str(file), extra_files={CARD: card})
     loaded: Runner = torch.export.load(str(file)).module()
     return loaded
-
-
-def _exported(model: TrainModule, spec: InputSpec) -> torch.export.ExportedProgram:
-    # Without an upper end, torch 2.7 finds that the batch must not be the largest integer, and refuses the model.
-    size: Any = {0: torch.export.Dim("batch", min=1, max=2**31 - 1)}
-    first = next(iter(inspect.signature(model.forward).parameters.values()))
-    # The argument of a starred parameter is a tuple.
-    shapes = ((size,),) if first.kind is first.VAR_POSITIONAL else (size,)
-    # A batch size of 1 in the example would become a constant.
-    with torch.no_grad():
-        return torch.export.export(model, (_inputs(spec, 2, seed=0),), dynamic_shapes=shapes)
 
 
 def _write_onnx(model: TrainModule, spec: InputSpec, card: str, file: Path) -> Runner:
     import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
     import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    program = _or_explain(lambda: _exported(model, spec), model)
+    program = _or_explain(lambda: export_for_any_batch(model, _inputs(spec, 2, seed=0)), model)
     converted = _or_explain(lambda: torch.onnx.export(program, (), dynamo=True, verbose=False), model)
     proto = converted.model_proto
     proto.metadata_props.add(key=CARD, value=card)

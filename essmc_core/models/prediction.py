@@ -24,8 +24,14 @@ from essmc_core.inputs.wrong_kind import explain_wrong_input
 from essmc_core.models.checked_loading import stated_fingerprint
 from essmc_core.models.exported import Network, is_export
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
-from essmc_core.models.ready_model import Engine as RunsBy
-from essmc_core.models.ready_model import ReadyModel, device_of, from_export, from_module, from_recipe
+from essmc_core.models.ready_model import (
+    ReadyModel,
+    Replacement,
+    device_of,
+    from_export,
+    from_module,
+    from_recipe,
+)
 from essmc_core.models.recipes import read_recipe
 from essmc_core.zoo.recipe import ModelRef, Overrides
 from essmc_core.zoo.weights_asked import weights_source
@@ -185,7 +191,7 @@ def get_ready(
     return from_recipe(recipe, source, place, check=check and has_own, engine=runs)
 
 
-def _by_engine(engine: str | Mapping[str, Any] | None, precision: Precision) -> RunsBy | None:
+def _by_engine(engine: str | Mapping[str, Any] | None, precision: Precision) -> Replacement | None:
     """Returns what lets an engine run a model, None for PyTorch as it is."""
     if engine is None and precision == "fp32":
         return None

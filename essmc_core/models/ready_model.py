@@ -20,7 +20,7 @@ from essmc_core.models.predicted import by_output
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
 
-Engine: TypeAlias = Callable[[Network, Tensor], Network]
+Replacement: TypeAlias = Callable[[Network, Tensor], Network]
 # Views in one batch, which limits memory.
 _VIEWS_AT_ONCE = 8
 
@@ -50,7 +50,7 @@ class ReadyModel:
         weights: str | None,
         card: Callable[[Network], Mapping[str, object]],
         is_built: bool = False,
-        engine: Engine | None = None,
+        engine: Replacement | None = None,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -108,7 +108,7 @@ def from_recipe(
     device: torch.device,
     *,
     check: bool = False,
-    engine: Engine | None = None,
+    engine: Replacement | None = None,
 ) -> ReadyModel:
     """Returns the model of a configuration.
 
@@ -141,7 +141,7 @@ def from_module(
     device: torch.device | None,
     input: InputSpec | Mapping[str, Any] | None,
     labels: Sequence[str] | None,
-    engine: Engine | None = None,
+    engine: Replacement | None = None,
 ) -> ReadyModel:
     """Returns the ready model of a module that is built already; its mode is not changed.
 

@@ -68,15 +68,18 @@ def save(
     _require_same(inner, built, tensors, target)
     ties = [sorted(map(strip_key, group)) for group in tied_groups(inner)]
     known = [sorted(group) for group in tied_groups(built)]
-    buffers = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in unstored_buffers(inner).items()}
+    buffers, computed = _buffer_dtypes(inner), _buffer_dtypes(built)
     extra = {
         "ties": [group for group in ties if group not in known],
-        "buffers": {name: dtype for name, dtype in buffers.items()
-                    if dtype != str(unstored_buffers(built)[name].dtype).removeprefix("torch.")},
+        "buffers": {name: dtype for name, dtype in buffers.items() if dtype != computed.get(name)},
         "torch": torch.__version__,
-    }  # fmt: skip
+    }
     write_described(target, tensors, {**description, **extra})
     return target
+
+
+def _buffer_dtypes(module: nn.Module) -> dict[str, str]:
+    return {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in unstored_buffers(module).items()}
 
 
 def unwrapped(model: nn.Module) -> TrainModule:

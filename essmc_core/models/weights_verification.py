@@ -47,7 +47,7 @@ def verify_weights(entry: ZooEntry, *, write: bool = False) -> WeightsVerdict:
     if not entry.pretrained or not (entry.has_check or write):
         return WeightsVerdict(entry.name, "unknown")
     try:
-        return _compared(entry, write)
+        return _compared(entry)
     except (WeightsNotFound, MissingDependency) as error:
         return WeightsVerdict(entry.name, "not checked", error.message, error=error)
     except FingerprintMismatch as error:
@@ -58,7 +58,7 @@ def verify_weights(entry: ZooEntry, *, write: bool = False) -> WeightsVerdict:
         return WeightsVerdict(entry.name, "differs", error.message, error=error)
 
 
-def _compared(entry: ZooEntry, write: bool) -> WeightsVerdict:
+def _compared(entry: ZooEntry) -> WeightsVerdict:
     from essmc_core.building.construct import construct
     from essmc_core.models.checked_loading import compare, stated_fingerprint
     from essmc_core.models.factory import build_trained

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from essmc_core.contract.engine import Run
+from essmc_core.contract.engine import Engine, Precision, Run
+
+
+def prepared(engine: Engine, model: nn.Module, example: Tensor, precision: Precision) -> Run:
+    """Returns what an engine makes of a model, for batches of any size.
+
+    Args:
+        engine: the engine.
+        model: in test mode.
+        example: a batch of inputs, (N, …).
+        precision: what to compute in.
+
+    Raises:
+        Exception: the engine cannot run the model.
+    """
+    run = engine.prepare(model, example, precision)
+    return run if engine.any_batch else for_any_batch(run, len(example))
 
 
 def for_any_batch(run: Run, size: int) -> Run:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from essmc_core.contract.engine import Engine, Precision, Run
 from essmc_core.models.defaults import REGISTRIES
-from essmc_core.models.engines.batches import for_any_batch
+from essmc_core.models.engines.batches import prepared
 from essmc_core.models.engines.report import EngineChoice
 
 
@@ -56,8 +56,7 @@ class Predictor:
         generator = torch.Generator().manual_seed(0)
         example = torch.randn(self._shape, generator=generator).to(parameter.device)
         with torch.inference_mode():
-            run = engine.prepare(self.model, example, cast("Precision", self.choice.precision))
-        self._run = run if engine.any_batch else for_any_batch(run, self._shape[0])
+            self._run = prepared(engine, self.model, example, cast("Precision", self.choice.precision))
 
     def __call__(self, inputs: Tensor) -> Tensor | Mapping[str, Tensor]:
         """Returns what the model's test mode returns for a batch (N, …), of any N."""

@@ -5,6 +5,7 @@ It is started with a folder of files and takes one command a line, as JSON, each
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -16,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from essmc_core.contract.engine import Run
+from essmc_core.contract.engine import Precision, Run
 from essmc_core.foundation.error_text import brief
 from essmc_core.models.defaults import REGISTRIES
-from essmc_core.models.engines.batches import for_any_batch
+from essmc_core.models.engines.batches import prepared
 from essmc_core.models.engines.comparing import compare, expected_outputs, named, probes
 
 MODEL, EXAMPLE, EXPECTED = "model.pt", "example.pt", "expected.pt"
@@ -55,6 +56,7 @@ class _Trial:
         model: nn.Module = torch.load(self._folder / MODEL, weights_only=False)
         return model
 
+    @functools.cached_property
     def _example(self) -> Tensor:
         example: Tensor = torch.load(self._folder / EXAMPLE, weights_only=True)
         return example
@@ -62,18 +64,17 @@ class _Trial:
     def expect(self, threads: int) -> dict[str, Any]:
         """Writes what the model returns in float64."""
         torch.set_num_threads(threads)
-        torch.save(expected_outputs(self._model(), probes(self._example())), self._folder / EXPECTED)
+        torch.save(expected_outputs(self._model(), probes(self._example)), self._folder / EXPECTED)
         return {}
 
-    def prepare(self, engine: Any, precision: str, threads: int) -> dict[str, Any]:
+    def prepare(self, engine: Any, precision: Precision, threads: int) -> dict[str, Any]:
         """Prepares an engine and compares its outputs."""
         torch.set_num_threads(threads)
-        model, example = self._model(), self._example()
+        model, example = self._model(), self._example
         built = REGISTRIES["engines"].build(engine)
         before, start = _memory_mb("VmRSS"), time.perf_counter()
         with torch.inference_mode():
-            run: Run = built.prepare(model, example, precision)
-            self._run = run if built.any_batch else for_any_batch(run, len(example))
+            self._run = prepared(built, model, example, precision)
             self._run(example)
             seconds = time.perf_counter() - start
             found = named(self._run(probes(example)))
@@ -89,7 +90,7 @@ class _Trial:
     def time(self, runs: int, seconds: float) -> dict[str, Any]:
         """Runs the example a few times, for so many seconds at most."""
         assert self._run is not None
-        example, end = self._example(), time.perf_counter() + seconds
+        example, end = self._example, time.perf_counter() + seconds
         found: list[float] = []
         with torch.inference_mode():
             # One that does not count: others ran in between.

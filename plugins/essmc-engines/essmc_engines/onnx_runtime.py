@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.contract.engine import Engine, Precision, Run
-from essmc_engines.onnx_program import as_onnx
+from essmc_engines.onnx_program import as_onnx, missing_packages, named
 
 
 class OnnxRuntime(Engine):
@@ -28,29 +26,21 @@ class OnnxRuntime(Engine):
 
     def missing(self) -> str:
         """Returns what is missing; see `Engine.missing`."""
-        absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
-        return f"{absent[0]} is not installed: pip install 'essmc-engines[onnxruntime]'" if absent else ""
+        return missing_packages(("onnx", "onnxscript", "onnxruntime"), "onnxruntime")
 
     def prepare(self, model: nn.Module, example: Tensor, precision: Precision) -> Run:
         """Returns a session; see `Engine.prepare`."""
         import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-        program, keys = as_onnx(model, example)
-        data = io.BytesIO()
-        import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-        onnx.save(program.model_proto, data)
+        file, keys = as_onnx(model, example)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads or torch.get_num_threads()
         wanted = ["CUDAExecutionProvider"] if example.device.type == "cuda" else []
-        session: Any = onnxruntime.InferenceSession(
-            data.getvalue(), options, providers=[*wanted, "CPUExecutionProvider"]
-        )
+        session: Any = onnxruntime.InferenceSession(file, options, providers=[*wanted, "CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         device = example.device
 
         def run(inputs: Tensor) -> Tensor | Mapping[str, Tensor]:
-            found = [torch.from_numpy(array).to(device) for array in session.run(None, {name: inputs.cpu().numpy()})]
-            return found[0] if keys is None else dict(zip(keys, found, strict=True))
+            return named(session.run(None, {name: inputs.cpu().numpy()}), keys, device)
 
         return run

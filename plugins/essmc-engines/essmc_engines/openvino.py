@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.contract.engine import Engine, Precision, Run
-from essmc_engines.onnx_program import as_onnx
+from essmc_engines.onnx_program import as_onnx, missing_packages, named
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -31,19 +30,15 @@ class OpenVino(Engine):
 
     def missing(self) -> str:
         """Returns what is missing; see `Engine.missing`."""
-        absent = [name for name in ("openvino", "onnx", "onnxscript") if importlib.util.find_spec(name) is None]
-        return f"{absent[0]} is not installed: pip install 'essmc-engines[openvino,onnxruntime]'" if absent else ""
+        return missing_packages(("openvino", "onnx", "onnxscript"), "openvino,onnxruntime")
 
     def prepare(self, model: nn.Module, example: Tensor, precision: Precision) -> Run:
         """Returns a compiled model; see `Engine.prepare`."""
-        import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
         import openvino  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-        program, keys = as_onnx(model, example)
-        data = io.BytesIO()
-        onnx.save(program.model_proto, data)
+        file, keys = as_onnx(model, example)
         core = openvino.Core()
-        read: Any = core.read_model(io.BytesIO(data.getvalue()))
+        read: Any = core.read_model(io.BytesIO(file))
         read.reshape(list(example.shape))
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
@@ -57,7 +52,6 @@ class OpenVino(Engine):
             request.infer([inputs.numpy()])
             outputs = [request.get_output_tensor(number).data for number in range(len(compiled.outputs))]
             # The request's memory is used again by the next call.
-            found = [torch.from_numpy(array).float().clone() for array in outputs]
-            return found[0] if keys is None else dict(zip(keys, found, strict=True))
+            return named([array.astype("float32") for array in outputs], keys, example.device)
 
         return run

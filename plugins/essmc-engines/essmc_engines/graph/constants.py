@@ -19,11 +19,13 @@ def value_of(graph: fx.GraphModule, node: object) -> Tensor | None:
 
 
 def add_constant(graph: fx.GraphModule, value: Tensor, before: fx.Node) -> fx.Node:
-    """Returns a node that stands for a tensor."""
+    """Returns a node that stands for a tensor, which may be in an order of oneDNN's."""
     number = 0
     while hasattr(graph, f"constant_{number}"):
         number += 1
-    graph.register_buffer(f"constant_{number}", value.detach().contiguous())
+    # Tensors in an order of oneDNN's have no storage that could be contiguous, or held by a state dict.
+    stored = value.detach() if value.is_mkldnn else value.detach().contiguous()
+    graph.register_buffer(f"constant_{number}", stored, persistent=not value.is_mkldnn)
     with graph.graph.inserting_before(before):
         return graph.graph.get_attr(f"constant_{number}")
 

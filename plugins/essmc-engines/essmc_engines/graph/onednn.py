@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from essmc_engines.graph.constants import clean, value_of
+from essmc_engines.graph.constants import add_constant, clean, value_of
 
 aten = torch.ops.aten
 _DIMENSIONS: dict[object, int] = {aten.conv2d.default: 2, aten.conv3d.default: 3}
@@ -56,7 +56,7 @@ def _lower_convolution(graph: fx.GraphModule, node: fx.Node) -> None:
             torch.ops.mkldnn._convolution_pointwise.default,
             (
                 node.args[0],
-                _packed(graph, packed),
+                add_constant(graph, packed, node),
                 _at(node, 2, None),
                 padding,
                 stride,
@@ -80,7 +80,7 @@ def _lower_linear(graph: fx.GraphModule, node: fx.Node) -> None:
     with graph.graph.inserting_before(node):
         new = graph.graph.call_function(
             torch.ops.mkldnn._linear_pointwise.default,
-            (node.args[0], _packed(graph, packed), _at(node, 2, None), "none", [], ""),
+            (node.args[0], add_constant(graph, packed, node), _at(node, 2, None), "none", [], ""),
         )
     new.meta.update(node.meta)
     node.replace_all_uses_with(new)
@@ -155,15 +155,6 @@ def _fuse_sum(graph: fx.GraphModule, total: fx.Node, convolution: Any) -> None:
         graph.graph.erase_node(last)
     graph.graph.erase_node(total)
     graph.graph.erase_node(conv)
-
-
-def _packed(graph: fx.GraphModule, value: Tensor) -> fx.Node:
-    number = 0
-    while hasattr(graph, f"packed_{number}"):
-        number += 1
-    # Tensors in oneDNN's order have no storage that a state dict could hold.
-    graph.register_buffer(f"packed_{number}", value, persistent=False)
-    return graph.graph.get_attr(f"packed_{number}")
 
 
 def _same_shape(one: fx.Node, other: fx.Node) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from essmc_core.contract.recording import export_for_any_batch
+
 
 def record(model: nn.Module, example: Tensor) -> fx.GraphModule:
     """Returns the graph of a model's test mode, with weights of its own, which takes any batch.
@@ -25,15 +27,9 @@ def record(model: nn.Module, example: Tensor) -> fx.GraphModule:
         Exception: whatever `torch.export` raises of a model that it cannot record.
     """
     plain = plain_copy(model)
-    # A batch of one would become a constant.
-    batch = example if len(example) > 1 else torch.cat([example, example])
-    size: Any = {0: torch.export.Dim("batch", min=1, max=2**31 - 1)}
-    first = next(iter(inspect.signature(plain.forward).parameters.values()))
-    shapes = ((size,),) if first.kind is first.VAR_POSITIONAL else (size,)
-    with torch.no_grad(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(plain, (batch,), dynamic_shapes=shapes)
-        return _unguarded(program)
+        return _unguarded(export_for_any_batch(plain, example))
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
