@@ -6,10 +6,11 @@ import copy
 import io
 import multiprocessing
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -120,19 +121,21 @@ MODULES = (deepcopied, pickled, spawned, state_keys, state_round_trip)
 
 def run_elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
     """Returns what an importable function returns in another process, which was spawned and is kept for later calls."""
-    is_new = _other_process.cache_info().currsize == 0
+    started = _other_process.cache_info().misses
+    process = _other_process(tuple(sys.path))
+    is_new = _other_process.cache_info().misses > started
     try:
-        return _submit(function, *arguments)
+        return _result(process, function, *arguments)
     except BrokenProcessPool:
         if is_new:
             raise
         # A process kept from an earlier check may have died of that one.
-        return _submit(function, *arguments)
+        return _result(_other_process(tuple(sys.path)), function, *arguments)
 
 
-def _submit(function: Callable[..., Any], *arguments: Any) -> Any:
+def _result(process: ProcessPoolExecutor, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        found: Future[Any] = _other_process().submit(function, *arguments)
+        found: Future[Any] = process.submit(function, *arguments)
         return found.result(timeout=300)
     except BrokenProcessPool:
         # The next call needs a process that lives.
@@ -140,8 +143,9 @@ def _submit(function: Callable[..., Any], *arguments: Any) -> Any:
         raise
 
 
-@cache
-def _other_process() -> ProcessPoolExecutor:
+@lru_cache(maxsize=1)
+def _other_process(path: tuple[str, ...]) -> ProcessPoolExecutor:
+    """Starts a process that imports from where this one does, which one kept from before may not do."""
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 

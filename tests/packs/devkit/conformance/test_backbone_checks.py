@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 import signal
+import sys
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,7 +82,25 @@ def test_a_kept_process_that_died_is_replaced_and_one_that_is_killed_by_a_call_i
 
 
 @pytest.mark.slow
-def test_a_spawned_process_and_onnx_compute_the_same(register):
-    subject = subject_of(Sound, register)
+def test_a_spawned_process_and_onnx_compute_the_same(register, sound_elsewhere):
+    subject = subject_of(sound_elsewhere, register)
     for check in (copying.spawned, exporting.written_as_onnx):
         assert [(finding.status, finding.message) for finding in check(subject)] == [("ok", "")]
+
+
+@pytest.mark.slow
+def test_what_another_process_cannot_import_is_a_fault(register, sound_elsewhere, monkeypatch):
+    subject = subject_of(sound_elsewhere, register)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if not Path(folder, "sound_elsewhere.py").exists()])
+    (finding,) = copying.spawned(subject)
+    assert finding.status == "failed" and "No module named 'sound_elsewhere'" in finding.message
+
+
+@pytest.fixture
+def sound_elsewhere(tmp_path, monkeypatch) -> Iterator[type]:
+    """The sound backbone in a module that other processes can import, from a folder unknown to a kept process."""
+    assert copying.run_elsewhere(os.getpid) != os.getpid()
+    shutil.copy(Path(__file__).with_name("broken_backbones.py"), tmp_path / "sound_elsewhere.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("sound_elsewhere").Sound
+    del sys.modules["sound_elsewhere"]
