@@ -31,6 +31,7 @@ from essmc_core.models.ready_model import (
     from_export,
     from_module,
     from_recipe,
+    module_device,
 )
 from essmc_core.models.recipes import read_recipe
 from essmc_core.zoo.recipe import ModelRef, Overrides
@@ -138,6 +139,8 @@ def predict(
         NotAnExport: the file was not written by `essmc export`.
         ConfigError: the configuration does not state its input, its labels are not those of the head, or this machine
             has no such device.
+        UnknownComponent: there is no such engine.
+        EngineError: the engine does not run here, or does not compute what the model does.
     """
     options: dict[str, Any] = {"checkpoint": checkpoint, "random": random, "overrides": overrides, "knobs": knobs}
     options |= {"engine": engine, "precision": precision}
@@ -175,14 +178,14 @@ def get_ready(
         if useless or random:
             kind = "a model that is built" if isinstance(model, TrainModule) else f"{model}, an exported file,"
             raise ConfigError(f"{kind} cannot be changed: {', '.join(useless or ['random'])} has no meaning for it")
-    runs = _by_engine(engine, precision)
+    place = module_device(model) if isinstance(model, TrainModule) and device is None else device_of(device)
+    runs = _by_engine(engine, precision, place)
     if runs is not None and is_export(model):
         raise ConfigError(f"{model}, an exported file, is run as it is", hint="Leave out the engine and the precision.")
     if isinstance(model, TrainModule):
-        return from_module(model, None if device is None else device_of(device), input, labels, runs)
+        return from_module(model if device is None else model.to(place), place, input, labels, runs)
     if input is not None or labels is not None:
         raise ConfigError("input and labels are for models that are built; a configuration has them as sections")
-    place = device_of(device)
     if is_export(model):
         return from_export(Path(model), place)  # type: ignore[arg-type]
     recipe = read_recipe(model, overrides, knobs)
@@ -191,16 +194,22 @@ def get_ready(
     return from_recipe(recipe, source, place, check=check and has_own, engine=runs)
 
 
-def _by_engine(engine: str | Mapping[str, Any] | None, precision: Precision) -> Replacement | None:
-    """Returns what lets an engine run a model, None for PyTorch as it is."""
+def _by_engine(
+    engine: str | Mapping[str, Any] | None, precision: Precision, device: torch.device
+) -> Replacement | None:
+    """Returns what lets an engine run a model, None for PyTorch as it is; it is checked before anything is read."""
     if engine is None and precision == "fp32":
         return None
+    from essmc_core.models.engines.asked import check_asked
+
+    asked = engine or "auto"
+    check_asked(asked, precision, device)
 
     def optimized(network: Network, batch: Tensor) -> Network:
         from essmc_core.models.engines.optimizing import optimize
 
         assert isinstance(network, nn.Module)
-        return optimize(network, batch, engine=engine or "auto", precision=precision)
+        return optimize(network, batch, engine=asked, precision=precision)
 
     return optimized
 

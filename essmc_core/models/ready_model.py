@@ -138,7 +138,7 @@ def from_recipe(
 
 def from_module(
     module: TrainModule,
-    device: torch.device | None,
+    device: torch.device,
     input: InputSpec | Mapping[str, Any] | None,
     labels: Sequence[str] | None,
     engine: Replacement | None = None,
@@ -147,7 +147,7 @@ def from_module(
 
     Args:
         module: the model.
-        device: where to move it; None leaves it where it is.
+        device: where it is.
         input: its input specification, by default that of its card.
         labels: class names by index, by default those of its card.
         engine: see `ReadyModel`.
@@ -169,16 +169,13 @@ def from_module(
     listed = stated.get("labels")
     names = labels if labels is not None else listed if isinstance(listed, (list, tuple)) else ()
     weights = card.get("weights")
-    if device is not None:
-        module.to(device)
-    parameter = next(module.parameters(), None)
     return ReadyModel(
         name=name,
         spec=taken if isinstance(taken, InputSpec) else InputSpec.from_mapping(taken),
         # An engine takes a copy in test mode by itself.
         make=lambda: _in_test_form(module) if engine is None else module,
         labels=functools.partial(_counted, name, [str(label) for label in names]),
-        device=torch.device("cpu") if parameter is None else parameter.device,
+        device=device,
         weights=str(weights["uri"]) if isinstance(weights, Mapping) and "uri" in weights else None,
         card=lambda network: card,
         is_built=True,
@@ -204,6 +201,12 @@ def from_export(path: Path, device: torch.device) -> ReadyModel:
         weights=str(weights["uri"]) if isinstance(weights, Mapping) and "uri" in weights else None,
         card=lambda network: exported.card,
     )
+
+
+def module_device(module: TrainModule) -> torch.device:
+    """Returns where a module is; the CPU if it has no parameters."""
+    parameter = next(module.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def device_of(name: str | None) -> torch.device:

@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from essmc_core.contract.engine import PRECISIONS, Engine, EngineError, Precision
+from essmc_core.contract.engine import EngineError, Precision
 from essmc_core.errors import ConfigError
 from essmc_core.foundation.error_text import brief
 from essmc_core.models.defaults import REGISTRIES
+from essmc_core.models.engines.asked import REFERENCE, check_asked, check_precision
 from essmc_core.models.engines.comparing import compare, expected_outputs, named, probes
 from essmc_core.models.engines.measuring import EngineRef, engine_name, measure
 from essmc_core.models.engines.predictor import Predictor
@@ -88,10 +89,8 @@ def engine_names() -> list[str]:
         UnknownComponent: there is none.
     """
     engines = REGISTRIES["engines"]
-    reference = "eager"
-    if engines.find(reference) is None:
-        engines.build(reference)
-    return sorted(engines.names(), key=lambda name: name != reference)
+    engines.component(REFERENCE)
+    return sorted(engines.names(), key=lambda name: name != REFERENCE)
 
 
 def _measured(
@@ -120,10 +119,8 @@ def _measured(
 def _asked_for(
     model: nn.Module, example: Tensor, engine: EngineRef, precision: Precision, tolerance: float | None
 ) -> Predictor:
+    check_asked(engine, precision, example.device)
     name = engine_name(engine)
-    built: Engine = REGISTRIES["engines"].build(engine)
-    if objection := built.objection(example.device, precision):
-        raise EngineError(f"the engine {name} cannot be used here: {objection}")
     choice = EngineChoice(
         name_of(model), name, precision, str(example.device), tuple(example.shape), torch.get_num_threads(),
         versions=versions(),
@@ -156,8 +153,7 @@ def _in_test_mode(model: nn.Module) -> nn.Module:
 
 
 def _check(example: Tensor, precision: str) -> None:
-    if precision not in PRECISIONS:
-        raise ConfigError(f"There is no precision {precision!r}.", hint=f"Choose from {', '.join(PRECISIONS)}.")
+    check_precision(precision)
     if not isinstance(example, Tensor) or example.dim() < 2 or example.dtype != torch.float32 or not len(example):
         kind = f"a {example.dtype} tensor of shape {tuple(example.shape)}" if isinstance(example, Tensor) else example
         raise ConfigError(

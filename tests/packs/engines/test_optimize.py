@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import essmc_core
+from essmc_core.cli.app import cli
 from essmc_core.contract.engine import EngineError
-from essmc_core.errors import ConfigError, UnknownComponent
+from essmc_core.errors import ConfigError, EssmcError, UnknownComponent
 from essmc_core.models.engines.batches import for_any_batch
 from essmc_core.models.engines.comparing import compare
 from essmc_core.models.engines.report import EngineChoice
@@ -156,6 +158,27 @@ def test_what_is_asked_for_wrongly_is_told(model, example) -> None:
         essmc_core.optimize(model, example, precision="fp8")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="float32"):
         essmc_core.optimize(model, example.byte())
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"engine": "foldde"}, "folded"), ({"engine": "onednn", "precision": "fp16"}, "computes in"),
+     ({"precision": "fp61"}, "There is no precision"), ({"engine": {"type": "folded", "speed": 3}}, "speed")],
+)  # fmt: skip
+def test_prediction_tells_it_before_anything_is_read_or_built(model, monkeypatch, asked, message) -> None:
+    def read(*args: Any, **named: Any) -> None:
+        raise AssertionError("this must not be called")
+
+    for place in ("prediction.read_recipe", "prediction.load_views", "ready_model.build_trained"):
+        monkeypatch.setattr(f"essmc_core.models.{place}", read)
+    for given in ("motion_digits", model):
+        with pytest.raises(EssmcError, match=message):
+            essmc_core.predict(given, "no-such-file.mp4", **asked)
+
+
+def test_the_command_tells_a_misspelled_engine_first() -> None:
+    told = CliRunner().invoke(cli, ["predict", "no-such-model", "no-such-file.mp4", "--engine", "foldde"]).exception
+    assert isinstance(told, UnknownComponent) and "did you mean 'folded'" in str(told)
 
 
 def test_a_model_that_cannot_be_pickled_runs_eagerly(model, example, quiet_cache) -> None:
