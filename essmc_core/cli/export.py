@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "essmc export motion_digits",
         "essmc export work_dirs/photos -o photos.onnx",
         "essmc export photos.yaml --checkpoint photos.pth",
+        "essmc export motion_digits --dynamic frames -o motions.pt2",
     ),
 )
 @model_argument
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 @weights_options
 @click.option(
     "--format",
-    type=click.Choice(["pt2", "torchscript", "onnx"]),
+    type=click.Choice(["pt2", "torchscript", "onnx", "openvino"]),
     help="What to write  [default: what the file's suffix says, else pt2]",
 )
-@click.option("-o", "--output", help="The file  [default: the model's name with .pt2, .pt or .onnx]")
+@click.option("-o", "--output", help="The file  [default: the model's name with .pt2, .pt, .onnx or .xml]")
+@click.option("--dynamic", help="Sizes that the file takes any of: height, width, frames, separated by commas")
 @json_option
 def export(
     model: str,
@@ -40,20 +42,25 @@ def export(
     use_random: bool,
     format: Format | None,
     output: str | None,
+    dynamic: str | None,
     as_json: bool,
 ) -> None:
     """Export MODEL, a zoo name, YAML file or work dir: normalised images or clips in, probabilities out.
 
-    The file is compared with the model on other inputs before it is put in place.
+    The file is compared with the model on other inputs before it is put in place. `essmc predict FILE` runs it.
     """
     from essmc_core.models.exporting import export_model
 
-    made = export_model(model, output, format=format, checkpoint=checkpoint, random=use_random, overrides=overrides)
+    free: Any = [name.strip() for name in dynamic.split(",")] if dynamic else []
+    made = export_model(
+        model, output, format=format, dynamic=free, checkpoint=checkpoint, random=use_random, overrides=overrides
+    )
     if as_json:
         write_json(dataclasses.asdict(made))
         return
     shape = "×".join(map(str, ("N" if made.any_batch else 1, *made.input_shape)))
-    click.echo(f"{made.path}  {made.format}, {_size(made.bytes)}, takes {shape}")
+    free = f", with any {' and '.join(made.dynamic)}" if made.dynamic else ""
+    click.echo(f"{made.path}  {made.format}, {_size(made.bytes)}, takes {shape}{free}")
     click.echo(f"same numbers as {made.model}: largest difference {made.difference:.1g} on inputs of its own")
     if made.weights is None:
         click.echo("The weights are random.", err=True)

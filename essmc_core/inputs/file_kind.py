@@ -8,13 +8,14 @@ from typing import Literal, TypeAlias
 from essmc_core.weights.sniff import zip_kind
 
 FileKind: TypeAlias = Literal[
-    "torchscript", "pt2", "onnx", "checkpoint", "safetensors", "image", "video", "sound", "yaml", "other"
+    "torchscript", "pt2", "onnx", "openvino", "checkpoint", "safetensors", "image", "video", "sound", "yaml", "other"
 ]
 
 WORDS: dict[FileKind, str] = {
     "torchscript": "a TorchScript program",
     "pt2": "an exported program of PyTorch (.pt2)",
     "onnx": "an ONNX network",
+    "openvino": "an OpenVINO network",
     "checkpoint": "a checkpoint of PyTorch",
     "safetensors": "weights (safetensors)",
     "image": "a picture",
@@ -47,6 +48,8 @@ def file_kind(path: Path) -> FileKind:
         return zip_kind(path) or "other"
     if path.suffix.lower() == ".onnx" and head.startswith(_ONNX):
         return "onnx"
+    if path.suffix.lower() == ".xml" and b"<net " in head:
+        return "openvino"
     if path.suffix.lower() in (".yaml", ".yml"):
         return "yaml"
     if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 1 << 30:

@@ -7,15 +7,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import essmc_core
 from essmc_core import TrainModule
-from essmc_core.errors import ConfigError, EssmcError, MissingDependency
-from essmc_core.models.exported import CARD, _extra_file
+from essmc_core.errors import ConfigError, EssmcError, MissingDependency, WeightsCorrupt
 from essmc_core.models.exporting import ExportError
+from essmc_core.models.formats.file_format import CARD
+from essmc_core.models.formats.torchscript import extra_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
 
@@ -32,6 +34,10 @@ class Tiny(TrainModule):
         raise NotImplementedError
 
     def forward_test(self, img: torch.Tensor, gt_label: Any = None) -> Any:
+        if self.defect == "pooled":
+            return img.mean((2, 3)).softmax(1)
+        if self.defect == "fixed width":
+            return torch.nn.functional.pad(img, (0, 16 - int(img.shape[3]))).mean((2, 3)).softmax(1)
         scores = self.fc(img.flatten(1))
         if self.defect == "branch" and bool(img.sum() > 0):
             scores = -scores
@@ -118,6 +124,53 @@ def test_a_file_that_would_be_wrong_leaves_the_old_one(tmp_path: Path, defect: s
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize(
+    ("dynamic", "name", "kind", "message"),
+    [
+        (["height"], "a.pt2", ExportError, "Tiny takes no other height: "),
+        (["frames"], "a.pt2", ConfigError, "The input has no frames"),
+        (["depth"], "a.pt2", ConfigError, "There is no size 'depth'"),
+        (["width"], "a.pt", ConfigError, "keeps its sizes"),
+    ],
+)
+def test_sizes_that_cannot_be_open_are_refused_by_name(tmp_path, dynamic, name, kind, message) -> None:
+    with pytest.raises(kind, match=message):
+        essmc_core.export_model(config(), tmp_path / name, random=True, dynamic=dynamic)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_open_sizes_take_others(tmp_path: Path) -> None:
+    made = essmc_core.export_model(config("pooled"), tmp_path / "a.pt2", random=True, dynamic=["height", "width"])
+    program = torch.export.load(made.path).module()
+    given = torch.randn(3, 3, 13, 6)
+    found = program(given)
+    assert made.dynamic == ("height", "width")
+    torch.testing.assert_close(found, given.mean((2, 3)).softmax(1))
+
+
+def test_a_size_that_the_network_computes_with_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="Tiny cannot be exported with other width: "):
+        essmc_core.export_model(config("fixed width"), tmp_path / "a.pt2", random=True, dynamic=["width"])
+
+
+@pytest.mark.slow
+def test_openvino_s_two_files_belong_together(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnxscript")
+    made = essmc_core.export_model(config(), tmp_path / "a.xml", random=True)
+    files = [tmp_path / "a.bin", tmp_path / "a.xml"]
+    assert sorted(tmp_path.iterdir()) == files and made.bytes == sum(file.stat().st_size for file in files)
+    picture = np.full((8, 8, 3), 100, np.uint8)
+    for place in (made.path, tmp_path):
+        assert {one.label for one in essmc_core.predict(place, picture).predictions} == {"a", "b", "c"}
+    files[0].write_bytes(files[0].read_bytes()[::-1])
+    with pytest.raises(WeightsCorrupt, match="the weights of another network"):
+        essmc_core.predict(made.path, picture)
+    files[0].unlink()
+    with pytest.raises(WeightsCorrupt, match="lacks its weights"):
+        essmc_core.predict(made.path, picture)
+
+
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     export = essmc_core.export_model
     with pytest.raises(ConfigError, match="no format 'tflite'"):
@@ -161,4 +214,4 @@ def test_the_command_writes_and_refuses(python: Any) -> None:
 def test_the_card_is_found_in_the_layout_of_older_torch_too(tmp_path: Path, place: str) -> None:
     with zipfile.ZipFile(tmp_path / "model.pt2", "w") as archive:
         archive.writestr(f"{place}/{CARD}", "{}")
-    assert _extra_file(tmp_path / "model.pt2") == "{}"
+    assert extra_file(tmp_path / "model.pt2") == "{}"

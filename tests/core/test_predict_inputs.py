@@ -226,10 +226,12 @@ class TwoOutputs(essmc_core.TrainModule):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:FutureWarning")
-@pytest.mark.parametrize("suffix", [".pt2", ".pt", ".onnx"])
+@pytest.mark.parametrize("suffix", [".pt2", ".pt", ".onnx", ".xml"])
 def test_outputs_of_an_exported_file_keep_their_names(tmp_path, suffix):
-    if suffix == ".onnx":
+    if suffix in (".onnx", ".xml"):
         skip_without_onnx()
+    if suffix == ".xml":
+        pytest.importorskip("openvino")
     essmc_core.MODELS.register("predict_two")(TwoOutputs)
     try:
         model = {
