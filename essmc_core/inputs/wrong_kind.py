@@ -11,7 +11,7 @@ from essmc_core.errors import InputError, UnknownModel
 from essmc_core.inputs import InputSpec
 from essmc_core.inputs.file_kind import WORDS, FileKind, file_kind
 
-_EXPORTS: tuple[FileKind, ...] = ("torchscript", "pt2", "onnx")
+_EXPORTS: tuple[FileKind, ...] = ("torchscript", "pt2", "onnx", "openvino")
 _NO_MODELS: tuple[FileKind, ...] = ("image", "video", "sound", "safetensors", "other")
 _MODELS: tuple[FileKind, ...] = (*_EXPORTS, "checkpoint", "safetensors", "yaml")
 

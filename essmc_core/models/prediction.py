@@ -22,7 +22,8 @@ from essmc_core.inputs.media_files import media_files
 from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.inputs.wrong_kind import explain_wrong_input
 from essmc_core.models.checked_loading import stated_fingerprint
-from essmc_core.models.exported import Network, is_export
+from essmc_core.models.exported import is_export
+from essmc_core.models.formats.file_format import Network
 from essmc_core.models.predicted import Prediction, Ranked, Segment, rank
 from essmc_core.models.ready_model import (
     ReadyModel,

@@ -14,8 +14,9 @@ from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError, NonFiniteOutput
 from essmc_core.inputs import InputSpec
 from essmc_core.models.devices import find_device
-from essmc_core.models.exported import ExportedModel, Network, open_export
+from essmc_core.models.exported import ExportedModel, open_export
 from essmc_core.models.factory import build_trained
+from essmc_core.models.formats.file_format import Network
 from essmc_core.models.predicted import by_output
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.recipe import Recipe
