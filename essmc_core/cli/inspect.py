@@ -19,7 +19,7 @@ from essmc_core.weights.contents.files import WORDS, read_contents
 from essmc_core.weights.contents.groups import Group, grouped_tree, lines
 from essmc_core.weights.contents.stored import StoredTensor
 from essmc_core.weights.contents.summary import Summary, distinct, is_buffer, summarise
-from essmc_core.weights.described_file import read_description
+from essmc_core.weights.described_file import checked_description, read_description
 from essmc_core.weights.fetching import locate
 
 _LARGEST = 5
@@ -65,8 +65,12 @@ def inspect(file: str, depth: int, as_json: bool) -> None:
 
 
 def _description(summary: Summary) -> dict[str, Any] | None:
-    """Returns what a file of `save` says of its model, None for other files."""
-    return read_description(summary.contents.path) if summary.contents.kind == "safetensors" else None
+    """Returns what a file of `save` or a checkpoint says of its model, None for other files."""
+    contents = summary.contents
+    if contents.kind == "safetensors":
+        return read_description(contents.path)
+    content = contents.content
+    return checked_description(content.get("card"), contents.path) if isinstance(content, Mapping) else None
 
 
 def _rebuilt(summary: Summary, said: Mapping[str, Any]) -> tuple[str, str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
 
 from essmc_core.config import Config
 from essmc_core.discovery.distributions import installed_packs
@@ -13,12 +17,18 @@ from essmc_core.discovery.origin import origin_of
 from essmc_core.errors import EssmcError
 from essmc_core.models.factory import make_card
 from essmc_core.models.recipes import read_recipe, resolve_recipe
+from essmc_core.models.sameness import unstored_buffers
+from essmc_core.weights.described_file import FORMAT
+from essmc_core.weights.plan import tied_groups
+from essmc_core.weights.state_dict import strip_key
+from essmc_core.zoo.trained import SUFFIXES, without_start
 
 if TYPE_CHECKING:
     from essmc_core.contract.module import TrainModule
 
 # Where training data are and how a run goes is no part of the model.
 _OF_RUNS = ("data", "solver", "_base_")
+_OF_FILES = (".yaml", ".yml", ".safetensors", *SUFFIXES)
 
 
 class NotRebuildable(EssmcError, ValueError):
@@ -33,6 +43,8 @@ def describe_model(
     labels: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Returns the description of a model as plain data that JSON holds.
+
+    It names no place of this machine: neither where the weights were that the model started from, nor training data.
 
     Args:
         model: whose card is used.
@@ -56,12 +68,33 @@ def describe_model(
     stated |= {key: value for key, value in sections.items() if value is not None}
     packs = card.get("packs")
     return {
+        "format": FORMAT,
         **card,
-        "config": plain_config(stated),
+        "model": _public_name(str(card.get("model") or type(model).__name__)),
+        "config": plain_config(without_start(Config.from_mapping(stated)).to_dict()),
         "packs": dict(packs) if isinstance(packs, Mapping) else {},
         "origins": _origins(packs if isinstance(packs, Mapping) else {}),
-        "weights": _provenance(card.get("weights")),
+        "weights": provenance(card.get("weights")),
+        **_facts_of_tensors(model),
     }
+
+
+def _facts_of_tensors(model: nn.Module) -> dict[str, Any]:
+    """Returns what a state dict does not say: which names share one tensor, and dtypes of what is not in it."""
+    buffers = unstored_buffers(model).items()
+    return {
+        "ties": [sorted(map(strip_key, group)) for group in tied_groups(model)],
+        "buffers": {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in buffers},
+        "torch": torch.__version__,
+    }
+
+
+def _public_name(name: str) -> str:
+    """Returns a model's name; of one that is named by a file or folder, what that is called."""
+    path = Path(name)
+    if path.suffix in _OF_FILES:
+        return path.stem
+    return path.name if path.is_absolute() or (os.sep in name and path.is_dir()) else name
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +120,7 @@ def _origins(packs: Mapping[str, str]) -> dict[str, str]:
             for found in installed_packs() if found.name in packs and found.folder}  # fmt: skip
 
 
-def _provenance(weights: object) -> dict[str, Any] | None:
+def provenance(weights: object) -> dict[str, Any] | None:
     """Returns where weights came from first, without the folders of this machine."""
     if not isinstance(weights, Mapping):
         return None

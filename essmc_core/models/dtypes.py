@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from essmc_core.models.sameness import unstored_buffers
+from essmc_core.weights.checkpoint_parts import choose
 from essmc_core.weights.contents.files import read_contents
-from essmc_core.weights.contents.stored import StoredTensor
+from essmc_core.weights.contents.summary import is_stored
 from essmc_core.weights.state_dict import strip_key
 
 
@@ -31,7 +32,8 @@ def adopt_dtypes(module: nn.Module, dtypes: Mapping[str, torch.dtype]) -> None:
 def stored_dtypes(path: Path, buffers: Mapping[str, str]) -> dict[str, torch.dtype]:
     """Returns the dtypes of a file's tensors, and those that it states for buffers that are not in it."""
     content = read_contents(path).content
-    tensors = content if isinstance(content, Mapping) else {}
-    names = {name: tensor.dtype for name, tensor in tensors.items() if isinstance(tensor, StoredTensor)}
+    # The same tensors that a load chooses, where a checkpoint holds averaged ones too.
+    tensors = choose(content, None, is_stored).tensors if isinstance(content, Mapping) else {}
+    names = {strip_key(name): tensor.dtype for name, tensor in tensors.items()}
     found = {name: getattr(torch, dtype, None) for name, dtype in {**names, **buffers}.items()}
     return {name: dtype for name, dtype in found.items() if isinstance(dtype, torch.dtype)}

@@ -208,7 +208,7 @@ def make_card(
         is_own = source.get("uri") == (own.get("uri") if isinstance(own, Mapping) else own)
         card["licence"] = {"code": licence.code, "weights": licence.weights if is_own else source.get("licence")}
         trained = recipe.trained
-        if trained is not None and trained.description is not None and source.get("uri") == str(trained.path):
+        if trained is not None and trained.description is not None and source.get("uri") == str(trained.file):
             # What was saved is what it was loaded from, wherever the file went since.
             card |= {key: trained.description.get(key) for key in ("model", "licence")}
             card["weights"] = {

@@ -17,6 +17,7 @@ from essmc_core.models.exported import is_export
 from essmc_core.models.factory import build_recipe
 from essmc_core.models.recipes import find_run, read_recipe
 from essmc_core.weights.fetching import fetch
+from essmc_core.zoo.trained import trained_weights
 from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def load(source: str | os.PathLike[str], *, device: str | None = None) -> TrainM
     description = recipe.trained.description or {}
     prepare = None
     if description and weights is not None:
-        # The file holds every tensor of its model and nothing else.
+        # The file holds every tensor of its model, and a state dict of nothing else.
         weights = {**weights, "strict": True}
-        dtypes = stored_dtypes(recipe.trained.path, _mapping(description.get("buffers")))
+        dtypes = stored_dtypes(path, _mapping(description.get("buffers")))
         prepare = functools.partial(adopt_dtypes, dtypes=dtypes)
     model = build_recipe(recipe, weights, purpose="use", prepare=prepare)
     for names in description.get("ties") or ():
@@ -81,7 +82,8 @@ def _local(source: str | os.PathLike[str]) -> Path:
 def _described(place: Path, named: str) -> Path:
     found = find_run(place)
     if found is not None:
-        return found
+        # The checkpoint says more than the configuration beside it.
+        return trained_weights(found)
     if is_export(place):
         raise UnknownModel(
             f"{named} is a program that `essmc export` or PyTorch wrote, which cannot be changed back into a model",

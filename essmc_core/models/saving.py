@@ -16,11 +16,11 @@ from essmc_core.errors import ConfigError
 from essmc_core.models.description import NotRebuildable, describe_model
 from essmc_core.models.dtypes import adopt_dtypes
 from essmc_core.models.recipes import read_recipe, resolve_recipe
-from essmc_core.models.sameness import changed_buffers, differences, in_words, unstored_buffers
+from essmc_core.models.sameness import changed_buffers, differences, in_words
 from essmc_core.weights import WeightsSource, skip_init
 from essmc_core.weights.described_file import NotWritten, write_described
 from essmc_core.weights.judgement import judge
-from essmc_core.weights.plan import plan_load, tied_groups
+from essmc_core.weights.plan import plan_load
 from essmc_core.weights.state_dict import strip_key
 from essmc_core.zoo.trained import stored_config
 
@@ -66,20 +66,8 @@ def save(
     tensors = _tensors(inner)
     built = _built(description)
     _require_same(inner, built, tensors, target)
-    ties = [sorted(map(strip_key, group)) for group in tied_groups(inner)]
-    known = [sorted(group) for group in tied_groups(built)]
-    buffers, computed = _buffer_dtypes(inner), _buffer_dtypes(built)
-    extra = {
-        "ties": [group for group in ties if group not in known],
-        "buffers": {name: dtype for name, dtype in buffers.items() if dtype != computed.get(name)},
-        "torch": torch.__version__,
-    }
-    write_described(target, tensors, {**description, **extra})
+    write_described(target, tensors, description)
     return target
-
-
-def _buffer_dtypes(module: nn.Module) -> dict[str, str]:
-    return {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in unstored_buffers(module).items()}
 
 
 def unwrapped(model: nn.Module) -> TrainModule:

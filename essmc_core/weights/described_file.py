@@ -70,16 +70,33 @@ def read_description(path: Path) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        description = json.loads(text)
-        version = description["format"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        message = f"{path} describes its model in a form that cannot be read ({type(error).__name__})."
-        raise WeightsCorrupt(message, hint="Its weights can be given to a model that you name.") from error
+        stated = json.loads(text)
+    except (ValueError, RecursionError):
+        stated = None
+    if not isinstance(stated, dict) or "format" not in stated:
+        message = f"{path} describes its model in a form that cannot be read."
+        raise WeightsCorrupt(message, hint="Its weights can be given to a model that you name.")
+    return checked_description(stated, path)
+
+
+def checked_description(stated: object, path: Path) -> dict[str, Any] | None:
+    """Returns a description as it stands in a file, None if it is something else.
+
+    Args:
+        stated: what stands in its place: in a file of `save`, or under ``card`` in a checkpoint of training.
+        path: the file, for messages.
+
+    Raises:
+        WeightsCorrupt: it was written by a newer version of the core.
+    """
+    if not isinstance(stated, Mapping) or "format" not in stated:
+        return None
+    version = stated["format"]
     if not isinstance(version, int) or not 1 <= version <= FORMAT:
-        by = description.get("essmc-core", "another version")
+        by = stated.get("essmc-core", "another version")
         message = f"{path} describes its model in format {version}, and this essmc-core reads up to {FORMAT}."
         raise WeightsCorrupt(message, hint=f"pip install 'essmc-core>={by}'")
-    return dict(description)
+    return dict(stated)
 
 
 def write_described(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
@@ -89,7 +106,7 @@ def write_described(path: Path, tensors: Mapping[str, Tensor], description: Mapp
         path: the file.
         tensors: on any device, in any memory format. A tensor under several names is stored once, which the metadata
             states as `safetensors.torch.save_model` does.
-        description: plain data; ``format`` is added.
+        description: plain data, as `essmc_core.models.description` makes it.
 
     Raises:
         NotWritten: the disk is full, or the folder cannot be written to.
@@ -98,7 +115,7 @@ def write_described(path: Path, tensors: Mapping[str, Tensor], description: Mapp
     from safetensors.torch import save_file
 
     stored, further = _stored(tensors)
-    text = json.dumps({"format": FORMAT, **description}, ensure_ascii=False)
+    text = json.dumps(description, ensure_ascii=False)
     try:
         with replacing(path) as temporary:
             save_file(stored, str(temporary), {**further, "format": "pt", KEY: text})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from essmc_core.errors import ConfigError, ConfigFileNotFound, WeightsCorrupt, WeightsNotFound
 from essmc_core.location import Location
 from essmc_core.weights.checkpoints import damage, is_sealed, newest_first, standing_for
-from essmc_core.weights.described_file import read_description
+from essmc_core.weights.described_file import checked_description, read_description
 from essmc_core.zoo.labels import configured_counts
 from essmc_core.zoo.licence import without_weights_licence
 from essmc_core.zoo.needed_packs import NeededPacks, needed_packs
@@ -32,7 +32,8 @@ LOCAL = "x-local"
 WEIGHTS = "model.safetensors"
 """The file of `save` in a folder that is laid out as the Hub does."""
 _REPOSITORY = re.compile(r"hf://[^/@]+/[^/@]+(@[^/]+)?/?")
-_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
+SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
+"""What names of checkpoints end in."""
 # Sections about the initial weights and the results of the entry do not apply to the trained model.
 _OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", "check", PACKS, LOCAL)
 
@@ -45,13 +46,15 @@ class Trained:
         path: the given work dir, checkpoint or file.
         config: its whole configuration, without references to the run's initial weights.
         needed: the packs that it needs.
-        description: what the file of `save` says, None for a training's result.
+        description: what the file itself says of its model, None where it says nothing.
+        file: the file that the description is in.
     """
 
     path: Path
     config: Config
     needed: NeededPacks = field(default_factory=NeededPacks)
     description: Mapping[str, Any] | None = None
+    file: Path | None = None
 
     @property
     def packs(self) -> Mapping[str, str]:
@@ -92,10 +95,10 @@ def find_run(source: str | os.PathLike[str], zoo: Zoo) -> Path | None:
     path = Path(text)
     if path.is_dir():
         return _checked_folder(path, is_path=not named or os.sep in text or "/" in text)
-    if path.suffix in (*_SUFFIXES, ".safetensors"):
+    if path.suffix in (*SUFFIXES, ".safetensors"):
         if not path.exists():
             raise ConfigFileNotFound(f"there is no checkpoint {path}", hint=_beside(path))
-        return path if path.suffix in _SUFFIXES or _is_described(path) else None
+        return path if path.suffix in SUFFIXES or _is_described(path) else None
     return None
 
 
@@ -146,7 +149,7 @@ def read_trained(path: Path, installed: Mapping[str, str]) -> Trained:
         ConfigError: there is no configuration in it.
         WeightsError: it cannot be read.
     """
-    description = None
+    description, file = None, None
     if path.is_dir() and (path / SIDECAR).is_file():
         from essmc_core.config import load_config
 
@@ -154,9 +157,11 @@ def read_trained(path: Path, installed: Mapping[str, str]) -> Trained:
     else:
         file = trained_weights(path)
         description = _description(file)
-        config = _configured(file, {"card": description} if description else _content(file))
+        content = {"card": description} if description else _content(file)
+        description = description or checked_description(content.get("card"), file)
+        config = _configured(file, content)
     needed = needed_packs(config.get(PACKS), config.get(LOCAL), installed)
-    return Trained(path, _as_trained(config), needed, description)
+    return Trained(path, without_start(config), needed, description, file)
 
 
 def stored_config(content: Mapping[str, Any]) -> Config:
@@ -167,7 +172,7 @@ def stored_config(content: Mapping[str, Any]) -> Config:
     """
     config = sidecar(content)
     assert config is not None
-    return _as_trained(config)
+    return without_start(config)
 
 
 def _description(file: Path) -> dict[str, Any] | None:
@@ -233,8 +238,8 @@ def _configuration(config: Any, built_by: Any) -> dict[str, Any] | None:
     return given if isinstance(given.get("zoo"), str) else None
 
 
-def _as_trained(config: Config) -> Config:
-    """Returns the configuration of the model that a run trained."""
+def without_start(config: Config) -> Config:
+    """Returns the configuration of a model with other weights than it says: nothing refers to those."""
     kept = config if "zoo" in config and "model" not in config else config.without(*_OUTDATED)
     kept = without_weights_licence(kept)
     changes: dict[str, object] = dict.fromkeys(_pretrain_paths(kept.get("model"), "model"))

@@ -168,6 +168,42 @@ def test_whoever_takes_a_model_takes_a_work_dir(essmc: Commands, run: Path) -> N
         assert state.keys() == want.keys() and all(torch.equal(state[key], want[key]) for key in want), source
 
 
+def test_a_checkpoint_describes_its_model_as_files_of_save_do(essmc: Commands, run: Path) -> None:
+    start = (run / "best.pth").resolve()
+    changes = ["solver.hooks=[{type: CheckpointHook}, {type: EmaHook, decay: 0.5}]", "solver.max_epochs=2"]
+    changes += ["pretrained=true"] if "zoo:" in Path("photos.yaml").read_text() else []
+    trained = essmc("train", "photos.yaml", f"weights={start}", *changes, "--work-dir", "again")
+    assert trained.exception is None, trained.exception
+    shutil.move("again/epoch-00002.pth", "lone.pth")
+    shutil.rmtree("again")
+    shutil.rmtree("pictures")
+
+    content = torch.load("lone.pth", weights_only=True)
+    said = content["card"]
+    assert str(start.parent) not in json.dumps(said) and "data" not in said["config"]
+    assert said["config"]["input"]["size"] == 8 and said["config"]["labels"] == ["blue", "green", "red"]
+    assert said["weights"] == {"trained": {"epochs": 2}, "start": said["weights"]["start"]}
+    assert said["weights"]["start"]["uri"] == start.name and said["weights"]["start"]["coverage"] == 1.0
+
+    loaded = essmc_core.load("lone.pth")
+    averaged = content["state_dict_ema"]
+    assert any(not torch.equal(averaged[key], content["state_dict"][key]) for key in averaged)
+    assert all(torch.equal(value, averaged[key]) for key, value in loaded.state_dict().items())
+    assert loaded.card is not None and loaded.card["weights"]["origin"] == said["weights"]  # type: ignore[index]
+    assert "essmc_core.load('lone.pth') rebuilds it" in essmc("inspect", "lone.pth").stdout
+    assert essmc.best("lone.pth")[0] == "red"
+    again = essmc_core.load(essmc_core.save(loaded, "small.safetensors"))
+    assert all(torch.equal(value, averaged[key]) for key, value in again.state_dict().items())
+    assert essmc.json("inspect", "small.safetensors")["description"]["weights"] == said["weights"]
+
+
+def test_a_checkpoint_of_a_changed_dtype_comes_back_in_it(run: Path) -> None:
+    content = torch.load(run / "best.pth", weights_only=True)
+    content["state_dict"] = {f"module.{key}": value.bfloat16() for key, value in content["state_dict"].items()}
+    torch.save(content, "half.pth")
+    assert {value.dtype for value in essmc_core.load("half.pth").state_dict().values()} == {torch.bfloat16}
+
+
 def test_a_damaged_best_checkpoint_gives_way_to_the_last_that_is_whole(essmc: Commands, run: Path) -> None:
     newest = sorted(run.glob("epoch-*.pth"))[-1]
     stands = (run / "best.pth").resolve()

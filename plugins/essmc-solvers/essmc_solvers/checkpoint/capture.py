@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from essmc_solvers.checkpoint.description import describe_model
+from essmc_solvers.checkpoint.description import describe_run
 from essmc_solvers.checkpoint.folder import Position
 from essmc_solvers.checkpoint.hook_parts import hook_entries, hook_states
 from essmc_solvers.checkpoint.optimizer_states import captured_parameters, kinds
@@ -40,9 +40,8 @@ def capture(run: Run, position: Position) -> dict[str, Any]:
         "train_batches": run.loaders["train"].length,
         "train_readers": run.loaders["train"].readers,
         "train_batch_size": run.loaders["train"].full_batch,
-        "card": getattr(run.module, "card", None),
         "config": run.config,
-        **describe_model(run),
+        **describe_run(run, position.epoch),
         "settings": run_settings(run),
         "versions": {name: version(name) for name in ("essmc-core", "essmc-solvers", "torch", "accelerate")},
     }

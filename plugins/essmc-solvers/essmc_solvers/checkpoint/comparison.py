@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from essmc_core.foundation.plain_data import plain_data
+from essmc_solvers.checkpoint.description import model_card
 from essmc_solvers.checkpoint.hook_parts import sets_rates
 from essmc_solvers.checkpoint.settings import flat, run_settings
 from essmc_solvers.errors import CheckpointMismatch
@@ -79,7 +80,7 @@ def changes(run: Run, content: Mapping[str, Any]) -> list[Change]:
     if isinstance(then, Mapping) and now is not None:
         listed = {change.name for change in found}
         found += [change for change in _of_sections(then, plain_data(now)) if change.name not in listed]
-    model_then, model_now = (_model(card) for card in (content.get("card"), getattr(run.module, "card", None)))
+    model_then, model_now = (_model(card) for card in (content.get("card"), model_card(run.module, run.config)))
     if model_then is not None and model_now is not None:
         found += _differences(flat(model_then, "model"), flat(model_now, "model"))
     return found

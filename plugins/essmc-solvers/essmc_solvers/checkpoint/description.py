@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from essmc_core.contract.module import TrainModule
+from essmc_core.errors import EssmcError
 from essmc_core.foundation.atomic import write_text
+from essmc_core.models.description import describe_model
 from essmc_core.zoo.trained import SIDECAR, sidecar
 from essmc_solvers.data.class_names import class_names as names_of
 from essmc_solvers.data.labels import class_counts, learns_gt_label
@@ -17,12 +20,64 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def describe_model(run: Run) -> dict[str, Any]:
-    """Returns ``input``, a mapping, and ``labels``, class names by index; each is None where it is not known.
+def describe_run(run: Run, epoch: int) -> dict[str, Any]:
+    """Returns what a checkpoint says beside the state of the run.
+
+    ``card`` describes the model as files of `essmc_core.save` do, so that the file alone rebuilds it; None where
+    nothing says how it is built. ``input``, a mapping, and ``labels``, class names by index, are None where they are
+    not known.
 
     Args:
         run: a run that has its data.
+        epoch: how many epochs it has completed.
     """
+    facts = _input_and_labels(run)
+    return {"card": model_card(run.module, run.config, epoch=epoch, **facts), **facts}
+
+
+def model_card(
+    module: nn.Module,
+    config: Mapping[str, Any] | None,
+    *,
+    epoch: int = 0,
+    input: Mapping[str, Any] | None = None,
+    labels: Sequence[str] | None = None,
+) -> dict[str, Any] | None:
+    """Returns the description of a model in training, None where nothing says how it is built.
+
+    Args:
+        module: the model, with or without a card.
+        config: of the run.
+        epoch: how many epochs it was trained.
+        input: its input specification, instead of that of the configuration.
+        labels: class names by index, likewise.
+    """
+    card = getattr(module, "card", None)
+    own = config if isinstance((config or {}).get("model"), Mapping) else None
+    if not isinstance(module, TrainModule) or (own is None and not _builds(card)):
+        return None
+    try:
+        said = describe_model(module, None if _builds(card) else own, input=input, labels=labels)
+    except EssmcError:
+        # A checkpoint is for resuming first, which needs none of it.
+        return None
+    licence = said.get("licence")
+    code = licence.get("code") if isinstance(licence, Mapping) else None
+    # Under which licence a training's result is, its user has to say; that of the start stays readable.
+    start = None if said["weights"] is None else {**said["weights"], "licence": licence}
+    return {
+        **said,
+        "licence": {"code": code, "weights": None},
+        "weights": {"trained": {"epochs": epoch}, "start": start},
+    }
+
+
+def _builds(card: Any) -> bool:
+    config = card.get("config") if isinstance(card, Mapping) else None
+    return isinstance(config, Mapping) and ("type" in config or isinstance(config.get("model"), Mapping))
+
+
+def _input_and_labels(run: Run) -> dict[str, Any]:
     config = _configuration(run)
     stated: Any = config.get("labels")
     named = class_names(run.module, run.loaders["train"].dataset)
