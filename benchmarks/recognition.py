@@ -25,6 +25,8 @@ from essmc_core.weights.layouts.layout import Shapes
 
 PARITY = Path(__file__).parents[1] / "tests" / "parity"
 GIGABYTE = 1_000_000_000
+# Tables that are computed, and second names of tensors, which files may lack.
+_SPARE = ("relative_position_index", "._attention_pool_")
 
 
 def golden() -> Iterator[tuple[str, str, Shapes]]:
@@ -78,11 +80,16 @@ def measure(title: str, networks: Iterator[tuple[str, str, Shapes]], seed: int) 
 
 
 def spoil(shapes: Shapes, seed: int) -> Iterator[Shapes]:
-    """Yields a state dict without one weight, and with another shape of one."""
-    weights = [key for key, shape in shapes.items() if len(shape) > 1 and not key.endswith("relative_position_index")]
-    key = random.Random(seed).choice(weights[: max(1, len(weights) - 4)])
+    """Yields a state dict without one weight, with another shape of one, with shapes shuffled, and without a half."""
+    weights = [key for key, shape in shapes.items() if len(shape) > 1 and not any(part in key for part in _SPARE)]
+    chance = random.Random(seed)
+    key = chance.choice(weights[: max(1, len(weights) - 4)])
     yield {name: shape for name, shape in shapes.items() if name != key}
     yield {**shapes, key: (*shapes[key][:-1], shapes[key][-1] + 1)}
+    shuffled = list(shapes.values())
+    chance.shuffle(shuffled)
+    yield dict(zip(shapes, shuffled, strict=True))
+    yield dict(list(shapes.items())[: len(shapes) // 2])
 
 
 def inspect_gigabyte() -> None:

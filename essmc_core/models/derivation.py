@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from essmc_core.errors import EssmcError
+from essmc_core.models.derived_heads import classifier_around
 from essmc_core.weights.layouts.layout import AnyLayout, Derived, Shapes
 from essmc_core.weights.layouts.recognise import renamed_by, unwrapped
 from essmc_core.weights.state_dict import strip_wrappers
@@ -18,13 +19,24 @@ from essmc_core.weights.state_dict import strip_wrappers
 _COUNTER = "num_batches_tracked"
 _MOST_BUILT = 12
 _MOST_FITTING = 4
-# By the names of a head's tensors: the kinds of head that have them, with the layers that classify.
-_HEADS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Classifier", "ClassifierHead", ("fc",)),
-    ("VideoClassifier", "VideoClassifierHead", ("out",)),
-    ("VideoClassifier", "TransformerHead", ("linear",)),
-    ("VideoClassifier", "VideoClassifierHeadx2", ("linear1", "linear2")),
-)
+_STEPS = ("eps", "kernel_size", "stride", "padding", "dilation", "groups", "num_heads", "heads")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A backbone that was built without memory.
+
+    Attributes:
+        shapes: of its tensors, by name.
+        width: of its features.
+        rank: how many dimensions they have besides batch and channels.
+        steps: what its layers compute with besides their weights, such as strides and epsilons.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    width: int
+    rank: int
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Fit:
         model: configuration of a model, or of a backbone where the file has no head.
         backbone: configuration of the backbone.
         classes: numbers of classes.
+        width: of the backbone's features.
         tensors: how many tensors are equal in name and shape.
         wrapper: what stands before every name.
         missing: names that the network has and the file has not.
@@ -47,6 +60,7 @@ class Fit:
     model: Mapping[str, Any]
     backbone: Mapping[str, Any]
     classes: tuple[int, ...]
+    width: int
     tensors: int
     wrapper: str = ""
     missing: tuple[str, ...] = ()
@@ -58,9 +72,9 @@ class Fit:
         """Whether every tensor of both is the other's."""
         return not (self.missing or self.unknown or self.other)
 
-    def same_shapes(self, backbone: Mapping[str, Any]) -> bool:
-        """Returns whether another configuration of the backbone has the same names and shapes."""
-        return shapes_of_backbone(backbone) == shapes_of_backbone(self.backbone)
+    def is_same_as(self, backbone: Mapping[str, Any]) -> bool:
+        """Returns whether another configuration of the backbone has the same names, shapes, strides and epsilons."""
+        return built_backbone(backbone) == built_backbone(self.backbone)
 
     @property
     def differences(self) -> int:
@@ -83,7 +97,7 @@ def derive(shapes: Shapes, layouts: Iterable[AnyLayout]) -> list[Fit]:
         for layout in known:
             if not any(layout.sign in name for name in inner):
                 continue
-            named = renamed_by(inner, layout.key_map)
+            named = renamed_by(inner, layout)
             if named is not None:
                 fits += _fits(layout, named, wrapper)
     exact = [fit for fit in fits if fit.is_exact]
@@ -99,19 +113,25 @@ def _fits(layout: Derived, shapes: Shapes, wrapper: str) -> Iterator[Fit]:
     is_model = len(body) + len(head) == len(shapes) and bool(body)
     body, head = (body, head) if is_model else (dict(shapes), {})
     fitting: list[Mapping[str, Any]] = []
-    for config in islice(_distinct(layout.backbones(body)), _MOST_BUILT):
+    for config in islice(_distinct(_configs(layout, body, fitting)), _MOST_BUILT):
         # More arguments than those that are enough say the same network again.
         if any(fit.items() <= config.items() for fit in fitting):
             continue
-        built = shapes_of_backbone(config)
+        built = built_backbone(config)
         if built is None:
             continue
-        made, width = built
-        found = _compared(layout, config, made, width, body, head, is_model, wrapper)
+        found = _compared(layout, config, built, body, head, is_model, wrapper)
         yield found
-        fitting += [config] if found.is_exact else []
+        if found.is_exact:
+            fitting.append(config)
         if len(fitting) == _MOST_FITTING:
             return
+
+
+def _configs(layout: Derived, body: Shapes, fitting: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    yield from layout.backbones(body)
+    if layout.otherwise is not None and not fitting:
+        yield from layout.otherwise(body)
 
 
 def _distinct(configs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -122,19 +142,18 @@ def _distinct(configs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any
             if key not in seen:
                 seen.add(key)
                 yield config
-    except (LookupError, ArithmeticError):
+    except (LookupError, ArithmeticError, ValueError):
         # Names of a family with shapes that none of its networks has, such as a convolution's of two dimensions.
         return
 
 
 def _compared(
-    layout: Derived, config: Mapping[str, Any], made: Shapes, width: int, body: Shapes, head: Shapes,
-    is_model: bool, wrapper: str,
+    layout: Derived, config: Mapping[str, Any], built: Built, body: Shapes, head: Shapes, is_model: bool, wrapper: str,
 ) -> Fit:  # fmt: skip
     front = "backbone." if is_model else ""
-    wanted = {f"{front}{key}": shape for key, shape in made.items()}
-    model, classes, of_head = _with_head(config, head, width)
-    wanted |= {f"head.{key}": shape for key, shape in of_head.items()}
+    around = classifier_around(layout, config, built.width, built.rank, head)
+    wanted = {f"{front}{key}": shape for key, shape in built.shapes.items()}
+    wanted |= {f"head.{key}": shape for key, shape in around.head.items()}
     file = {f"{front}{key}": shape for key, shape in body.items()} | {f"head.{key}": s for key, s in head.items()}
     has_counters = any(key.endswith(_COUNTER) for key in file)
     missing = [key for key in wanted if key not in file and (has_counters or not key.endswith(_COUNTER))]
@@ -142,36 +161,18 @@ def _compared(
     equal = sum(file.get(key) == shape for key, shape in wanted.items())
     unknown = tuple(key for key in file if key not in wanted)
     return Fit(
-        layout, model if is_model else config, config, classes, equal, wrapper, tuple(missing), unknown, tuple(other)
-    )
+        layout, around.model if is_model else config, config, around.classes, built.width, equal, wrapper,
+        tuple(missing), unknown, tuple(other),
+    )  # fmt: skip
 
 
-def _with_head(
-    config: Mapping[str, Any], head: Shapes, width: int
-) -> tuple[Mapping[str, Any], tuple[int, ...], dict[str, tuple[int, ...]]]:
-    """Returns the model with the head that the names tell, its numbers of classes and the head's shapes."""
-    layers = {key.rpartition(".")[0] for key in head}
-    for model, kind, named in _HEADS:
-        if layers == set(named):
-            classes = tuple(head[f"{layer}.weight"][0] for layer in named if head.get(f"{layer}.weight"))
-            if len(classes) < len(named):
-                continue
-            number = list(classes) if len(classes) > 1 else classes[0]
-            of_head = {"type": kind, "num_classes": number}
-            shapes: dict[str, tuple[int, ...]] = {}
-            for layer, count in zip(named, classes, strict=True):
-                shapes |= {f"{layer}.weight": (count, width), f"{layer}.bias": (count,)}
-            return {"type": model, "backbone": dict(config), "head": of_head}, classes, shapes
-    return {"type": "VideoClassifier", "backbone": dict(config)}, (), {}
-
-
-def shapes_of_backbone(config: Mapping[str, Any]) -> tuple[dict[str, tuple[int, ...]], int] | None:
-    """Returns the names and shapes of a backbone and the width of its features; None if there is no such network."""
+def built_backbone(config: Mapping[str, Any]) -> Built | None:
+    """Returns what a backbone is without its values; None if there is no such network."""
     return _built(json.dumps(dict(config), sort_keys=True))
 
 
 @lru_cache(maxsize=32)
-def _built(config: str) -> tuple[dict[str, tuple[int, ...]], int] | None:
+def _built(config: str) -> Built | None:
     import torch
 
     from essmc_core.models.defaults import REGISTRIES
@@ -183,5 +184,6 @@ def _built(config: str) -> tuple[dict[str, tuple[int, ...]], int] | None:
     except (EssmcError, RuntimeError, ValueError, TypeError):
         # Arguments that were read from shapes need not be those of any network.
         return None
-    found = {key: tuple(value.shape) for key, value in made.state_dict().items()}
-    return found, int(getattr(made, "num_features", 0))
+    shapes = {key: tuple(value.shape) for key, value in made.state_dict().items()}
+    steps = tuple(str([getattr(module, name, None) for name in _STEPS]) for module in made.modules())
+    return Built(shapes, int(getattr(made, "num_features", 0)), int(getattr(made, "feature_rank", 0)), steps)

@@ -18,6 +18,9 @@ from essmc_core.weights.layouts.recognise import Match, recognise, unwrapped
 from essmc_core.weights.state_dict import strip_wrappers
 from essmc_core.zoo.zoo import ZooEntry
 
+# What networks call the clips that they are built for.
+_FRAMES, _SIDES = ("num_frames", "temporal_size"), ("image_size", "spatial_size", "input_size")
+
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
@@ -119,7 +122,7 @@ def look_at(path: str, shapes: Shapes) -> Recognition:
     if elsewhere := list(_elsewhere(shapes, layouts)):
         return Recognition([], [], elsewhere)
     fits = derive(shapes, layouts)
-    exact = [_derived(path, fit) for fit in fits if fit.is_exact]
+    exact = [_derived(path, fit, len(shapes)) for fit in fits if fit.is_exact]
     near = [
         Nearest(fit.layout.project, fit.backbone, fit.tensors, fit.missing, fit.unknown, fit.other)
         for fit in fits if not fit.is_exact
@@ -135,23 +138,23 @@ def _elsewhere(shapes: Shapes, layouts: Iterable[AnyLayout]) -> Iterator[Elsewhe
                 yield Elsewhere(layout.project, architecture, arguments, layout.advice.get(architecture, ""))
 
 
-def _derived(path: str, fit: Fit) -> Recognised:
+def _derived(path: str, fit: Fit, tensors: int) -> Recognised:
     """Returns the lines that load a network whose arguments were told by shapes."""
     weights = _weights_of_fit(path, fit)
     untold = fit.layout.untold
     common = (fit.layout.project, fit.backbone)
     if not fit.classes:
         python = f"essmc_core.weights.load_pretrained(essmc_core.BACKBONES.build({dict(fit.backbone)!r}), {weights})"
-        return Recognised(*common, (), (), fit.tensors, fit.layout.key_map, python, "", untold)
+        return Recognised(*common, (), (), tensors, fit.layout.key_map, python, "", untold)
     entry, overrides = _entry_with_overrides(fit)
     if not entry:
         python = f"essmc_core.build_model({fit.model!r}, weights={weights})"
-        return Recognised(*common, (), fit.classes, fit.tensors, fit.layout.key_map, python, "", untold)
+        return Recognised(*common, (), fit.classes, tensors, fit.layout.key_map, python, "", untold)
     python = f"essmc_core.build_model({entry!r}, weights={weights}, overrides={overrides!r})"
     words = ["essmc", "predict", entry, "FILE", *overrides, "--checkpoint", path]
     words += ["--key-map", fit.layout.key_map] if fit.layout.key_map else []
     command = "" if fit.wrapper else shlex.join(words)
-    return Recognised(*common, (entry,), fit.classes, fit.tensors, fit.layout.key_map, python, command, untold)
+    return Recognised(*common, (entry,), fit.classes, tensors, fit.layout.key_map, python, command, untold)
 
 
 def _weights_of_fit(path: str, fit: Fit) -> str:
@@ -177,7 +180,7 @@ def _entry_with_overrides(fit: Fit) -> tuple[str, list[str]]:
         backbone = _backbone_of(name)
         if backbone.get("type") != fit.backbone["type"] or theirs["head"].get("type") != head["type"]:
             continue
-        if fit.same_shapes({**backbone, **fit.backbone}):
+        if fit.is_same_as({**backbone, **fit.backbone}):
             return name, _overrides(backbone, theirs["head"], fit)
     return "", []
 
@@ -186,10 +189,11 @@ def _overrides(backbone: Mapping[str, Any], head: Mapping[str, Any], fit: Fit) -
     changed = {key: value for key, value in fit.backbone.items() if backbone.get(key) != value}
     found = [f"model.backbone.{key}={_value(value)}" for key, value in changed.items()]
     # What the network is built for is what it is shown.
-    found += [f"input.frames={changed['num_frames']}"] if "num_frames" in changed else []
-    found += [f"input.size=[{changed['image_size']},{changed['image_size']}]"] if "image_size" in changed else []
-    if head.get("num_classes") != fit.model["head"]["num_classes"]:
-        found.append(f"model.head.num_classes={_value(fit.model['head']['num_classes'])}")
+    frames, sides = ([changed[name] for name in names if name in changed] for names in (_FRAMES, _SIDES))
+    found += [f"input.frames={frames[0]}"] if frames else []
+    found += [f"input.size=[{sides[0]},{sides[0]}]"] if sides else []
+    wanted = {**fit.model["head"], "dim": fit.width} if "dim" in head else fit.model["head"]
+    found += [f"model.head.{key}={_value(value)}" for key, value in wanted.items() if head.get(key) != value]
     return found
 
 

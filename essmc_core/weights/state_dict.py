@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from essmc_core.errors import WeightsMismatch
@@ -80,7 +81,7 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
     Raises:
         WeightsMismatch: two keys become equal.
     """
-    compiled = [(re.compile(pattern), replacement) for pattern, replacement in key_map]
+    compiled = _compiled(tuple((pattern, replacement) for pattern, replacement in key_map))
 
     def rename(key: str) -> str:
         for pattern, replacement in compiled:
@@ -89,6 +90,12 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
 
     kept = {key: value for key, value in state_dict.items() if not key or rename(key)}
     return _rename(kept, rename, "after the key map")
+
+
+@lru_cache(maxsize=64)
+def _compiled(key_map: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    # A file is tried with the key maps of many layouts, more expressions than `re` keeps.
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in key_map)
 
 
 def take_sub_level(state_dict: Mapping[str, T], sub_level: str) -> dict[str, T]:

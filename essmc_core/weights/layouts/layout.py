@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from essmc_core.errors import ConfigError
 
 Shapes: TypeAlias = Mapping[str, "tuple[int, ...]"]
+Again: TypeAlias = "tuple[tuple[str, str], ...]"
 Table: TypeAlias = Mapping[str, Mapping[str, "list[str]"]]
 
 
@@ -25,6 +26,8 @@ class Layout:
         key_map: name of the registered key map that leads to the table's names; empty if they are the table's own.
         sign: what the names of every such file contain somewhere, so that key maps are not tried in vain.
         prefix: what is put before a name of the table to make it a component's.
+        again: (regular expression, replacement) pairs of names under which tensors are there a second time; a key map
+            drops these names.
     """
 
     project: str
@@ -33,6 +36,7 @@ class Layout:
     key_map: str = ""
     sign: str = ""
     prefix: str = ""
+    again: Again = ()
 
     def read_table(self) -> Table:
         """Returns the table: path of the last layer, empty for files without it -> digest -> networks.
@@ -57,10 +61,14 @@ class Derived:
         project: whose names they are, for the user.
         backbones: returns, from the names and shapes of a backbone, its configurations that may have them, the
             likeliest first; needs neither torch nor the network. What it returns is built without memory and compared.
-            A `LookupError` or `ArithmeticError` of it means that shapes are not such a network's.
+            A `LookupError`, `ArithmeticError` or `ValueError` of it means that shapes are not such a network's.
         sign: what the names of every such file contain somewhere.
         key_map: name of the registered key map that leads to our names; empty if they are ours.
         untold: arguments that shapes do not tell, for the user.
+        otherwise: like `backbones`, for where none of those fits: what is more general than networks with a name.
+        heads: returns, from the names and shapes of a head, its configurations that may have them, for heads that only
+            these networks have; linear layers are known without.
+        again: (regular expression, replacement) pairs of names under which tensors are there a second time.
     """
 
     project: str
@@ -68,6 +76,9 @@ class Derived:
     sign: str
     key_map: str = ""
     untold: tuple[str, ...] = ()
+    otherwise: Callable[[Shapes], Iterable[Mapping[str, Any]]] | None = None
+    heads: Callable[[Shapes], Iterable[Mapping[str, Any]]] | None = None
+    again: Again = ()
 
 
 @dataclass(frozen=True, slots=True)

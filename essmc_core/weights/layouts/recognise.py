@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.digests import classes_of, digest, is_below
-from essmc_core.weights.layouts.layout import AnyLayout, Layout, Shapes, Table
+from essmc_core.weights.layouts.layout import Again, AnyLayout, Derived, Layout, Shapes, Table
 from essmc_core.weights.state_dict import map_keys, strip_wrappers
 
 # Added to every name by a module that holds the network: Lightning's, and those of trainers.
@@ -76,7 +77,7 @@ def unwrapped(shapes: Shapes) -> list[tuple[str, Shapes]]:
 def _matches(shapes: Shapes, layout: Layout, table_of: Callable[[Layout], Table], wrapper: str) -> Iterable[Match]:
     if layout.sign and not any(layout.sign in name for name in shapes):
         return
-    renamed = renamed_by(shapes, layout.key_map)
+    renamed = renamed_by(shapes, layout)
     if renamed is None:
         return
     is_ours = layout.holds == "backbones" and all(name.startswith(_OURS) for name in renamed)
@@ -92,12 +93,27 @@ def _theirs(name: str, head: str) -> str:
     return name.removeprefix("backbone.") if inner == name else f"{head}.{inner}"
 
 
-def renamed_by(shapes: Shapes, key_map: str) -> Mapping[str, tuple[int, ...]] | None:
-    """Returns the shapes under the names that a registered key map leads to, None if it does not fit them."""
-    if not key_map:
-        return shapes
+def renamed_by(shapes: Shapes, layout: Layout | Derived) -> Shapes | None:
+    """Returns the shapes under the names that a layout's key map leads to, None if it does not fit them."""
+    once = _once(shapes, layout.again)
+    if not layout.key_map:
+        return once
     try:
-        renamed = map_keys(shapes, NAMES.pairs(key_map))
+        renamed = map_keys(once, NAMES.pairs(layout.key_map))
     except WeightsMismatch:
         return None
-    return None if renamed.keys() == shapes.keys() or len(renamed) < len(shapes) else renamed
+    return None if renamed.keys() == shapes.keys() or len(renamed) < len(once) else renamed
+
+
+def _once(shapes: Shapes, again: Again) -> Shapes:
+    """Leaves out the names whose tensors, of the same shape, are there under the names that they stand for."""
+    if not again:
+        return shapes
+    kept = {}
+    for name, shape in shapes.items():
+        other = name
+        for pattern, replacement in again:
+            other = re.sub(pattern, replacement, other)
+        if other == name or shapes.get(other) != shape:
+            kept[name] = shape
+    return kept

@@ -122,3 +122,10 @@ def mmaction2_tsm() -> KeyMap:
     from essmc_video.key_maps.tsm import FROM_MMACTION2
 
     return FROM_MMACTION2
+
+
+def tadaconv_s3dg() -> KeyMap:
+    """Returns the key map of TAdaConv's S3D-G, which leaves out the blocks' other names."""
+    from essmc_video.key_maps.tadaconv_s3dg import TO_OURS
+
+    return TO_OURS

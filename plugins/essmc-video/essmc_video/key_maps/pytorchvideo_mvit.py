@@ -1,7 +1,7 @@
 """Key maps of pytorchvideo's MViT, for whole classifiers, both ways.
 
 Newer versions of it keep every pool and its norm twice in a state dict, under a short and a long name; published files
-have the short names. `once` leaves one of the two.
+have the short names. `TO_OURS` leaves out the long ones; `once` also takes what has these alone.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ _TABLES = (
 )
 
 LONG_TO_SHORT: KeyMap = ((r"\.attn\._attention_pool_([qkv])\.(pool|norm)\.", r".attn.\2_\1."),)
+# What stands under a short name as well is left out.
+_SECOND_NAMES = (r"^.*\.attn\._attention_pool_[qkv]\..*$", "")
 SHORT_TO_LONG: KeyMap = ((r"\.attn\.(pool|norm)_([qkv])\.", r".attn._attention_pool_\2.\1."),)
 
 TO_OURS: KeyMap = (
+    _SECOND_NAMES,
     # Our own names begin with "blocks" too once their front is gone, so the tables come first.
     *((rf"^cls_positional_encoding\.{theirs}$", f"backbone.positions.{ours}") for theirs, ours in _TABLES),
     *(whole(theirs, ours) for theirs, ours in _FRONTS),

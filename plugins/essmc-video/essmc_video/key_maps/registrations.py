@@ -18,6 +18,7 @@ _NAMES = {
     "image_resnet": "Image ResNets of torchvision and timm, into the backbones of 3D ResNets",
     "clip_visual": "CLIP's image encoder, into TAdaFormer",
     "timm_convnext": "timm's ConvNeXt, into TAdaConvNeXt",
+    "tadaconv_s3dg": "TAdaConv's S3D-G, whose state dicts hold every block twice",
     "torchvision_s3d": "torchvision's S3D",
     "torchvision_tsm": "torchvision's ResNets, into TSM",
     "tsm_authors": "The TSM of its authors",

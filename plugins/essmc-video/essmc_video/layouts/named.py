@@ -1,17 +1,17 @@
-"""The layouts by name, each with the key map that leads from its names to ours."""
+"""The layouts of known networks by name, each with the key map that leads from its names to ours."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from essmc_core.weights.layouts.layout import Derived, Foreign, Layout
-from essmc_video.layouts.resnet_arguments import residual_networks
-from essmc_video.layouts.transformer_arguments import transformers
+from essmc_core.weights.layouts.layout import Foreign, Layout
+from essmc_video.key_maps.pytorchvideo_mvit import LONG_TO_SHORT
 from essmc_video.layouts.transformers_library import networks
 
 _ENTRIES = Path(__file__).parent / "entries.json"
 # Names of image networks lifted to video do not say how they are lifted; those of shifted convolutions do.
 _SHIFTED = Path(__file__).parent / "shifted.json"
+_PATCHES = "patch_embed.patch_model."
 
 
 def essentialmc2() -> Layout:
@@ -21,42 +21,42 @@ def essentialmc2() -> Layout:
 
 def pytorchvideo_resnet() -> Layout:
     """Returns the layout of pytorchvideo: Slow and ir-CSN."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_resnet", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_resnet", sign=".res_blocks.0.branch2.")
 
 
 def pytorchvideo_resnet_pooled() -> Layout:
     """Returns the layout of pytorchvideo: C2D and I3D."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_resnet_pooled", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_resnet_pooled", sign=".res_blocks.0.branch2.")
 
 
 def pytorchvideo_r2plus1d() -> Layout:
     """Returns the layout of pytorchvideo: R(2+1)D."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_r2plus1d", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_r2plus1d", sign=".branch2.conv_b.conv_t.")
 
 
 def pytorchvideo_slowfast() -> Layout:
     """Returns the layout of pytorchvideo: SlowFast."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_slowfast", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_slowfast", sign=".multipathway_fusion.")
 
 
 def pytorchvideo_x3d() -> Layout:
     """Returns the layout of pytorchvideo: X3D."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_x3d", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_x3d", sign=".0.conv.conv_t.")
 
 
 def pytorchvideo_mvit() -> Layout:
     """Returns the layout of pytorchvideo: MViT."""
-    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_mvit", sign="blocks.")
+    return Layout("pytorchvideo", _ENTRIES, key_map="pytorchvideo_mvit", sign=_PATCHES, again=LONG_TO_SHORT)
 
 
 def pyslowfast_resnet() -> Layout:
     """Returns the layout of PySlowFast: C2D, I3D and Slow."""
-    return Layout("PySlowFast", _ENTRIES, key_map="pyslowfast_resnet", sign="s1.")
+    return Layout("PySlowFast", _ENTRIES, key_map="pyslowfast_resnet", sign="s1.pathway0_stem.conv.")
 
 
 def pyslowfast_slowfast() -> Layout:
     """Returns the layout of PySlowFast: SlowFast."""
-    return Layout("PySlowFast", _ENTRIES, key_map="pyslowfast_slowfast", sign="s1.")
+    return Layout("PySlowFast", _ENTRIES, key_map="pyslowfast_slowfast", sign="s1.pathway1_stem.")
 
 
 def mmaction2_tsm() -> Layout:
@@ -67,22 +67,6 @@ def mmaction2_tsm() -> Layout:
 def tsm_authors() -> Layout:
     """Returns the layout of the authors of TSM: TSM."""
     return Layout("TSM's authors", _SHIFTED, key_map="tsm_authors", sign=".conv1.net.")
-
-
-def our_transformers() -> Derived:
-    """Returns the layout of our video transformers, which are EssentialMC2's, with any arguments."""
-    return Derived(
-        "EssentialMC2", transformers, "stem.conv1.",
-        untold=("branch_cfg.num_heads", "how frames and image_size share the positions"),
-    )  # fmt: skip
-
-
-def our_residual_networks() -> Derived:
-    """Returns the layout of our residual 3D networks, which are EssentialMC2's, with any arguments."""
-    return Derived(
-        "EssentialMC2", residual_networks, "conv2.res_1.conv_branch.",
-        untold=("downsampling", "downsampling_temporal", "bn_params"),
-    )  # fmt: skip
 
 
 def transformers_library() -> Foreign:

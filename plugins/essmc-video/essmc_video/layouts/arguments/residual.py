@@ -22,43 +22,54 @@ _PRESETS = {
 
 
 def residual_networks(shapes: Shapes) -> Iterator[Config]:
-    """Yields the configurations that may have these names and shapes, those with fewest arguments first."""
+    """Yields the published networks that may have these names and shapes, at any depth and width."""
+    for depth, branch in _depths_and_branches(shapes):
+        widths = _arguments(shapes, depth)["num_filters"]
+        for preset in _PRESETS[branch]:
+            yield {"type": preset, "depth": depth}
+            yield {"type": preset, "depth": depth, "num_filters": widths}
+        if branch == "R2D3DBranch":
+            yield {"type": "ResNet3D", "depth": depth}
+
+
+def general_residual_networks(shapes: Shapes) -> Iterator[Config]:
+    """Yields networks that may have these names and shapes and are none of the published ones."""
+    for depth, branch in _depths_and_branches(shapes):
+        further = _arguments(shapes, depth)
+        for preset in _PRESETS[branch]:
+            yield {"type": preset, "depth": depth, **further}
+        for stem in _stems(shapes):
+            yield {"type": "ResNet3D", "depth": depth, **further, "stem_name": stem, "branch_name": branch}
+
+
+def _depths_and_branches(shapes: Shapes) -> Iterator[tuple[int, str]]:
     blocks = tuple(_blocks(shapes, stage) for stage in _STAGES)
     first = "conv2.res_1.conv_branch"
     if not all(blocks) or not any(key.startswith(f"{first}.") for key in shapes):
         return
     has_three = f"{first}.c.weight" in shapes or f"{first}.c2.weight" in shapes
+    if has_three and any(key.endswith(".conv_branch.a.weight") and shape[2] > 1 for key, shape in shapes.items()):
+        # Bottlenecks that begin with time are another family.
+        return
     for depth, stated in BLOCKS_PER_STAGE.items():
         if stated == blocks and (depth in BOTTLENECK_DEPTHS) == has_three:
-            yield from _of_depth(shapes, depth)
-
-
-def _of_depth(shapes: Shapes, depth: int) -> Iterator[Config]:
-    branches = _branches(shapes)
-    further = _arguments(shapes, depth)
-    for branch in branches:
-        for preset in _PRESETS[branch]:
-            yield {"type": preset, "depth": depth}
-            yield {"type": preset, "depth": depth, "num_filters": further["num_filters"]}
-            yield {"type": preset, "depth": depth, **further}
-    for branch in branches:
-        for stem in _stems(shapes):
-            yield {"type": "ResNet3D", "depth": depth, **further, "stem_name": stem, "branch_name": branch}
+            yield depth, _branch(shapes)
 
 
 def _blocks(shapes: Shapes, stage: str) -> int:
     return len({key.split(".")[1] for key in shapes if key.startswith(f"{stage}.res_")})
 
 
-def _branches(shapes: Shapes) -> list[str]:
+def _branch(shapes: Shapes) -> str:
     first = "conv2.res_1.conv_branch."
     if f"{first}b_rf.a.weight" in shapes:
-        return ["TAdaConvBlockAvgPool"]
-    if f"{first}a1.weight" in shapes or f"{first}b1.weight" in shapes:
-        return ["R2Plus1DBranch"]
-    middle = shapes.get(f"{first}b.weight", (0, 0))
+        return "TAdaConvBlockAvgPool"
     # A depthwise convolution has one channel per filter.
-    return ["CSNBranch", "IPCSNBranch"] if middle[1] == 1 or f"{first}b_dw.weight" in shapes else ["R2D3DBranch"]
+    if shapes.get(f"{first}b2.weight", (0, 0))[1] == 1:
+        return "IPCSNBranch"
+    if f"{first}a1.weight" in shapes or f"{first}b1.weight" in shapes:
+        return "R2Plus1DBranch"
+    return "CSNBranch" if shapes.get(f"{first}b.weight", (0, 0))[1] == 1 else "R2D3DBranch"
 
 
 def _stems(shapes: Shapes) -> list[str]:
