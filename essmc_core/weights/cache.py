@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -44,6 +46,32 @@ def discard(path: Path) -> None:
     """Deletes a file that does not contain weights, if it is in the cache, so that it is fetched again next time."""
     if weights_cache() in path.parents:
         path.unlink(missing_ok=True)
+        origin_of(path).unlink(missing_ok=True)
+
+
+def lock_of(path: Path) -> Path:
+    """Returns the file whose lock the process holds that fetches ``path``."""
+    return path.parent / f".{path.name}.lock"
+
+
+def origin_of(path: Path) -> Path:
+    """Returns the file that states where ``path`` was fetched from, and its digest."""
+    return path.parent / f".{path.name}.origin.json"
+
+
+def record_origin(path: Path, uri: str, sha256: str) -> None:
+    """Writes down where a file came from; credentials in the address are left out.
+
+    Args:
+        path: the fetched file.
+        uri: its address.
+        sha256: its digest, 64 hexadecimal digits.
+    """
+    parts = urlsplit(uri)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    # The file counts without its record.
+    with suppress(OSError):
+        publish(origin_of(path), json.dumps({"uri": shown, "sha256": sha256, "fetched": time.time()}).encode())
 
 
 @contextmanager
@@ -73,8 +101,13 @@ def sole_writer(path: Path) -> Iterator[None]:
     """Waits until no other process is fetching ``path``, and removes temporary files of killed processes."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / f".{path.name}.lock"):
-        for leftover in path.parent.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
-        yield
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock_of(path)):
+            # Whoever emptied the cache has deleted the file that this process waited for.
+            if not lock_of(path).exists():
+                continue
+            for leftover in path.parent.glob(".*.part"):
+                leftover.unlink(missing_ok=True)
+            yield
+            return

@@ -30,7 +30,7 @@ def sha256_of(path: Path) -> str:
             return str(remembered["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    digest = _compute(path)
+    digest = compute_sha256(path)
     # If the cache cannot be written, the file is merely read again next time.
     with suppress(OSError):
         if time.time() - max(status.st_mtime, status.st_ctime) > _SETTLED:
@@ -54,7 +54,8 @@ def verify(path: Path, expected: str | None, *, uri: str) -> None:
         )
 
 
-def _compute(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
+    """Returns the file's digest, read anew."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
-from essmc_core.weights.cache import cached_path, is_offline, sole_writer, writing
+from essmc_core.weights.cache import cached_path, is_offline, record_origin, sole_writer, writing
 from essmc_core.weights.checkpoints import standing_for
-from essmc_core.weights.digest import verify
+from essmc_core.weights.digest import sha256_of, verify
 from essmc_core.weights.package_files import find_package_file
 from essmc_core.weights.regular_file import mode_of, require_regular
 
@@ -149,6 +149,7 @@ def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:
             # Another process may have fetched it in the meantime.
             if not (path.is_file() and _is_good(path, sha256, uri)):
                 _download(uri, scheme, path)
+                record_origin(path, uri, sha256_of(path))
     except OSError as error:
         if isinstance(error, WeightsError):  # WeightsNotFound is an OSError, too
             raise

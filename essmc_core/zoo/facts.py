@@ -28,6 +28,7 @@ class Facts:
         modality: ``image`` or ``video``.
         results: each with dataset, metric, value, protocol and source.
         uri: where the weights are.
+        sha256: digest of the weights, or its first digits, as far as stated.
         params: number of parameters.
         macs: multiply-accumulates of one view.
         aliases: other names.
@@ -39,6 +40,7 @@ class Facts:
     modality: str = ""
     results: Sequence[Mapping[str, Any]] = ()
     uri: str = ""
+    sha256: str = ""
     params: int | None = None
     macs: float | None = None
     aliases: tuple[str, ...] = ()
@@ -79,12 +81,14 @@ def check_entry(config: PlacedMapping) -> None:
 def facts_of(config: Mapping[str, Any]) -> Facts:
     """Returns the facts of a checked mapping."""
     cost = config.get("cost") or {}
+    weights = config.get("weights") or {}
     params, gmacs = cost.get("params"), cost.get("gmacs")
     return Facts(
         str(config.get("summary", "")),
         str((config.get("input") or {}).get("modality", "")),
         tuple(plain_data(result) for result in config.get("results") or ()),
-        str((config.get("weights") or {}).get("uri") or ""),
+        str(weights.get("uri") or ""),
+        str(weights.get("sha256") or weights.get("sha256_prefix") or "").lower(),
         None if params is None else int(params),
         None if gmacs is None else float(gmacs) * 1e9,
         tuple(config.get("aliases") or ()),

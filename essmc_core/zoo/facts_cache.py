@@ -16,7 +16,7 @@ from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.version import __version__
 from essmc_core.zoo.facts import Facts
 
-_FORMAT = f"3-{__version__}"
+_FORMAT = f"4-{__version__}"
 
 
 class FactsCache:

@@ -22,6 +22,7 @@ COMMANDS = (
     "validate",
     "verify",
     "doctor",
+    "cache",
     "index",
     "install",
     "uninstall",

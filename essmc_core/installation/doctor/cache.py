@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from essmc_core.errors import EssmcError
+from essmc_core.foundation.byte_counts import in_bytes
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.settings import lenient_flag
 from essmc_core.installation.doctor.section import Section
@@ -32,10 +33,10 @@ def cache_section() -> Section:
         return section
     section.facts["writable"] = "yes"
     free = shutil.disk_usage(_existing(folder)).free
-    section.facts["free space"] = _bytes(free)
+    section.facts["free space"] = in_bytes(free)
     if free < _LEAST_FREE:
         fix = "free some space, or set ESSMC_CACHE_DIR to a folder on another disk"
-        section.problem(f"{_bytes(free)} are free where weights are kept", fix)
+        section.problem(f"{in_bytes(free)} are free where weights are kept", fix)
     section.facts["network"] = "not used (ESSMC_OFFLINE)" if lenient_flag("ESSMC_OFFLINE") else "used when needed"
     return section
 
@@ -68,14 +69,4 @@ def _size(folder: Path) -> str:
             except OSError:
                 continue
             count += 1
-    return f"{_bytes(total)} in {count:,} files"
-
-
-def _bytes(count: float) -> str:
-    if count < 1024:
-        return f"{count:,.0f} bytes"
-    for unit in ("KiB", "MiB"):
-        count /= 1024
-        if count < 1024:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1024:,.1f} GiB"
+    return f"{in_bytes(total)} in {count:,} files"
