@@ -12,6 +12,7 @@ from essmc_core.cli.examples import examples
 from essmc_core.cli.output import human, json_option, write_json
 from essmc_core.cli.table import Column, write_table
 from essmc_core.models.defaults import ZOO
+from essmc_core.models.recipes import find_run
 from essmc_core.models.verification import Verdict, licence_verdict, verify_entry, write_cost
 from essmc_core.zoo.zoo import ZooEntry
 
@@ -23,6 +24,7 @@ from essmc_core.zoo.zoo import ZooEntry
         "essmc verify my_model --write",
         "essmc verify --weights motion_digits",
         "essmc verify --weights my_model --write",
+        "essmc verify photos.safetensors",
     ),
 )
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
@@ -37,13 +39,17 @@ def verify(patterns: tuple[str, ...], weights: bool, write: bool, as_json: bool)
 
     With --weights, builds those that state a fingerprint (`check`) with their weights instead, and exits with 1 if one
     computes something else. Weights that cannot be had here are said and are no failure.
+
+    A PATTERN may also be a file of `essmc_core.save`, or hf://owner/name: its model is compared with what it states.
     """
-    if weights:
+    files = [pattern for pattern in patterns if find_run(pattern) is not None]
+    if weights or files:
         from essmc_core.cli.verify_weights import show_weights
 
-        if write and not patterns:
+        if write and (files or not patterns):
             raise click.UsageError("name the models to write: essmc verify --weights MODEL --write")
-        return show_weights(_matching(patterns or ("*",)), write=write, as_json=as_json)
+        names = [pattern for pattern in patterns if pattern not in files] if files else patterns or ("*",)
+        return show_weights(_matching(names), files, write=write, as_json=as_json)
     return _verify_costs(_matching(patterns or ("*",)), write, as_json)
 
 

@@ -10,20 +10,27 @@ import click
 
 from essmc_core.cli.output import write_json
 from essmc_core.cli.table import Column, write_table
-from essmc_core.models.weights_verification import WeightsVerdict, verify_weights
+from essmc_core.foundation.terminal_status import status
+from essmc_core.models.weights_verification import WeightsVerdict, verify_file, verify_weights
 from essmc_core.zoo.zoo import ZooEntry
 
 
-def show_weights(entries: Sequence[tuple[ZooEntry, bool]], *, write: bool, as_json: bool) -> int:
+def show_weights(
+    entries: Sequence[tuple[ZooEntry, bool]], files: Sequence[str] = (), *, write: bool, as_json: bool
+) -> int:
     """Compares and prints; returns the exit status: 1 if something differs.
 
     Args:
         entries: which ones, each with whether it was asked for by its name, so that it is listed even if it states
             nothing.
+        files: of models that were saved.
         write: write what was found into the entries' files.
         as_json: print JSON.
     """
     verdicts: list[WeightsVerdict] = []
+    for file in files:
+        with status(f"checking {file}"):
+            verdicts.append(verify_file(file))
     for number, (entry, _) in enumerate(entries, start=1):
         if sys.stderr.isatty() and (entry.has_check or write):
             click.echo(f"\r\033[Kchecking {entry.name} ({number} of {len(entries)})", err=True, nl=False)
@@ -33,7 +40,7 @@ def show_weights(entries: Sequence[tuple[ZooEntry, bool]], *, write: bool, as_js
     if as_json:
         write_json([_as_dict(verdict) for verdict in verdicts])
     else:
-        asked = [named for _, named in entries]
+        asked = [*(True for _ in files), *(named for _, named in entries)]
         shown = [
             verdict for verdict, named in zip(verdicts, asked, strict=True) if named or verdict.status != "unknown"
         ]

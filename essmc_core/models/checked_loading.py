@@ -48,6 +48,11 @@ def required_fingerprint(recipe: Recipe, source: Mapping[str, Any] | None) -> Fi
     if stated is None:
         in_entry = recipe.entry is not None and recipe.entry.config.get("check") is not None
         changed = in_entry or bool(recipe.overridden)
+        if recipe.trained is not None:
+            raise FingerprintUnknown(
+                f"{recipe.name} does not state what its model computes, so that it cannot be checked",
+                hint="leave check=True out; `essmc_core.save` states it for a model with an input specification",
+            )
         raise FingerprintUnknown(
             f"{recipe.name}, as it was changed, has no fingerprint: the section `check` is of what is written"
             if changed
@@ -110,11 +115,10 @@ def compare(recipe: Recipe, stated: Fingerprint, model: TrainModule, build: Call
     weights = weight_numbers(model)
     if stated.weights_differ(weights):
         raise FingerprintMismatch(
-            f"{recipe.name} has other weights than its entry states: expected the numbers {_shown(stated.weights)}, "
-            f"found {_shown(weights)}",
+            f"{recipe.name} has other weights than {_stating(recipe)} states: expected the numbers "
+            f"{_shown(stated.weights)}, found {_shown(weights)}",
             where=recipe.config.where("check"),
-            hint="Tensors changed places or values: another file, or another key map. Take the file that the entry "
-            f"names, or, if this one is meant, {_write(recipe)}",
+            hint=_other_weights(recipe),
         )
     picture = waves(recipe.input_spec(), stated.at)
     try:
@@ -124,15 +128,31 @@ def compare(recipe: Recipe, stated: Fingerprint, model: TrainModule, build: Call
     if stated.outputs_differ(outputs):
         key = next((key for key in stated.outputs if stated.outputs[key] != outputs.get(key)), "")
         raise FingerprintMismatch(
-            f"{recipe.name} has the weights that its entry states and computes something else with them: expected the "
-            f"numbers {_shown(stated.outputs[key])}, found {_shown(outputs.get(key, ()))}",
+            f"{recipe.name} has the weights that {_stating(recipe)} states and computes something else with them: "
+            f"expected the numbers {_shown(stated.outputs[key])}, found {_shown(outputs.get(key, ()))}",
             where=recipe.config.where("check"),
             hint="An argument (padding, an epsilon), the mean and std of `input`, or a library's version differs from "
-            f"when the entry was written. `essmc doctor` shows the versions; if the change is meant, {_write(recipe)}",
+            f"when {_stating(recipe)} was written. `essmc doctor` shows the versions; if the change is meant, "
+            f"{_write(recipe)}",
         )
 
 
+def _stating(recipe: Recipe) -> str:
+    return "its entry" if recipe.trained is None else "the file"
+
+
+def _other_weights(recipe: Recipe) -> str:
+    if recipe.trained is not None:
+        return "The file was changed after it was written, or a pack names its layers otherwise now. Take the original."
+    return (
+        "Tensors changed places or values: another file, or another key map. Take the file that the entry names, or, "
+        f"if this one is meant, {_write(recipe)}"
+    )
+
+
 def _write(recipe: Recipe) -> str:
+    if recipe.trained is not None:
+        return "saving it anew states what it computes now"
     return f"`essmc verify --weights {recipe.name} --write` states it anew"
 
 

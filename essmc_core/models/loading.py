@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,10 @@ from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
     from essmc_core.contract.module import TrainModule
+    from essmc_core.zoo.recipe import Recipe
 
 
-def load(source: str | os.PathLike[str], *, device: str | None = None) -> TrainModule:
+def load(source: str | os.PathLike[str], *, device: str | None = None, check: bool = False) -> TrainModule:
     """Rebuilds a model from what `save`, `push_to_hub` or training wrote.
 
     The packs that its parts come from must be installed; a message says how where they are not. Nothing that the file
@@ -34,6 +35,8 @@ def load(source: str | os.PathLike[str], *, device: str | None = None) -> TrainM
         source: a file of `save`, a checkpoint or work dir of training, a folder that is laid out as the Hub does,
             ``hf://owner/name[@revision]``, or the address of such a file (``https://``, ``pkg://`` …).
         device: where to put it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto``; None is the CPU.
+        check: compare what the model computes with what the file states, which notices another version of a pack or
+            library that computes otherwise. Done once for a file and all versions, and remembered.
 
     Returns:
         The model in test mode, with the values and dtypes that were saved; its ``card`` says what it is.
@@ -43,23 +46,35 @@ def load(source: str | os.PathLike[str], *, device: str | None = None) -> TrainM
         MissingDependency: a pack is not installed; the message holds the line for pip.
         SchemaError: the installed packs do not take its configuration.
         WeightsError: it cannot be fetched or read, or its tensors are not all of the model's.
+        FingerprintMismatch: with ``check``, the model computes something else than the file states.
+        FingerprintUnknown: with ``check``, the file does not state it.
     """
-    path = _local(source)
-    recipe = read_recipe(path)
-    if recipe.trained is None:
-        raise UnknownModel(f"{source} is the configuration of a model, without weights", hint="build_model builds it")
-    weights = weights_source(recipe, True, None)
-    description = recipe.trained.description or {}
-    prepare = None
-    if description and weights is not None:
-        # The file holds every tensor of its model, and a state dict of nothing else.
-        weights = {**weights, "strict": True}
-        dtypes = stored_dtypes(path, _mapping(description.get("buffers")))
-        prepare = functools.partial(adopt_dtypes, dtypes=dtypes)
-    model = build_recipe(recipe, weights, purpose="use", prepare=prepare)
-    for names in description.get("ties") or ():
+    recipe = read_stored(source)
+    weights, prepare = stored_weights(recipe)
+    model = build_recipe(recipe, weights, purpose="use", prepare=prepare, check=check)
+    description = recipe.trained and recipe.trained.description
+    for names in (description or {}).get("ties") or ():
         _tie(model, names)
     return model.eval().to(find_device(device or "cpu"))
+
+
+def read_stored(source: str | os.PathLike[str]) -> Recipe:
+    """Returns what a file says of the model in it; arguments and errors are those of `load`."""
+    recipe = read_recipe(_local(source))
+    if recipe.trained is None:
+        raise UnknownModel(f"{source} is the configuration of a model, without weights", hint="build_model builds it")
+    return recipe
+
+
+def stored_weights(recipe: Recipe) -> tuple[dict[str, Any] | None, Callable[[TrainModule], None] | None]:
+    """Returns a file's weights as a source, and what gives the model that is built the dtypes that they have."""
+    weights = weights_source(recipe, True, None)
+    description = recipe.trained and recipe.trained.description
+    if weights is None or not description:
+        return weights, None
+    # The file holds every tensor of its model, and a state dict of nothing else.
+    dtypes = stored_dtypes(Path(weights["uri"]), _mapping(description.get("buffers")))
+    return {**weights, "strict": True}, functools.partial(adopt_dtypes, dtypes=dtypes)
 
 
 def _local(source: str | os.PathLike[str]) -> Path:

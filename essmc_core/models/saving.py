@@ -13,13 +13,16 @@ from torch import Tensor, nn
 from essmc_core.building.construct import construct
 from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError
+from essmc_core.foundation.terminal_status import status
 from essmc_core.models.description import NotRebuildable, describe_model
 from essmc_core.models.dtypes import adopt_dtypes
+from essmc_core.models.file_fingerprint import with_fingerprint
 from essmc_core.models.recipes import read_recipe, resolve_recipe
 from essmc_core.models.sameness import changed_buffers, differences, in_words
 from essmc_core.weights import WeightsSource, skip_init
 from essmc_core.weights.described_file import NotWritten, write_described
 from essmc_core.weights.judgement import judge
+from essmc_core.weights.load import execute_plan
 from essmc_core.weights.plan import plan_load
 from essmc_core.weights.state_dict import strip_key
 from essmc_core.zoo.trained import stored_config
@@ -34,6 +37,7 @@ def save(
     config: Mapping[str, Any] | None = None,
     input: Mapping[str, Any] | None = None,
     labels: Sequence[str] | None = None,
+    check: bool = True,
 ) -> Path:
     """Saves a model in one safetensors file, from which `load` rebuilds it bit by bit, with no other file.
 
@@ -49,6 +53,9 @@ def save(
         config: the configuration that builds it, as `build_model` takes it, for a model that was built by hand.
         input: its input specification, if the configuration has none.
         labels: class names by index, if the configuration has none.
+        check: state in the file what the network computes, as zoo entries do (`check`), which `load(check=True)`,
+            `essmc verify FILE` and the first `essmc predict` compare. It takes a few forward passes in double
+            precision, and is left out for models without an input specification and for those in double precision.
 
     Returns:
         The path.
@@ -65,9 +72,17 @@ def save(
     description = describe_model(inner, config, input=input, labels=labels)
     tensors = _tensors(inner)
     built = _built(description)
-    _require_same(inner, built, tensors, target)
+    _make_same(inner, built, tensors, target)
+    if check and not any(tensor.dtype == torch.float64 for tensor in tensors.values()):
+        with status(f"computing what {description['model']} computes"):
+            description = with_fingerprint(description, built, _start_of(inner) if config is None else None)
     write_described(target, tensors, description)
     return target
+
+
+def _start_of(model: TrainModule) -> Mapping[str, Any] | None:
+    config = (model.card or {}).get("config")
+    return config if isinstance(config, Mapping) else None
 
 
 def unwrapped(model: nn.Module) -> TrainModule:
@@ -130,7 +145,8 @@ def _built(description: Mapping[str, Any]) -> TrainModule:
     return model
 
 
-def _require_same(model: TrainModule, built: TrainModule, tensors: Mapping[str, Tensor], target: Path) -> None:
+def _make_same(model: TrainModule, built: TrainModule, tensors: Mapping[str, Tensor], target: Path) -> None:
+    """Gives what `load` will build the values of a model; raises unless it is the same then."""
     found = differences(model, built)
     if not found:
         adopt_dtypes(built, {name: tensor.dtype for name, tensor in tensors.items()})
@@ -142,6 +158,7 @@ def _require_same(model: TrainModule, built: TrainModule, tensors: Mapping[str, 
             hint="build it as it is, e.g. with overrides=; or give the configuration that does: save(…, config=…)",
         )
     source = WeightsSource(str(target), strict=True)
-    cpu = {name: tensor.cpu() for name, tensor in tensors.items()}
-    if error := judge(built, plan_load(built, cpu, source), source, "use"):
+    plan = plan_load(built, {name: tensor.cpu() for name, tensor in tensors.items()}, source)
+    if error := judge(built, plan, source, "use"):
         raise error
+    execute_plan(built, plan)

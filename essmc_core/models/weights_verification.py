@@ -1,15 +1,19 @@
-"""Fetches the weights of zoo entries and compares what their networks compute with what the entries state."""
+"""Compares what networks compute with their weights with what their zoo entries, or the files of them, state."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from essmc_core.errors import FingerprintMismatch, MissingDependency, WeightsError, WeightsNotFound
+from essmc_core.errors import FingerprintMismatch, MissingDependency, WeightsError, WeightsMismatch, WeightsNotFound
 from essmc_core.models.recipes import read_recipe, resolve_recipe
 from essmc_core.zoo.fingerprint import Fingerprint
 from essmc_core.zoo.written_section import write_section
 from essmc_core.zoo.zoo import ZooEntry
+
+if TYPE_CHECKING:
+    from essmc_core.contract.module import TrainModule
 
 Status: TypeAlias = Literal["ok", "written", "differs", "not checked", "unknown"]
 
@@ -56,6 +60,43 @@ def verify_weights(entry: ZooEntry, *, write: bool = False) -> WeightsVerdict:
         return _written(entry, reason=error.message)
     except WeightsError as error:
         return WeightsVerdict(entry.name, "differs", error.message, error=error)
+
+
+def verify_file(source: str | os.PathLike[str]) -> WeightsVerdict:
+    """Rebuilds the model of a file and compares it with what the file states.
+
+    Args:
+        source: as for `essmc_core.load`.
+
+    Raises:
+        UnknownModel: no file of a model.
+        WeightsError: it cannot be fetched or read.
+        MissingDependency: a pack is not installed.
+    """
+    from essmc_core.building.construct import construct
+    from essmc_core.models.checked_loading import compare, stated_fingerprint
+    from essmc_core.models.factory import build_recipe
+    from essmc_core.models.loading import read_stored, stored_weights
+
+    recipe = read_stored(source)
+    stated = stated_fingerprint(recipe)
+    if stated is None:
+        return WeightsVerdict(os.fspath(source), "unknown", "the file does not state what its model computes")
+    weights, prepare = stored_weights(recipe)
+    resolved = resolve_recipe(recipe)
+
+    def build() -> TrainModule:
+        model: TrainModule = construct(resolved.model)
+        if prepare is not None:
+            prepare(model)
+        return model
+
+    try:
+        model = build_recipe(recipe, weights, purpose="use", resolved=resolved, prepare=prepare)
+        compare(recipe, stated, model, build)
+    except (FingerprintMismatch, WeightsMismatch) as error:
+        return WeightsVerdict(os.fspath(source), "differs", error.message, error=error)
+    return WeightsVerdict(os.fspath(source), "ok")
 
 
 def _compared(entry: ZooEntry) -> WeightsVerdict:

@@ -34,6 +34,7 @@ WEIGHTS = "model.safetensors"
 _REPOSITORY = re.compile(r"hf://[^/@]+/[^/@]+(@[^/]+)?/?")
 SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 """What names of checkpoints end in."""
+_OF_WEIGHTS = ("results", "check")
 # Sections about the initial weights and the results of the entry do not apply to the trained model.
 _OUTDATED = ("zoo", "pretrained", "weights", "weights_note", "results", "cost", "aliases", "check", PACKS, LOCAL)
 
@@ -161,7 +162,12 @@ def read_trained(path: Path, installed: Mapping[str, str]) -> Trained:
         description = description or checked_description(content.get("card"), file)
         config = _configured(file, content)
     needed = needed_packs(config.get(PACKS), config.get(LOCAL), installed)
-    return Trained(path, without_start(config), needed, description, file)
+    kept = without_start(config)
+    if description is not None:
+        # Of the start's, none are in a description: these are of the weights in the file.
+        own = {key: config[key] for key in _OF_WEIGHTS if config.get(key) is not None}
+        kept = kept.with_overrides(own) if own else kept
+    return Trained(path, kept, needed, description, file)
 
 
 def stored_config(content: Mapping[str, Any]) -> Config:

@@ -18,7 +18,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import essmc_core
-from essmc_core.errors import ConfigError, MissingDependency, UnknownModel, UnsafeWeights, WeightsCorrupt, WeightsError
+from essmc_core.errors import (
+    ConfigError,
+    FingerprintMismatch,
+    FingerprintUnknown,
+    MissingDependency,
+    UnknownModel,
+    UnsafeWeights,
+    WeightsCorrupt,
+    WeightsError,
+)
 from essmc_core.models.description import NotRebuildable
 from essmc_core.weights.described_file import NotWritten
 from essmc_core.zoo.needed_packs import OlderPack
@@ -266,3 +275,58 @@ def test_predict_show_and_build_take_the_file(model: Any, path: Path, tmp_path: 
     again = essmc_core.build_model(str(path), pretrained=True, num_classes=7)
     assert again.head.fc.out_features == 7
     assert torch.equal(next(again.backbone.parameters()), next(model.backbone.parameters()))
+
+
+def test_a_file_states_what_its_model_computes_and_load_and_verify_compare(model: Any, path: Path) -> None:
+    from click.testing import CliRunner
+
+    from essmc_core.cli.app import cli
+
+    essmc_core.save(model, path)
+    check = metadata(path)["config"]["check"]
+    assert check["at"] == [3, 64, 64] and len(check["weights"]) == 2
+    essmc_core.load(path, check=True)
+    verified = CliRunner().invoke(cli, ["verify", str(path), "--json"])
+    assert verified.exit_code == 0 and json.loads(verified.stdout)[0]["status"] == "ok"
+
+    rewrite(path, lambda said: said["config"]["input"].update(std=[1.0, 1.0, 1.0]))
+    essmc_core.load(path)
+    with pytest.raises(FingerprintMismatch, match="computes something else"):
+        essmc_core.load(path, check=True)
+
+    essmc_core.save(model, path)
+    said, tensors = metadata(path), load_file(path)
+    name = next(name for name, tensor in tensors.items() if tensor.ndim == 4)
+    tensors[name] = tensors[name].flip(-1)
+    save_file(tensors, path, {"essmc": json.dumps(said)})
+    essmc_core.load(path)
+    with pytest.raises(FingerprintMismatch, match="other weights than the file states"):
+        essmc_core.load(path, check=True)
+    verified = CliRunner().invoke(cli, ["verify", str(path)], standalone_mode=False)
+    assert verified.return_value == 1 and "differs" in verified.stdout
+
+
+def test_half_precision_has_a_fingerprint_and_what_cannot_be_run_has_none(model: Any, path: Path) -> None:
+    essmc_core.save(model.bfloat16(), path)
+    essmc_core.load(path, check=True)
+    essmc_core.save(model.double(), path)
+    with pytest.raises(FingerprintUnknown, match="does not state"):
+        essmc_core.load(path, check=True)
+    model.float().card["config"].pop("input")
+    essmc_core.save(model, path)
+    assert "check" not in metadata(path)["config"]
+
+
+def test_results_are_kept_with_the_weights_they_are_of(tmp_path: Path) -> None:
+    path = tmp_path / "digits.safetensors"
+    model = essmc_core.build_model("motion_digits", pretrained=True)
+    results = essmc_core.ZOO.entry("motion_digits").config["results"]
+    essmc_core.save(essmc_core.load(essmc_core.save(model, path)), path)
+    said = metadata(path)
+    assert said["config"]["results"] == [dict(one) for one in results] and "changed" not in said["weights"]
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    essmc_core.save(model, path)
+    said = metadata(path)
+    assert "results" not in said["config"] and said["weights"]["changed"] is True
+    essmc_core.load(path, check=True)

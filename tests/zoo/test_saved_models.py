@@ -34,7 +34,7 @@ def test_what_is_saved_is_loaded_bit_by_bit(name: str, tmp_path: Path) -> None:
         for name, buffer in model.named_buffers():
             if name.endswith(("running_mean", "running_var")):
                 buffer.copy_(torch.linspace(0.5, 2.0, buffer.numel()).view(buffer.shape))
-    path = essmc_core.save(model, tmp_path / "model.safetensors")
+    path = essmc_core.save(model, tmp_path / "model.safetensors", check=False)
     loaded = essmc_core.load(path)
     path.unlink()
     expected, found = model.state_dict(), loaded.state_dict()
