@@ -7,16 +7,18 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from essmc_core.models.defaults import REGISTRIES, ZOO
-from essmc_core.models.derivation import Fit, derive
-from essmc_core.models.recipes import read_recipe
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.layout import AnyLayout, Foreign, Shapes
 from essmc_core.weights.layouts.recognise import Match, recognise, unwrapped
 from essmc_core.weights.state_dict import strip_wrappers
 from essmc_core.zoo.zoo import ZooEntry
+
+if TYPE_CHECKING:
+    from essmc_core.config import Config
+    from essmc_core.models.derivation import Fit
 
 # What networks call the clips that they are built for.
 _FRAMES, _SIDES = ("num_frames", "temporal_size"), ("image_size", "spatial_size", "input_size")
@@ -121,6 +123,9 @@ def look_at(path: str, shapes: Shapes) -> Recognition:
         return Recognition(sorted(found.values(), key=lambda one: not one.entries), [])
     if elsewhere := list(_elsewhere(shapes, layouts)):
         return Recognition([], [], elsewhere)
+    # Most files are found in tables; what is imported and built otherwise takes several times as long.
+    from essmc_core.models.derivation import derive
+
     fits = derive(shapes, layouts)
     exact = [_derived(path, fit, len(shapes)) for fit in fits if fit.is_exact]
     near = [
@@ -175,8 +180,7 @@ def _entry_with_overrides(fit: Fit) -> tuple[str, list[str]]:
         if not _may_have(entry, fit.backbone["type"]):
             continue
         name = ZOO.table.display_name(entry)
-        stated = read_recipe(name)
-        theirs = stated.model.to_dict()
+        theirs = _model_of(name).to_dict()
         backbone = _backbone_of(name)
         if backbone.get("type") != fit.backbone["type"] or theirs["head"].get("type") != head["type"]:
             continue
@@ -285,8 +289,14 @@ def _weights_expression(path: str, match: Match, key_map: str, entries: list[str
     return repr({"uri": path, "key_map": first})
 
 
+def _model_of(entry: str) -> Config:
+    from essmc_core.models.recipes import read_recipe
+
+    return read_recipe(entry).model
+
+
 def _classes_of(entry: str) -> tuple[int, ...]:
-    head = read_recipe(entry).model.get("head")
+    head = _model_of(entry).get("head")
     stated = head.get("num_classes") if isinstance(head, Mapping) else None
     if isinstance(stated, (tuple, list)):
         return tuple(stated)
@@ -294,7 +304,7 @@ def _classes_of(entry: str) -> tuple[int, ...]:
 
 
 def _backbone_of(entry: str) -> Mapping[str, Any]:
-    backbone = read_recipe(entry).model.to_dict()["backbone"]
+    backbone = _model_of(entry).to_dict()["backbone"]
     return {"type": backbone} if isinstance(backbone, str) else backbone
 
 

@@ -8,7 +8,6 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
 from essmc_core.weights.cache import cached_path, is_offline, record_origin, sole_writer, writing
@@ -102,6 +101,9 @@ def _path_of_uri(uri: str) -> Path:
         raise WeightsNotFound(f"{uri} is no address of a file: {error}.", hint="Give the path.") from error
     # In `file://relative/path` the first part parses as a host, but the path is meant.
     host = "" if parts.netloc == "localhost" else parts.netloc
+    # It brings all of http, which most files do not need.
+    from urllib.request import url2pathname
+
     return Path(host + url2pathname(parts.path))
 
 
