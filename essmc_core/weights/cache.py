@@ -9,13 +9,17 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.settings import FALSE, flag
+from essmc_core.foundation.terminal_status import status
+
+# Seconds of waiting for another process that need no explanation.
+_UNTOLD = 1.0
 
 
 def weights_cache() -> Path:
@@ -52,6 +56,16 @@ def discard(path: Path) -> None:
 def lock_of(path: Path) -> Path:
     """Returns the file whose lock the process holds that fetches ``path``."""
     return path.parent / f".{path.name}.lock"
+
+
+def partial_of(path: Path) -> Path:
+    """Returns the file that holds what has arrived of ``path`` so far."""
+    return path.parent / f".{path.name}.part"
+
+
+def partial_note_of(path: Path) -> Path:
+    """Returns the file that tells by which mark the rest of ``path`` can be asked for."""
+    return path.parent / f".{path.name}.part.json"
 
 
 def origin_of(path: Path) -> Path:
@@ -98,16 +112,29 @@ def publish(path: Path, content: bytes) -> None:
 
 @contextmanager
 def sole_writer(path: Path) -> Iterator[None]:
-    """Waits until no other process is fetching ``path``, and removes temporary files of killed processes."""
-    from filelock import FileLock
+    """Waits until no other process is fetching ``path``, and removes temporary files of killed processes.
 
+    The system gives up the lock of a process that ends, however it ends. What has arrived of ``path`` stays.
+    """
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock_of(path)):
+        with _waiting_for(path):
             # Whoever emptied the cache has deleted the file that this process waited for.
             if not lock_of(path).exists():
                 continue
             for leftover in path.parent.glob(".*.part"):
-                leftover.unlink(missing_ok=True)
+                if leftover != partial_of(path):
+                    leftover.unlink(missing_ok=True)
             yield
             return
+
+
+def _waiting_for(path: Path) -> AbstractContextManager[object]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(lock_of(path))
+    try:
+        return lock.acquire(timeout=_UNTOLD)
+    except Timeout:
+        with status(f"waiting for another process that fetches {path.name}"):
+            return lock.acquire()

@@ -10,9 +10,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from essmc_core.errors import WeightsError, WeightsHashMismatch, WeightsNotFound
-from essmc_core.weights.cache import cached_path, is_offline, record_origin, sole_writer, writing
+from essmc_core.weights.cache import (
+    cached_path,
+    is_offline,
+    partial_note_of,
+    partial_of,
+    record_origin,
+    sole_writer,
+    writing,
+)
 from essmc_core.weights.checkpoints import standing_for
-from essmc_core.weights.digest import sha256_of, verify
+from essmc_core.weights.digest import compute_sha256, sha256_of, verify
 from essmc_core.weights.package_files import find_package_file
 from essmc_core.weights.regular_file import mode_of, require_regular
 
@@ -150,7 +158,7 @@ def _through_cache(uri: str, scheme: str, sha256: str | None) -> Path:
         with sole_writer(path):
             # Another process may have fetched it in the meantime.
             if not (path.is_file() and _is_good(path, sha256, uri)):
-                _download(uri, scheme, path)
+                _download(uri, scheme, path, sha256)
                 record_origin(path, uri, sha256_of(path))
     except OSError as error:
         if isinstance(error, WeightsError):  # WeightsNotFound is an OSError, too
@@ -173,16 +181,40 @@ def _is_good(path: Path, sha256: str | None, uri: str) -> bool:
     return True
 
 
-def _download(uri: str, scheme: str, path: Path) -> None:
+def _download(uri: str, scheme: str, path: Path, sha256: str | None) -> None:
+    if scheme in ("http", "https"):
+        _download_resumably(uri, path, sha256)
+        return
+    from essmc_core.weights.filesystems import download
+
     with writing(path) as target:
-        if scheme in ("http", "https"):
-            from essmc_core.weights.http import download
+        download(uri, target)
 
-            download(uri, target)
-        else:
-            from essmc_core.weights.filesystems import download as copy
 
-            copy(uri, target)
+def _download_resumably(uri: str, path: Path, sha256: str | None) -> None:
+    """Completes what has arrived of a file, and gives it its name when all of it is there.
+
+    If the digest is then another one, the parts may be of two files, so that all of it is fetched again.
+    """
+    from essmc_core.weights.http import download
+    from essmc_core.weights.resumption import Resumption
+
+    partial, note = partial_of(path), partial_note_of(path)
+    resumption = Resumption(note, uri, is_verified=sha256 is not None)
+    try:
+        with open(partial, "ab+", buffering=0) as target:
+            download(uri, target, resumption=resumption)
+            if resumption.has_continued and sha256 and not compute_sha256(partial).startswith(sha256):
+                target.truncate(0)
+                download(uri, target, resumption=Resumption(note, uri, is_verified=True))
+            os.fsync(target.fileno())
+        os.replace(partial, path)
+        note.unlink(missing_ok=True)
+    except BaseException:
+        if not (resumption.is_possible and partial.exists() and partial.stat().st_size):
+            partial.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
+        raise
 
 
 def _from_hub(uri: str) -> Path:

@@ -11,13 +11,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 from urllib.parse import quote, urljoin, urlsplit
 
 from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from essmc_core.weights.progress import progress
+from essmc_core.weights.resumption import Resumption
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
@@ -36,17 +37,26 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def download(uri: str, target: BinaryIO, *, attempts: int | None = None, answer_within: float | None = None) -> None:
+def download(
+    uri: str,
+    target: BinaryIO,
+    *,
+    attempts: int | None = None,
+    answer_within: float | None = None,
+    resumption: Resumption | None = None,
+) -> None:
     """Downloads ``uri`` to ``target``, which must be seekable.
 
     After timeouts, dropped connections, short bodies and the statuses of an overloaded server the download is retried,
     up to four attempts with increasing delays. A transfer below the minimum rate is aborted, and so is a body without a
-    stated length that exceeds the maximum size. Redirects are followed to http and https only.
+    stated length that exceeds the maximum size. Redirects are followed to http and https only. What ``target`` holds
+    already is completed, if it can be told that the server still has the same file; otherwise it is begun anew.
 
     Args:
         uri: the address.
         target: receives the body.
         attempts: other than four.
+        resumption: what is known of the content of ``target``; without one, nothing.
         answer_within: seconds for connecting and the headers, other than 90.
 
     Raises:
@@ -55,11 +65,10 @@ def download(uri: str, target: BinaryIO, *, attempts: int | None = None, answer_
         WeightsError: the disk is full.
     """
     last = attempts or _ATTEMPTS
+    known = resumption or Resumption()
     for attempt in range(1, last + 1):
-        target.seek(0)
-        target.truncate()
         try:
-            _download_once(uri, target, answer_within or _ANSWER_TIMEOUT)
+            _download_once(uri, target, answer_within or _ANSWER_TIMEOUT, known)
             return
         except _Transient as failure:
             if attempt == last:
@@ -73,17 +82,21 @@ class _Transient(Exception):
         self.final = final
 
 
-def _download_once(url: str, target: BinaryIO, answer_within: float) -> None:
+def _download_once(url: str, target: BinaryIO, answer_within: float, known: Resumption) -> None:
     watch = _Watch()
     try:
         with watch.limit(answer_within):
-            response = _open(url, watch)
+            response = _open(url, watch, known.headers(target))
             if watch.expired:
                 raise _too_slow(url)
         with response:
-            expected = _announced(response, url)
-            _check_room(target, expected, url)
-            received = _copy(response, target, expected, url, watch)
+            start = known.begin(response, target)
+            if start is None:
+                raise _Transient(WeightsNotFound(f"{url} answered with another part of the file than was asked for."))
+            rest = _announced(response, url)
+            expected = None if rest is None else start + rest
+            _check_room(target, rest, url)
+            received = start + _copy(response, target, rest, url, watch)
     except http.client.IncompleteRead as error:
         raise _Transient(WeightsCorrupt(f"The download of {url} broke off.", hint="Try again.")) from error
     except (ValueError, http.client.InvalidURL) as error:
@@ -105,21 +118,25 @@ def _download_once(url: str, target: BinaryIO, answer_within: float) -> None:
         raise _Transient(WeightsCorrupt(message, hint="Try again."))
 
 
-def _open(url: str, watch: _Watch) -> http.client.HTTPResponse:
+def _open(url: str, watch: _Watch, further: Mapping[str, str]) -> http.client.HTTPResponse:
     """Requests a file and follows redirects one by one, without reading their bodies."""
     seen = {url}
     place = url
     for _ in range(_MOST_REDIRECTS + 1):
-        request = urllib.request.Request(place, headers={"User-Agent": "essmc-core", "Accept-Encoding": "identity"})
+        headers = {"User-Agent": "essmc-core", "Accept-Encoding": "identity", **further}
+        request = urllib.request.Request(place, headers=headers)
         try:
             response: http.client.HTTPResponse = watch.opener().open(request, timeout=_TIMEOUT)
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == 416 and further:
+                    # There is less of the file than was fetched: it is another one.
+                    return _open(url, watch, {})
                 if error.code not in _REDIRECTS:
                     raise _refused(place, error) from error
                 place = _redirect(url, place, error)
         else:
-            if response.status == 200:
+            if response.status == 200 or (response.status == 206 and further):
                 return response
             with response:
                 raise WeightsNotFound(f"{place} answered {response.status} {response.reason}, not with a file.")
@@ -302,7 +319,10 @@ class _WatchedHTTPS(urllib.request.HTTPSHandler):
 
 def _write(target: BinaryIO, chunk: bytes) -> None:
     try:
-        target.write(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            # Unbuffered files may take less than they are given.
+            rest = rest[target.write(rest) :]
     except OSError as error:
         # Not a network error, which would be retried.
         raise WeightsError(f"The download cannot be written: {error}.", hint="Is the disk full?") from error

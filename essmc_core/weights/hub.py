@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from essmc_core.errors import MissingDependency, WeightsNotFound
 from essmc_core.weights.cache import is_offline
 
+UNREACHABLE = "Check the network; with ESSMC_OFFLINE=1 nothing is fetched and what is in the cache is used."
+COMMIT = re.compile(r"[0-9a-f]{40}")
+# Seconds for connecting.
+_PATIENCE = 4.0
 _URI = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>.+)")
 
 
@@ -28,13 +33,31 @@ def fetch_from_hub(uri: str) -> Path:
         hint = "pip install huggingface_hub"
         raise MissingDependency("hf:// needs huggingface_hub, which is not installed.", hint=hint) from error
     offline = is_offline()
+    name, revision = (parts["repo"], parts["path"]), parts["revision"]
+    if not offline and revision is not None and COMMIT.fullmatch(revision):
+        # What a commit names never changes, so that nobody has to be asked.
+        with suppress(LocalEntryNotFoundError):
+            return Path(hf_hub_download(*name, revision=revision, local_files_only=True))
     try:
-        return Path(hf_hub_download(parts["repo"], parts["path"], revision=parts["revision"], local_files_only=offline))
+        only_local = offline or not hub_is_reachable()
+        return Path(hf_hub_download(*name, revision=revision, local_files_only=only_local))
     except LocalEntryNotFoundError as error:
         if offline:
             hint = f"Unset ESSMC_OFFLINE and HF_HUB_OFFLINE, or run once: hf download {parts['repo']} {parts['path']}"
             message = f"The weights {uri} are not in the Hub's cache and this session is offline."
             raise WeightsNotFound(message, hint=hint) from error
-        raise WeightsNotFound(f"The Hub cannot be reached for {uri}.", hint="Check the network.") from error
+        raise WeightsNotFound(f"The Hub cannot be reached for {uri}.", hint=UNREACHABLE) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise WeightsNotFound(f"Cannot fetch the weights {uri}: {error}.") from error
+
+
+def hub_is_reachable() -> bool:
+    """Returns whether the Hub answers at all, within seconds; its own client tries for half a minute."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
+    # The client is of requests or of httpx, by the version of huggingface_hub; any answer is one.
+    except Exception:
+        return False
+    return True
