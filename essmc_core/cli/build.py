@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from essmc_core.cli.table import Column, write_table
 from essmc_core.models.defaults import DISCOVERY
 from essmc_core.registry.component import Component
 from essmc_core.zoo.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @click.command(
@@ -44,12 +47,14 @@ def build(
     from essmc_core.models.factory import build_recipe
     from essmc_core.models.recipes import components_of, read_recipe, resolve_recipe
     from essmc_core.models.verification import measure_recipe
+    from essmc_core.weights.random_weights import random_said_elsewhere
     from essmc_core.zoo.weights_asked import weights_source
 
     recipe = read_recipe(model, overrides)
     resolved = resolve_recipe(recipe)
     source = weights_source(recipe, pretrained, checkpoint)
-    built = build_recipe(recipe, source, resolved=resolved)
+    with random_said_elsewhere():
+        built = build_recipe(recipe, source, resolved=resolved)
     facts: dict[str, object] = {
         "model": recipe.name,
         "parts": [_part(path, component) for path, component in components_of(resolved)],
@@ -57,6 +62,7 @@ def build(
         "trainable": sum(parameter.numel() for parameter in built.parameters() if parameter.requires_grad),
         **measure_recipe(recipe, built),
         "weights": (built.card or {}).get("weights"),
+        "pretrain": [] if source else _pretrained_parts(built),
     }
     if as_json:
         write_json(facts)
@@ -74,6 +80,16 @@ def _part(path: str, component: Component) -> dict[str, str]:
     }
 
 
+def _pretrained_parts(built: nn.Module) -> list[dict[str, Any]]:
+    """Returns what ``pretrain`` loaded into a model, or into its parts, while they were built."""
+    found = [(path or "model", vars(part).get("load_report")) for path, part in built.named_modules()]
+    return [
+        {"path": path, "uri": report.source, "coverage": report.coverage, "random": report.random_parts()}
+        for path, report in found
+        if report is not None
+    ]
+
+
 def _write(recipe: Recipe, facts: dict[str, object]) -> None:
     parts = facts["parts"]
     assert isinstance(parts, list)
@@ -88,17 +104,27 @@ def _write(recipe: Recipe, facts: dict[str, object]) -> None:
         lines.extend(f"output      {key + ' ' if key else ''}{_shape(shape)}" for key, shape in _outputs(facts))
     else:
         lines.append("MACs        unknown: the configuration has no `input` section to say what goes in")
-    if facts["weights"]:
-        lines.append(f"weights     {facts['weights']['uri']} {_coverage(facts['weights'])}")  # type: ignore[index]
-    else:
-        lines.append("weights     random")
-    click.echo("\n" + "\n".join(lines))
+    click.echo("\n" + "\n".join([*lines, *_weights(facts)]))
 
 
-def _coverage(weights: object) -> str:
-    assert isinstance(weights, dict)
+def _weights(facts: dict[str, Any]) -> list[str]:
+    """Returns where weights are from and what was left random, which is said every time."""
+    whole, parts = facts["weights"], facts["pretrain"]
+    if whole:
+        random = [f"random      {whole['random']}"] if whole.get("random") else []
+        return [f"weights     {whole['uri']} ({_coverage(whole)})", *random]
+    if not parts:
+        return ["weights     random"]
+    lines = [f"weights     {part['uri']} ({_coverage(part)}, of {part['path']})" for part in parts]
+    random = [f"{part['path']}: {part['random']}" for part in parts if part["random"]]
+    if all(part["path"] != "model" for part in parts):
+        random.append(f"all that is not in {' and '.join(part['path'] for part in parts)}")
+    return [*lines, *([f"random      {'; '.join(random)}"] if random else [])]
+
+
+def _coverage(weights: dict[str, Any]) -> str:
     named = f", names by {weights['key_map']}" if weights.get("key_map") else ""
-    return f"(coverage {weights['coverage']:.1%}{named})"
+    return f"coverage {weights['coverage']:.1%}{named}"
 
 
 def _outputs(facts: dict[str, object]) -> list[tuple[str, object]]:

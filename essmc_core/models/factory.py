@@ -201,7 +201,9 @@ def make_card(
         card["local"] = local
     if source is not None and report is not None:
         stated = {key: source[key] for key in ("uri", "sha256", "sha256_prefix") if key in source}
-        named = {"key_map": report.key_map} if report.key_map else {}
+        named: dict[str, object] = {"key_map": report.key_map} if report.key_map else {}
+        if report.random:
+            named["random"] = report.random_parts()
         card["weights"] = {**stated, "coverage": report.coverage, **named}
         own = recipe.config.get("weights") if recipe.prefix else None
         # The licence of the recipe's weights is not that of any other file.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 
 from torch import Tensor, nn
 
 # Batch norm's counters of batches: harmless if absent, and old files lack them.
 _COUNTERS = ".num_batches_tracked"
-# Buffers computed at construction, which only some versions of a network save, and counters of profilers.
+# Buffers computed at construction, which only some versions of a network save, and counters of profilers and averages.
 _COMPUTED = frozenset({
     "attn_mask", "relative_position_index", "relative_coords_table", "position_ids", "total_ops", "total_params",
+    "n_averaged",
 })  # fmt: skip
 
 
@@ -34,31 +34,23 @@ def is_derived(key: str, tensor: Tensor) -> bool:
     return tensor.numel() > 1 and bool((tensor != tensor.flatten()[0]).any())
 
 
-def unused(left_over: Mapping[str, Tensor], module_keys: Collection[str]) -> list[str]:
-    """Returns the left-over keys that belong to a submodule: those below the name of one of its submodules.
+def unused(left_over: Mapping[str, Tensor]) -> list[str]:
+    """Returns the left-over keys that may hold something learned.
 
-    A tensor outside all submodules (another head, a decoder, a queue) belongs to another network; a left-over tensor
-    within a submodule means that the submodule was a different one. Auxiliary heads (``aux1``, ``AuxLogits``) are used
-    in training only.
+    Counters of batches, buffers that some versions of a network save and others compute, and tables of indices are
+    none: no output depends on their values.
 
     Args:
         left_over: tensors that match none of the module's, under the module's names.
-        module_keys: state-dict keys of the module.
     """
-    places = _siblings(module_keys)
-    return [
-        key
-        for key, tensor in left_over.items()
-        if key.partition(".")[0] in places
-        and not is_counter(key)
-        and not _is_computed(key, tensor)
-        and not any(part.lower().startswith("aux") for part in key.split("."))
-    ]
+    return [key for key, tensor in left_over.items() if not _is_computed(key, tensor)]
 
 
 def _is_computed(key: str, tensor: Tensor) -> bool:
-    whole = not (tensor.is_floating_point() or tensor.is_complex())
-    return whole or key.rpartition(".")[2] in _COMPUTED
+    if is_counter(key) or key.rpartition(".")[2] in _COMPUTED:
+        return True
+    whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized or tensor.is_meta)
+    return whole and tensor.numel() > 1 and bool((tensor != tensor.flatten()[0]).any())
 
 
 def coverage(expected: Mapping[str, Tensor], loaded: Collection[str], dropped: Collection[str]) -> float:
@@ -82,37 +74,7 @@ def coverage(expected: Mapping[str, Tensor], loaded: Collection[str], dropped: C
     return min(by_tensors, by_elements)
 
 
-def usage(used: Iterable[Tensor], left_over: Mapping[str, Tensor], module_keys: Collection[str]) -> float:
-    """Returns the share of the weights' elements that are used, in [0, 1].
-
-    Left-over tensors count only if they continue a numbered series of the module (``layer3.6`` if the module ends at
-    ``layer3.5``), which indicates another depth. A head, a decoder or a second branch may be left over.
-    """
-    places = _siblings(module_keys)
-    excess = sum(tensor.numel() for key, tensor in left_over.items() if _continues_series(key, places))
-    placed = sum(tensor.numel() for tensor in used)
+def usage(used: Iterable[Tensor], unused: Iterable[Tensor]) -> float:
+    """Returns the share of the weights' elements that are used, in [0, 1]; what is computed is not counted."""
+    placed, excess = sum(tensor.numel() for tensor in used), sum(tensor.numel() for tensor in unused)
     return placed / (placed + excess) if placed + excess else 1.0
-
-
-def _siblings(keys: Iterable[str]) -> dict[str, set[str]]:
-    """Maps each prefix of the module to the names below it."""
-    below: dict[str, set[str]] = {}
-    for key in keys:
-        parts = key.split(".")
-        for depth, part in enumerate(parts):
-            below.setdefault(".".join(parts[:depth]), set()).add(part)
-    return below
-
-
-def _continues_series(key: str, places: Mapping[str, set[str]]) -> bool:
-    parts = key.split(".")
-    for depth, part in enumerate(parts):
-        names = places.get(".".join(parts[:depth]), set())
-        if part not in names:
-            series = _unnumbered(part)
-            return series != part and any(_unnumbered(name) == series for name in names)
-    return False
-
-
-def _unnumbered(name: str) -> str:
-    return re.sub(r"\d+", "#", name)

@@ -1,225 +1,138 @@
-"""Decides whether a load is acceptable: the module is complete, the file was used, its values are finite."""
+"""Decides whether a load is acceptable: the module is filled, the weights are used up, their values are finite."""
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor, nn
 
 from essmc_core.errors import WeightsMismatch
+from essmc_core.weights.faults import Fault, FaultKind
 from essmc_core.weights.finite import is_finite
+from essmc_core.weights.key_groups import key_groups, matches
 from essmc_core.weights.plan import LoadPlan, is_of_head
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import WeightsSource
-from essmc_core.weights.state_dict import strip_key
 
-# Weights of the same architecture fill everything but the head, which is not counted. A coverage below 0.9 is an error
-# far more often than intended: another depth, missing statistics of batch norm, a mistyped level.
-MIN_COVERAGE = 0.9
-MIN_USAGE = 0.9
+Purpose = Literal["start", "use", "resume"]
+"""The purpose of the module: a start of training, use as it is, or to go on with exactly what was saved."""
 
-Purpose = Literal["start", "use"]
-"""The purpose of the module: a start of training, or use as it is, for which nothing may stay random."""
-
-_GROUPS = 6
-
-
-class UnusedWeights(UserWarning):
-    """Some weights of a submodule that was loaded are not used, so that its outputs may differ."""
+_SHOWN_PATTERNS = 6
 
 
 def judge(module: nn.Module, plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> WeightsMismatch | None:
     """Returns why a plan may not be executed, None if it may.
 
-    For use, every parameter and every statistic must come from the weights, and every tensor of the weights that
-    belongs to a submodule must be used. As a start of training, missing tensors must be allowed: by a pattern in
-    ``allow_missing``, a stated ``min_coverage``, a head for other classes, or layers that a lift declares as new.
-    Values must be finite either way.
+    Every parameter and every statistic of the module must come from the weights, and every tensor of the weights must
+    be used, unless the user allows otherwise: by patterns in ``allow_missing`` and ``allow_unused``, or by a stated
+    ``min_coverage`` or ``min_usage``. As a start of training, a head for another number of classes and layers that a
+    lift declares as new need no permission. To resume, every key must match as it is, and nothing is allowed. Values
+    must be finite.
 
     Args:
         module: the module to load; it is only read.
         plan: the planned load.
         source: states what the user allows.
-        purpose: ``"use"`` or ``"start"``.
+        purpose: ``"start"``, ``"use"`` or ``"resume"``.
     """
-    return (
-        _fit(plan, source)
-        or (_head(plan, source) if purpose == "use" else None)
-        or _completeness(plan, source, purpose)
-        or _leftovers(plan, source, purpose)
-        or _finiteness(module, plan, source)
-    )
-
-
-def warn_of_unused(plan: LoadPlan, source: WeightsSource) -> None:
-    """Warns about unused weights of a submodule that is loaded, unless the user allowed them."""
-    if source.min_usage is None and (unused := _unused(plan, source)):
-        warnings.warn(
-            f"{len(unused)} tensors in {source.uri} belong to parts that are loaded and have no place there, so that "
-            f"the model may give other numbers than theirs: {grouped(unused)}. Is it another variant? "
-            "allow_unused says that they are rightly left over.",
-            UnusedWeights,
-            stacklevel=3,
-        )
-
-
-def grouped(keys: Iterable[str]) -> str:
-    """Returns keys grouped by similar layers: ``bn.running_var of 3 layers, head.bias``."""
-    groups: dict[str, list[str]] = {}
-    for key in keys:
-        groups.setdefault(_tail(key), []).append(key)
-    shown = [f"{tail} of {len(found)} layers" if len(found) > 1 else found[0] for tail, found in groups.items()]
-    rest = len(shown) - _GROUPS
-    return ", ".join(shown[:_GROUPS]) + (f" and {rest} more groups" if rest > 0 else "")
-
-
-def _tail(key: str) -> str:
-    """Returns the end of a key that similar layers share: the tensor's name and the last name before it."""
-    parts = key.split(".")
-    names = [index for index, part in enumerate(parts[:-1]) if not part.isdigit()]
-    return ".".join(re.sub(r"^\d+$", "*", part) for part in parts[names[-1] if names else 0 :])
-
-
-def matches(key: str, patterns: Sequence[str]) -> bool:
-    """Returns whether a key matches a pattern, or is below a name that is one of them."""
-    name = strip_key(key)
-    return any(fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('.')}.") for pattern in patterns)
-
-
-def _fit(plan: LoadPlan, source: WeightsSource) -> WeightsMismatch | None:
-    report = plan.report
-    if not report.loaded:
-        images = (
-            " They have 2D kernels and the module has 3D ones: an image network's need a key_map to its names, and "
-            "inflate='average' or inflate='centre'."
-        )
-        return _mismatch(
-            f"None of the weights in {source.uri} fits the module.", report,
-            f"At the top level they have: {', '.join(plan.top_level[:10])}. Check sub_level, prefix and key_map, or "
-            f"that it is the same model.{images if plan.inflatable else ''}",
-        )  # fmt: skip
-    if plan.misfits:
-        key, reason = next(iter(plan.misfits.items()))
-        more = f" (and {len(plan.misfits) - 1} more)" if len(plan.misfits) > 1 else ""
-        return _mismatch(
-            f"The weights in {source.uri} do not fit the module: {key}: {reason}{more}.", report,
-            "Is it another variant of the model? inflate turns 2D kernels into 3D ones, in_chans adapts the first "
-            "convolution, position_grid says how learned positions are laid out, and tensors below head_prefixes may "
-            "be dropped.",
-        )  # fmt: skip
-    return None
-
-
-def _head(plan: LoadPlan, source: WeightsSource) -> WeightsMismatch | None:
-    """Returns an error if the head would stay untrained: its weights are missing or have another shape."""
-    report = plan.report
-    lacking = [key for key in report.lacking if not matches(key, source.allow_missing)]
-    untrained = [key for key in (*report.skipped, *lacking) if is_of_head(key, source)]
-    if not untrained:
-        return None
-    key = untrained[0]
-    reason = report.skipped.get(key, "the weights have none")
-    return _mismatch(
-        f"The weights in {source.uri} do not fit the head, whose classes would be random: {key}: {reason}.", report,
-        "Keep the num_classes of the weights, or give weights of your own with --checkpoint; with --random "
-        "`predict` and `export` take untrained ones.",
-    )  # fmt: skip
-
-
-def _completeness(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> WeightsMismatch | None:
-    report = plan.report
-    wanted = (*report.lacking, *report.new) if purpose == "use" else report.lacking
-    lacking = [key for key in wanted if not matches(key, source.allow_missing)]
-    least = MIN_COVERAGE if source.min_coverage is None else source.min_coverage
-    told = source.min_coverage is not None or not lacking
-    if report.coverage < least and not (source.min_coverage is None and not lacking):
-        lacks = f" They lack {grouped(lacking)}.{_without_a_place(report)}" if lacking else ""
-        return _mismatch(
-            f"The weights in {source.uri} cover {report.coverage:.1%} of the module, less than {least:.0%}.{lacks}",
-            report,
-            "Check sub_level and key_map, and that it is the same model. If only a part is meant to be loaded, load it "
-            "into that part, name the rest in allow_missing, or lower min_coverage.",
-        )
-    if lacking and (purpose == "use" or not told):
-        what = "what is used needs all of its parameters and statistics" if purpose == "use" else (
-            "they would start from random or initial values"
-        )  # fmt: skip
-        return _mismatch(
-            f"The weights in {source.uri} lack {len(lacking)} of the module's tensors ({what}): {grouped(lacking)}.",
-            report,
-            f"Is it the whole checkpoint, of the same model?{_without_a_place(report)} If it is meant, say it in the "
-            f"weights' mapping, allow_missing: [{', '.join(_patterns(lacking))}], or with --allow-missing.",
-        )
-    return None
-
-
-def _without_a_place(report: LoadReport) -> str:
-    """Returns which keys the file has instead, so that misspelt names can be compared with the missing ones."""
-    return f" Without a place are {grouped(report.unexpected)}." if report.unexpected else ""
-
-
-def _leftovers(plan: LoadPlan, source: WeightsSource, purpose: Purpose) -> WeightsMismatch | None:
-    report = plan.report
-    least_used = MIN_USAGE if source.min_usage is None else source.min_usage
-    unused = _unused(plan, source) if purpose == "use" else []
-    if report.usage < least_used and not (source.min_usage is None and _allows_unused(plan, source)):
-        return _mismatch(
-            f"Only {report.usage:.1%} of the weights in {source.uri} find a place, less than {least_used:.0%}: they "
-            "go on where the module ends.", report,
-            "Is the module's depth the same? If only the beginning is meant to be loaded, lower min_usage.",
-        )  # fmt: skip
-    if unused:
-        return _mismatch(
-            f"{len(unused)} tensors in {source.uri} belong to parts of the module and have no place there, so that it "
-            f"would give other numbers than theirs: {grouped(unused)}.", report,
-            "Is it another variant of the model? If they are rightly left over, say it in the weights' mapping, "
-            f"allow_unused: [{', '.join(_patterns(unused))}], or with --allow-unused.",
-        )  # fmt: skip
-    if source.strict and not (report.complete and not report.unexpected):
-        return _mismatch(f"The weights in {source.uri} do not match the module key by key.", report, "strict is set.")
-    return None
-
-
-def _allows_unused(plan: LoadPlan, source: WeightsSource) -> bool:
-    """Returns whether the user allowed everything that is left over."""
-    return bool(source.allow_unused) and all(matches(key, source.allow_unused) for key in plan.report.unused)
-
-
-def _unused(plan: LoadPlan, source: WeightsSource) -> list[str]:
-    replaced = any(is_of_head(key, source) for key in plan.report.skipped)
-    return [
-        key
-        for key in plan.report.unused
-        if not matches(key, source.allow_unused) and not (replaced and is_of_head(key, source))
+    if not plan.report.loaded:
+        return _nothing_fits(plan, source)
+    exact = purpose == "resume" or source.strict
+    found = [
+        _misfits(plan, source, purpose, exact),
+        _missing(plan, source, purpose, exact),
+        _unused(plan, source, exact),
     ]
+    faults = [fault for fault in found if fault is not None] or _nonfinite(module, plan, source)
+    return _mismatch(plan, source, faults, purpose) if faults else None
 
 
-def _finiteness(module: nn.Module, plan: LoadPlan, source: WeightsSource) -> WeightsMismatch | None:
-    if source.allow_nonfinite:
+def _nothing_fits(plan: LoadPlan, source: WeightsSource) -> WeightsMismatch:
+    report = plan.report
+    images = (
+        " They have 2D kernels and the module has 3D ones: an image network's need a key_map to its names, and "
+        "inflate='average' or inflate='centre'."
+    )
+    error = WeightsMismatch(
+        f"None of the weights in {source.uri} fits the module.",
+        hint=f"At the top level they have: {', '.join(plan.top_level[:10])}. Check sub_level, prefix and key_map, or "
+        f"that it is the same model.{images if plan.inflatable else ''}",
+    )
+    faults = (
+        _fault("misfit", plan.misfits, report, "tensors have another shape or type"),
+        _fault("missing", report.missing, report, "tensors of the module are missing"),
+        _fault("unused", report.unused, report, "tensors have no place in the module"),
+    )
+    error.report = replace(report, faults=tuple(fault for fault in faults if fault.groups))
+    return error
+
+
+def _misfits(plan: LoadPlan, source: WeightsSource, purpose: Purpose, exact: bool) -> Fault | None:
+    report = plan.report
+    heads = {} if purpose == "start" else {key: why for key, why in report.skipped.items() if is_of_head(key, source)}
+    if exact:
+        reasons = {**report.skipped, **(report.adapted if purpose == "resume" else {})}
+    else:
+        # As a start of training, a head for other classes is no fault.
+        reasons = {key: why for key, why in {**plan.misfits, **heads}.items() if not matches(key, source.allow_missing)}
+    if not reasons:
         return None
+    key, reason = next(iter(reasons.items()))
+    words = f"{_counted(reasons)} of another shape or type ({key}: {reason})"
+    if not exact and plan.misfits.keys().isdisjoint(reasons):
+        words = f"they do not fit the head, whose classes would be random ({key}: {reason})"
+    return _fault("misfit", reasons, report, words, "" if exact else "allow_missing")
+
+
+def _missing(plan: LoadPlan, source: WeightsSource, purpose: Purpose, exact: bool) -> Fault | None:
+    report = plan.report
+    if exact:
+        wanted = (*report.missing, *report.new)
+    else:
+        wanted = (*report.lacking, *report.new) if purpose == "use" else report.lacking
+    keys = [key for key in wanted if exact or not matches(key, source.allow_missing)]
+    if not keys:
+        return None
+    words = f"they lack {len(keys)} of the module's {_size(report)} tensors"
+    if source.min_coverage is not None and purpose == "start" and not exact:
+        if report.coverage >= source.min_coverage:
+            return None
+        words = f"they cover {report.coverage:.1%} of the module, less than {source.min_coverage:.0%}, and lack"
+    return _fault("missing", keys, report, words, "" if exact else "allow_missing")
+
+
+def _unused(plan: LoadPlan, source: WeightsSource, exact: bool) -> Fault | None:
+    report = plan.report
+    keys = [key for key in (report.unexpected if exact else report.unused) if not matches(key, source.allow_unused)]
+    if not keys:
+        return None
+    words = f"{len(keys)} of their tensors have no place in it"
+    if source.min_usage is not None and not exact:
+        if report.usage >= source.min_usage:
+            return None
+        words = f"only {report.usage:.1%} of them find a place, less than {source.min_usage:.0%}, and none has"
+    return _fault("unused", keys, report, words, "" if exact else "allow_unused")
+
+
+def _nonfinite(module: nn.Module, plan: LoadPlan, source: WeightsSource) -> list[Fault]:
+    if source.allow_nonfinite:
+        return []
     bad = [key for key, tensor in plan.tensors.items() if not is_finite(tensor)]
     if not bad:
-        return None
+        return []
     state = module.state_dict(keep_vars=True)
     bad = [key for key in bad if not _is_infinite_by_design(state[key], plan.tensors[key])]
     if not bad:
-        return None
+        return []
     overflown = [key for key in bad if key in plan.overflown]
     what = (
-        f"overflow {str(plan.tensors[overflown[0]].dtype).removeprefix('torch.')}"
+        f"{_counted(bad)} that overflow {str(plan.tensors[overflown[0]].dtype).removeprefix('torch.')}"
         if len(overflown) == len(bad)
-        else "are not finite (NaN or infinite)"
+        else f"{_counted(bad)} whose values are not finite (NaN or infinite)"
     )
-    return _mismatch(
-        f"The weights in {source.uri} {what} in {len(bad)} tensors: {grouped(bad)}.", plan.report,
-        "Training diverged before they were saved, or the file is damaged: take an earlier checkpoint. "
-        "allow_nonfinite: true in the weights' mapping loads them all the same.",
-    )  # fmt: skip
+    return [_fault("nonfinite", bad, plan.report, what, "allow_nonfinite")]
 
 
 def _is_infinite_by_design(own: object, given: Tensor) -> bool:
@@ -233,16 +146,65 @@ def _is_infinite_by_design(own: object, given: Tensor) -> bool:
     )  # fmt: skip
 
 
-def _patterns(keys: Sequence[str]) -> list[str]:
-    """Returns short patterns that match these keys."""
-    tails = Counter(_tail(key) for key in keys)
-    whole = {_tail(key): key for key in keys}
-    named = [f'"*.{tail}"' if count > 1 and "*" not in tail else f'"{whole[tail]}"' if count == 1 else f'"*{tail}"'
-             for tail, count in tails.items()]  # fmt: skip
-    return [*named[:_GROUPS], "..."] if len(named) > _GROUPS else named
+def _fault(kind: FaultKind, keys: Iterable[str], report: LoadReport, words: str, option: str = "") -> Fault:
+    listed = tuple(keys)
+    given, placed = set(listed), (*report.loaded, *report.skipped, *report.missing, *report.new)
+    return Fault(kind, key_groups(listed, [key for key in placed if key not in given]), words, option)
 
 
-def _mismatch(message: str, report: LoadReport, hint: str) -> WeightsMismatch:
-    error = WeightsMismatch(message, hint=hint)
-    error.report = report
+def _counted(keys: Collection[str]) -> str:
+    return f"they have {len(keys)} tensor{'s' if len(keys) > 1 else ''}"
+
+
+def _size(report: LoadReport) -> int:
+    return len(report.loaded) + len(report.skipped) + len(report.missing) + len(report.new)
+
+
+def _mismatch(plan: LoadPlan, source: WeightsSource, faults: Sequence[Fault], purpose: Purpose) -> WeightsMismatch:
+    lines = [f"{fault}." for fault in faults]
+    told = f" {lines[0]}" if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines)
+    error = WeightsMismatch(
+        f"The weights in {source.uri} do not fit the module:{told}", hint=_hint(plan, source, faults, purpose)
+    )
+    error.report = replace(plan.report, faults=tuple(faults))
     return error
+
+
+def _hint(plan: LoadPlan, source: WeightsSource, faults: Sequence[Fault], purpose: Purpose) -> str:
+    if purpose == "resume":
+        return "Build the model as it was when they were saved."
+    if source.strict:
+        return "strict is set."
+    kinds = {fault.kind for fault in faults}
+    if kinds == {"nonfinite"}:
+        return (
+            "Training diverged before they were saved, or the file is damaged: take an earlier checkpoint. "
+            "allow_nonfinite: true in the weights' mapping loads them all the same."
+        )
+    advice = ["Is it the whole checkpoint, of the same variant of the model?"]
+    wanted = [key for fault in faults if fault.kind != "unused" for key in fault.keys]
+    if purpose == "use" and any(is_of_head(key, source) for key in wanted):
+        advice.append(
+            "Keep the num_classes of the weights, or give weights of your own with --checkpoint; with --random "
+            "`predict` and `export` take untrained ones."
+        )
+    elif "misfit" in kinds:
+        advice.append(
+            "inflate turns 2D kernels into 3D ones, in_chans adapts the first convolution, position_grid says how "
+            "learned positions are laid out."
+        )
+    said = _permissions(faults)
+    options = " and ".join(f"--{line.partition(':')[0].replace('_', '-')}" for line in said)
+    advice.append(f"If it is meant, say it in the weights' mapping, {', '.join(said)}, or with {options}.")
+    return " ".join(advice)
+
+
+def _permissions(faults: Sequence[Fault]) -> list[str]:
+    """Returns the options that would allow all faults: ``allow_missing: ["head.*"]``."""
+    wanted: dict[str, list[str]] = {}
+    for fault in faults:
+        wanted.setdefault(fault.option, []).extend(f'"{pattern}"' for pattern in fault.patterns)
+    return [
+        f"{option}: [{', '.join([*named[:_SHOWN_PATTERNS], *(['...'] if len(named) > _SHOWN_PATTERNS else [])])}]"
+        for option, named in wanted.items()
+    ]

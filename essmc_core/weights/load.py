@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
-from essmc_core.weights.judgement import Purpose
-from essmc_core.weights.plan import LoadPlan, tied_groups
+from essmc_core.weights.judgement import Purpose, judge
+from essmc_core.weights.plan import LoadPlan, plan_load, tied_groups
+from essmc_core.weights.random_weights import say_random
 from essmc_core.weights.readings import open_checkpoint, plan_checkpoint
 from essmc_core.weights.report import LoadReport
 from essmc_core.weights.source import Inflation, TimePositions, WeightsSource
@@ -47,7 +48,10 @@ def load_pretrained(
     purpose: Purpose = "start",
     rules: Sequence[Rule] = DEFAULT_RULES,
 ) -> LoadReport:
-    """Fetches, reads, renames, adapts and loads weights; the module is changed only if enough of them fit.
+    """Fetches, reads, renames, adapts and loads weights; the module is changed only if they fit.
+
+    They fit if they fill every parameter and every statistic of the module, and each of their tensors has its place,
+    except what the options allow.
 
     Args:
         module: where the weights go; its dtypes and devices stay as they are.
@@ -64,16 +68,18 @@ def load_pretrained(
         position_grid: (time, height, width) of the weights' position embeddings, if their number of tokens is
             ambiguous.
         ema: choose the averaged (True) or plain (False) weights; None prefers the averaged ones.
-        min_coverage: share of the module, in [0, 1], that must be loaded, 0.9 by default. The head is not counted if it
-            was dropped.
-        min_usage: share of the weights, in [0, 1], that must be used, 0.9 by default; see `LoadReport.usage`.
+        min_coverage: share of the module, in [0, 1], that is enough, see `LoadReport.coverage`; without it, all but
+            ``allow_missing`` must be loaded.
+        min_usage: share of the weights, in [0, 1], that is enough, see `LoadReport.usage`; without it, all but
+            ``allow_unused`` must be used.
         strict: raise unless every key on both sides is used.
         assign: assign the tensors to the module instead of copying their values.
         mmap: memory-map the file. By default only where that is safe: files of a cache whose digest was verified,
             which nobody overwrites in place.
-        allow_head_mismatch: drop a head whose shape differs (another number of classes) instead of raising.
+        allow_head_mismatch: drop a head for another number of classes instead of raising.
         head_prefixes: key prefixes of the head, ``("head",)`` by default.
-        allow_missing: patterns of the module's keys that the weights may lack; a name includes all keys below it.
+        allow_missing: patterns of the module's keys that the weights may lack, or have in another shape; a name
+            includes all keys below it.
         allow_unused: patterns of the weights' keys that may stay unused.
         allow_nonfinite: load NaN and infinity as well.
         purpose: ``"start"`` of training, or ``"use"`` as it is, for which no parameter or statistic may be missing; see
@@ -81,8 +87,8 @@ def load_pretrained(
         rules: the ways to adapt a tensor, see `essmc_core.weights.adapt`.
 
     Raises:
-        WeightsMismatch: too little fits, a required tensor is missing or not finite, or a tensor outside the head has
-            another shape; ``error.report`` lists the details.
+        WeightsMismatch: a required tensor is missing, has another shape or is not finite, or a tensor of the weights
+            has no place; ``error.report.faults`` lists what is wrong, and what would allow it.
         WeightsError: the weights cannot be found, read or trusted; see `fetch` and `read_weights`.
         ConfigError: the source is malformed.
     """
@@ -104,9 +110,32 @@ def load_pretrained(
     return plan.report
 
 
+def load_exactly(module: nn.Module, weights: Mapping[str, Any], name: str) -> LoadReport:
+    """Loads the state dict of the same module, to go on with exactly what was saved, or changes nothing.
+
+    Args:
+        module: where the weights go.
+        weights: its state dict, as it was saved.
+        name: what the weights are from, for messages.
+
+    Raises:
+        WeightsMismatch: a key on either side is without its counterpart, or a tensor has another shape or type, or is
+            not finite; ``error.report`` lists the details.
+    """
+    tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
+    source = WeightsSource(name)
+    plan = plan_load(module, tensors, source, allow_head_mismatch=False, rules=())
+    if error := judge(module, plan, source, "resume"):
+        raise error
+    # What is no tensor (a module's extra state) is torch's to check.
+    module.load_state_dict(weights, strict=True)
+    return plan.report
+
+
 def note_report(module: nn.Module, report: LoadReport) -> None:
-    """Stores a load report on a module, for the training log."""
+    """Stores a load report on a module, for the training log, and says what stays random."""
     module.load_report = report  # type: ignore[assignment]
+    say_random(report)
 
 
 def open_weights(source: WeightsSource, *, mmap: bool | None = None) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ class LoadPlan:
     Attributes:
         tensors: the module's key -> tensor that fits it.
         filled: the keys that have their values from the weights afterwards, directly or through a tied tensor.
-        misfits: key -> reason, for tensors that do not fit and may not be dropped.
+        misfits: key -> reason, for tensors that do not fit, unless they are those of a head for other classes.
         report: the outcome if the plan is executed.
         inflatable: whether the weights have only 2D kernels and the module only 3D ones.
         overflown: keys of tensors that were finite before their dtype was converted.
@@ -87,15 +87,25 @@ def plan_load(
         tensors[key] = outcome[0]
         if outcome[1]:
             adapted[key] = "; ".join(outcome[1])
-    skipped |= _rest_of_head(skipped, tensors, expected, heads)
+    replaced = {
+        key for key in skipped if _below(key, heads) and _is_for_other_classes(weights[names[key]], expected[key])
+    }
+    rest = _rest_of_head(replaced, tensors, expected, heads)
+    replaced |= rest.keys()
+    skipped |= rest
     ties = _tied_groups(expected)
     filled = set(tensors) | {key for group in ties for key in group if not tensors.keys().isdisjoint(group)}
-    droppable = {key for key in skipped if _below(key, heads) or is_counter(key)}
+    droppable = replaced | {key for key in skipped if is_counter(key)}
+    skipped |= _contradicting(ties, tensors)
     # Weights with some of the new layers are those of a lifted network, and lack the others.
     new = lifted.new if lifted.new.isdisjoint(names) else frozenset[str]()
     placed = set(names.values())
     left_over = {name: tensor for name, tensor in weights.items() if name not in placed}
     missing = tuple(key for key in expected if key not in filled and key not in skipped and key not in new)
+    lacking = tuple(key for key in missing if not is_derived(key, expected[key]))
+    without_place = _without_twins(left_over, weights, placed)
+    # What else belongs to a head goes with it.
+    surplus = tuple(name for name in unused(without_place) if not (replaced and _below(name, heads)))
     report = LoadReport(
         source=source.uri,
         loaded=tuple(tensors),
@@ -104,14 +114,11 @@ def plan_load(
         missing=missing,
         new=tuple(key for key in expected if key in new),
         unexpected=tuple(left_over),
-        lacking=tuple(key for key in missing if not is_derived(key, expected[key])),
-        unused=tuple(unused(_without_twins(left_over, weights, placed), {*map(strip_key, expected), *placed})),
+        lacking=lacking,
+        unused=surplus,
+        random=(*(key for key in skipped if not is_counter(key)), *lacking),
         coverage=coverage(expected, filled, droppable | new),
-        usage=usage(
-            (weights[names[key]] for key in tensors),
-            {name: tensor for name, tensor in left_over.items() if not _below(name, heads)},
-            {strip_key(key) for key in expected},
-        ),
+        usage=usage((weights[names[key]] for key in tensors), (weights[name] for name in surplus)),
         sha256=source.digest,
     )
     misfits = {key: reason for key, reason in skipped.items() if key not in droppable}
@@ -142,6 +149,18 @@ def _tied_groups(tensors: Mapping[str, Tensor]) -> list[list[str]]:
     for key, tensor in tensors.items():
         groups.setdefault(id(tensor), []).append(key)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _contradicting(ties: Sequence[Sequence[str]], given: Mapping[str, Tensor]) -> dict[str, str]:
+    """Returns the keys for which the weights give one tensor of the module two values."""
+    found: dict[str, str] = {}
+    for group in ties:
+        first, *others = [key for key in group if key in given] or [""]
+        for key in others:
+            same = _place_in_memory(given[key]) == _place_in_memory(given[first]) is not None
+            if not same and not torch.equal(given[key], given[first]):
+                found[key] = f"is the same tensor as {first} in the module, and has other values in the weights"
+    return found
 
 
 def _without_twins(
@@ -179,11 +198,21 @@ def _first_convolution(expected: Mapping[str, Tensor]) -> str | None:
     return next((key for key, tensor in expected.items() if tensor.dim() >= 4), None)
 
 
+def _is_for_other_classes(given: Tensor, wanted: Tensor) -> bool:
+    """Returns whether a tensor of a head differs in the number of classes alone: in its first dimension."""
+    shapes = [list(tensor.shape) for tensor in (given, wanted)]
+    for shape in shapes:
+        # Of a linear layer or of a convolution that stands for one.
+        while len(shape) > 1 and shape[-1] == 1:
+            shape.pop()
+    return bool(shapes[0] and shapes[1]) and shapes[0][0] != shapes[1][0] and shapes[0][1:] == shapes[1][1:]
+
+
 def _rest_of_head(
-    skipped: Mapping[str, str], tensors: dict[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
+    replaced: Collection[str], tensors: dict[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
 ) -> dict[str, str]:
     """Drops the bias of a head whose weight is dropped: one without the other would be inconsistent."""
-    owners = {key.rpartition(".")[0] for key in skipped if _below(key, heads)}
+    owners = {key.rpartition(".")[0] for key in replaced}
     dropped: dict[str, str] = {}
     for key in [key for key in tensors if _below(key, heads) and key.rpartition(".")[0] in owners]:
         if expected[key].dim() <= 1:

@@ -12,7 +12,7 @@ from essmc_core.errors import WeightsCorrupt, WeightsMismatch
 from essmc_core.weights.adapt import DEFAULT_RULES, Rule
 from essmc_core.weights.cache import discard
 from essmc_core.weights.fetching import locate
-from essmc_core.weights.judgement import Purpose, judge, warn_of_unused
+from essmc_core.weights.judgement import Purpose, judge
 from essmc_core.weights.layouts.readings import recognised_key_maps
 from essmc_core.weights.plan import LoadPlan, plan_load
 from essmc_core.weights.read import read_weights
@@ -93,7 +93,6 @@ def plan_checkpoint(
     if best.error is not None or best.plan is None:
         assert best.error is not None
         raise best.error
-    warn_of_unused(best.plan, best.source)
     part = ".".join(find_state_dict(checkpoint, best.source.ema).path)
     return replace(best.plan, report=replace(best.plan.report, key_map=best.source.key_map_name, part=part))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from essmc_core.weights.faults import Fault
+from essmc_core.weights.key_groups import grouped
+
 _LISTED = 8
 
 
@@ -24,14 +27,18 @@ class LoadReport:
         unexpected: keys of the weights that the module does not have.
         lacking: those of ``missing`` that are required: parameters and statistics. Counters of batches and tables of
             integers computed at construction are not included.
-        unused: those of ``unexpected`` that belong to a submodule, whose outputs may differ without them. Counters,
-            and tables that other versions of a network saved, are not included.
+        unused: those of ``unexpected`` that may hold something learned. Counters, tables that other versions of a
+            network saved, second names of tensors that are used, and the head in whose place is another are not
+            included.
+        random: required keys that keep the values of construction, most of them random: those of a head for other
+            classes, and what was allowed to be missing.
         coverage: share of the module that was loaded, in [0, 1]: the smaller of the share of its tensors and the
             share of their elements. A dropped head, new layers and counters of batches are not counted.
-        usage: share in [0, 1] of the weights' elements that were used, counting as left over only those that continue
-            a numbered series of the module (``layer3.6`` if the module ends at ``layer3.5``).
+        usage: share of the weights that was used, in [0, 1], by elements; of those left over, only ``unused`` ones are
+            counted.
         key_map: how the keys were mapped, if they were: the name of a key map, or the entry's.
         part: the keys in the file that lead to its state dict, with dots; empty if that is the file itself.
+        faults: why the load was refused; empty if it was not.
         sha256: digest that the weights were verified against, or its stated first digits, if any.
     """
 
@@ -44,11 +51,17 @@ class LoadReport:
     unexpected: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
     coverage: float = 0.0
     usage: float = 1.0
     sha256: str | None = None
     key_map: str = ""
     part: str = ""
+    faults: tuple[Fault, ...] = ()
+
+    def random_parts(self) -> str:
+        """Returns ``random`` in groups, as one line; empty if there are none."""
+        return grouped(self.random, (*self.loaded, *self.new))
 
     @property
     def complete(self) -> bool:
@@ -57,7 +70,7 @@ class LoadReport:
 
     @property
     def fits_whole(self) -> bool:
-        """Whether no required tensor is missing and no tensor of a submodule is left over."""
+        """Whether no required tensor is missing and nothing learned is left over."""
         return not self.lacking and not self.unused and not self.skipped
 
     def summary(self) -> str:
@@ -66,6 +79,8 @@ class LoadReport:
         for name in ("adapted", "skipped", "missing", "new", "unexpected"):
             if count := len(getattr(self, name)):
                 counts.append(f"{count} {name}")
+        if self.random and not self.faults:
+            counts.append(f"random: {self.random_parts()}")
         origin = f" from {self.source}" if self.source else ""
         if self.part:
             counts.append(f"read from {self.part!r}")
@@ -80,6 +95,7 @@ class LoadReport:
         lines += _section("missing", self.missing)
         lines += _section("new", self.new)
         lines += _section("unexpected", self.unexpected)
+        lines += _section("refused", map(str, self.faults))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -97,6 +113,8 @@ class LoadReport:
             "unexpected": list(self.unexpected),
             "lacking": list(self.lacking),
             "unused": list(self.unused),
+            "random": list(self.random),
+            "faults": [fault.to_dict() for fault in self.faults],
             "key_map": self.key_map,
             "part": self.part,
         }

@@ -38,12 +38,13 @@ class WeightsSource:
             ambiguous.
         ema: True: the averaged weights, which must exist; False: the plain ones; None: the averaged ones if the file
             has both.
-        min_coverage: share of the module below which loading is refused; None: the default. If it is stated, the rest
-            of the module may start from random values.
-        min_usage: like ``min_coverage``, for the share of the weights.
+        min_coverage: share of the module that is enough as a start of training; None: all of it, but for
+            ``allow_missing``.
+        min_usage: share of the weights that is enough; None: all of them, but for ``allow_unused``.
         strict: refuse to load unless every tensor on both sides is used as it is.
-        head_prefixes: prefixes below which a tensor of the wrong shape may be dropped; None: the default.
-        allow_missing: patterns of the module's keys that the weights may lack; a name includes all keys below it.
+        head_prefixes: prefixes below which tensors for another number of classes may be dropped; None: the default.
+        allow_missing: patterns of the module's keys that the weights may lack, or have in another shape; a name
+            includes all keys below it.
         allow_unused: patterns of the weights' keys that may stay unused.
         allow_nonfinite: load values that are NaN or infinite.
         fallback: another reading of the file (key_map, sub_level, prefix, ...), which is used if the weights fit better

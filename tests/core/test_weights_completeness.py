@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.errors import WeightsMismatch
-from essmc_core.weights import UnusedWeights, build_with_weights, load_pretrained
-from essmc_core.weights.judgement import grouped
+from essmc_core.weights import build_with_weights, load_pretrained
+from essmc_core.weights.key_groups import grouped
 
 
 class Block(nn.Module):
@@ -84,9 +84,9 @@ def test_missing_tensors_are_told_in_groups_with_patterns_that_allow_them(tmp_pa
 
 def test_names_that_are_misspelt_are_told_beside_those_that_are_missing(tmp_path: Path) -> None:
     given = {key.replace("stem.", "stm."): value for key, value in state().items()}
-    with pytest.raises(WeightsMismatch, match=r"stem\.weight") as caught:
+    with pytest.raises(WeightsMismatch, match=r"backbone\.stem \(2 tensors\)") as caught:
         load(tmp_path, given, purpose="use")
-    assert "backbone.stm.weight" in str(caught.value)
+    assert "backbone.stm (2 tensors)" in str(caught.value) and 'allow_unused: ["backbone.stm.*"]' in caught.value.hint
 
 
 def test_groups_are_of_layers_alike() -> None:
@@ -122,11 +122,10 @@ EXTRA = {"backbone.layers.2.shortcut_bn.weight": torch.ones(4), "backbone.layers
 
 
 def test_tensors_of_a_part_without_a_place_are_named_and_refused_for_use(tmp_path: Path) -> None:
-    with pytest.warns(UnusedWeights, match=r"shortcut_bn\.weight"):
-        report = load(tmp_path, {**state(), **EXTRA})
-    assert report.coverage == 1 and set(report.unused) == set(EXTRA)
-    with pytest.raises(WeightsMismatch, match=r"shortcut_bn\.weight.*other numbers|other numbers.*shortcut_bn\.weight"):
-        load(tmp_path, {**state(), **EXTRA}, purpose="use")
+    for purpose in ("use", "start"):
+        with pytest.raises(WeightsMismatch, match=r"2 of their tensors have no place in it: .*shortcut_bn") as caught:
+            load(tmp_path, {**state(), **EXTRA}, purpose=purpose)
+        assert caught.value.report.coverage == 1 and set(caught.value.report.unused) == set(EXTRA)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(tmp_path, {**state(), **EXTRA}, purpose="use", allow_unused=["backbone.layers.2.shortcut_bn"])
@@ -135,17 +134,35 @@ def test_tensors_of_a_part_without_a_place_are_named_and_refused_for_use(tmp_pat
 @pytest.mark.parametrize(
     "extra",
     [
-        {"decoder.weight": torch.ones(4)},  # a part that the model does not have
-        {"backbone.aux1.fc.weight": torch.ones(4)},  # serves training alone
         {"backbone.layers.0.relative_position_index": torch.arange(4)},
         {"backbone.layers.0.attn_mask": torch.zeros(4)},
         {"backbone.other_bn.num_batches_tracked": torch.tensor(3)},
+        {"n_averaged": torch.tensor(3)},
     ],
 )
 def test_what_is_rightly_left_over_is_no_fault(tmp_path: Path, extra: dict[str, Tensor]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(tmp_path, {**state(), **extra}, purpose="use").unexpected == tuple(extra)
+
+
+@pytest.mark.parametrize("purpose", ["use", "start"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"decoder.weight": torch.ones(4)},
+        {"backbone.aux1.fc.weight": torch.ones(4)},
+        {"queue": torch.ones(4, 2)},
+        {"queue_ptr": torch.tensor([3])},
+        {"backbone.layers.12.conv.weight": torch.ones(4, 4, 3, 3), "backbone.layers.12.bn.weight": torch.ones(4)},
+    ],
+)
+def test_another_part_of_the_weights_is_left_over_by_permission_alone(
+    tmp_path: Path, extra: dict[str, Tensor], purpose: Any
+) -> None:
+    with pytest.raises(WeightsMismatch, match="no place in it"):
+        load(tmp_path, {**state(), **extra}, purpose=purpose)
+    assert load(tmp_path, {**state(), **extra}, purpose=purpose, allow_unused=list(extra)).unused == tuple(extra)
 
 
 def test_a_second_name_of_a_tensor_that_has_its_place_is_no_fault(tmp_path: Path) -> None:

@@ -182,11 +182,14 @@ def test_a_head_for_other_classes_is_dropped_whole(tmp_path: Path) -> None:
         load_pretrained(model, tmp_path / "w.pth", head_prefixes=("fc",))
 
 
-def test_a_head_of_another_width_takes_no_bias_of_its_own_accord(tmp_path: Path) -> None:
+def test_a_head_of_another_width_is_no_head_for_other_classes(tmp_path: Path) -> None:
     origin, model = trained(Classifier()), Classifier()
     state = origin.state_dict()
     state["head.weight"] = torch.ones(5, 12)
-    assert set(load_pretrained(model, saved(tmp_path, state)).skipped) == {"head.weight", "head.bias"}
+    with pytest.raises(WeightsMismatch, match=r"head\.weight: shape 5x12 does not fit 5x8"):
+        load_pretrained(model, saved(tmp_path, state))
+    report = load_pretrained(model, saved(tmp_path, state), allow_missing=["head"])
+    assert set(report.skipped) == {"head.weight"} and report.random == ("head.weight",)
 
 
 def test_strict_wants_every_key_used(tmp_path: Path) -> None:
@@ -284,13 +287,14 @@ def test_a_module_on_the_meta_device_is_loaded_by_assignment_only(tmp_path: Path
 
 def test_a_report_reads_well_and_goes_through_json(tmp_path: Path) -> None:
     state = {**trained(Classifier(num_classes=7)).state_dict(), "auxiliary.weight": torch.ones(1)}
-    report = load_pretrained(Classifier(), saved(tmp_path, state))
+    report = load_pretrained(Classifier(), saved(tmp_path, state), allow_unused=["auxiliary"])
     assert (
         "\n" not in report.summary() and "100.0% of the module" in report.summary() and "2 skipped" in report.summary()
     )
     assert "head.weight: shape 7x8 does not fit 5x8" in str(report) and "auxiliary.weight" in str(report)
     loaded = json.loads(json.dumps(report.to_dict()))
     assert loaded["unexpected"] == ["auxiliary.weight"] and loaded["coverage"] == 1
+    assert loaded["random"] == ["head.weight", "head.bias"] and "random: head (2 tensors)" in report.summary()
 
 
 # -- building straight from weights ------------------------------------------------------------------------------------

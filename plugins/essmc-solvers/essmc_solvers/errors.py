@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from essmc_core.errors import ConfigError, EssmcError, InputError
 from essmc_solvers.text import counted
@@ -17,7 +18,12 @@ class CheckpointCorrupt(EssmcError):
 
 
 class CheckpointMismatch(EssmcError, ValueError):
-    """A checkpoint belongs to another model, optimizer or number of processes."""
+    """A checkpoint belongs to another model, optimizer or number of processes.
+
+    ``report`` (a ``LoadReport``) lists what did not fit if it is the model.
+    """
+
+    report: Any = None
 
 
 class CheckpointNotWritten(EssmcError, OSError):

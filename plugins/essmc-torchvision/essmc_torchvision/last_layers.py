@@ -21,6 +21,8 @@ _LAST_LAYERS = (
 )
 # Names with a dot in them, which torch no longer allows, in old files of DenseNets.
 _OLD_DENSENET = (r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)", r"\1\2")
+# Classifiers that serve training alone, and that essmc's networks do not have.
+_AUXILIARY = (r"^backbone\.(?:aux\d|AuxLogits)\..*$", "")
 
 
 def last_layer(model_name: str) -> str:
@@ -42,4 +44,10 @@ def from_torchvision(model_name: str, head: str = "head.fc") -> KeyMap:
         head: path of the linear layer in essmc's classifier: ``head.fc`` for images, ``head.out`` for clips.
     """
     old = [_OLD_DENSENET] if model_name.startswith("densenet") else []
-    return [*old, (f"^{re.escape(last_layer(model_name))}\\.", f"{head}."), (r"^(?!head\.)", "backbone.")]
+    auxiliary = [_AUXILIARY] if model_name.startswith(("googlenet", "inception")) else []
+    return [
+        *old,
+        (f"^{re.escape(last_layer(model_name))}\\.", f"{head}."),
+        (r"^(?!head\.)", "backbone."),
+        *auxiliary,
+    ]

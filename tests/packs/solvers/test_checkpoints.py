@@ -244,8 +244,10 @@ def test_of_many_missing_weights_some_are_named(run: Path) -> None:
 
     with pytest.raises(CheckpointMismatch) as caught:
         solver(Deep(), resume_from=run).solve(data())
-    assert "it lacks more.0.weight, more.0.bias, more.1.weight and 37 more" in caught.value.message
-    assert "head.weight is (3, 16), not (4, 16)" in caught.value.message
+    assert "lack 40 of the module's" in caught.value.message and "more (40 tensors)" in caught.value.message
+    assert "head.weight: shape 3x16 does not fit 4x16" in caught.value.message
+    kinds = {fault.kind: fault.keys for fault in caught.value.report.faults}
+    assert len(kinds["missing"]) == 40 and kinds["misfit"] == ("head.weight", "head.bias")
 
 
 HOLDER = """

@@ -67,9 +67,9 @@ def test_every_kernel_adds_up_to_the_images(
     name: str, arguments: dict[str, Any], inflate: Any, resnet50: nn.Module, path: Path
 ) -> None:
     video = BACKBONES.build({"type": name, **arguments})
-    least = 0.5 if name == "ResNet3D_TAda" else None
-    report = load_pretrained(video, path, key_map=FROM_IMAGE, inflate=inflate, min_coverage=least)
-    assert set(report.unexpected) == {"fc.weight", "fc.bias"} and report.usage == 1
+    new = ["*_rf", "*_avgpool_bn"] if name == "ResNet3D_TAda" else []
+    report = load_pretrained(video, path, key_map=FROM_IMAGE, inflate=inflate, allow_missing=new)
+    assert not report.unexpected and report.usage == 1
     assert len(report.loaded) == 318 and len(report.adapted) == 53
     assert all("_rf." in key or "_avgpool_bn" in key for key in report.missing)
     assert bool(report.missing) == (name == "ResNet3D_TAda")

@@ -8,8 +8,10 @@ from typing import Any
 
 from torch import nn
 
+from essmc_core.errors import WeightsMismatch
 from essmc_core.weights.finite import nonfinite
-from essmc_core.weights.judgement import grouped
+from essmc_core.weights.key_groups import grouped
+from essmc_core.weights.load import load_exactly
 from essmc_solvers.checkpoint.contents import load
 from essmc_solvers.checkpoint.folder import newest_intact
 from essmc_solvers.errors import CheckpointCorrupt, CheckpointMismatch
@@ -22,14 +24,18 @@ def load_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> N
     """Loads all weights of a module.
 
     Raises:
-        CheckpointMismatch: they are those of another model, or not finite.
+        CheckpointMismatch: they are those of another model, or not finite; ``error.report`` lists the details.
     """
     require_finite(weights, path)
     try:
-        module.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        message = f"{path} belongs to another model: {_differences(module, weights)}"
-        raise CheckpointMismatch(message, hint="Build the model as it was when the checkpoint was written.") from error
+        load_exactly(module, weights, str(path))
+    except (WeightsMismatch, RuntimeError) as error:
+        why = error.message if isinstance(error, WeightsMismatch) else str(error)
+        mismatch = CheckpointMismatch(
+            f"{path} belongs to another model. {why}", hint="Build the model as it was when the checkpoint was written."
+        )
+        mismatch.report = getattr(error, "report", None)
+        raise mismatch from error
 
 
 def require_finite(weights: Mapping[str, Any], path: Path) -> None:
@@ -43,21 +49,6 @@ def require_finite(weights: Mapping[str, Any], path: Path) -> None:
             f"{path} holds weights that are not finite (NaN or infinite): {grouped(bad)}",
             hint="Training diverged before it was written: take an earlier checkpoint.",
         )
-
-
-def _differences(module: nn.Module, weights: Mapping[str, Any]) -> str:
-    own = module.state_dict()
-    shapes = [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if hasattr(tensor, "shape") and hasattr(weights.get(name), "shape") and weights[name].shape != tensor.shape
-    ]
-    kinds = {
-        "it lacks": [name for name in own if name not in weights],
-        "it has": [name for name in weights if name not in own],
-        "of another shape:": shapes,
-    }
-    return "; ".join(f"{kind} {some(names)}" for kind, names in kinds.items() if names) or "its weights do not fit"
 
 
 def some(names: Sequence[str], shown: int = 3) -> str:

@@ -109,6 +109,7 @@ def _claim(folder: Path, overwrite: bool) -> None:
 def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) -> tuple[Any, dict[str, Any]]:
     from essmc_core.building.construct import construct
     from essmc_core.models.factory import build_recipe
+    from essmc_core.weights.random_weights import random_said_elsewhere
     from essmc_solvers.randomness import seed_everything
 
     given: dict[str, Any] = {"work_dir": str(folder), "resume_from": resume}
@@ -119,7 +120,9 @@ def _build(job: Job, folder: Path, resume: str | None, changed: bool = False) ->
     part = job.resolved.solver
     assert part is not None, "there is data to train on"
     _require_arguments(part, given)
-    model = build_recipe(job.recipe, job.weights, resolved=job.resolved)
+    # The log's first lines say what starts from random values.
+    with random_said_elsewhere():
+        model = build_recipe(job.recipe, job.weights, resolved=job.resolved)
     solver = construct(part, model=model, **given)
     solver.config = job.stored_config()
     solver.start_note = job.weights_note

@@ -2,7 +2,7 @@
 
 They hold for every depth, of basic blocks and of bottlenecks, and for all networks whose blocks are `ResidualBlock`
 with one convolution per 2D one: C2D, I3D, SlowOnly, `ResNetR2D3D`, `ResNet3D_TAda`. Image kernels are 2D: load them
-with ``inflate="average"`` or ``"centre"``. The 2D classifier, ``fc``, is left over. timm's variants with a deeper stem
+with ``inflate="average"`` or ``"centre"``. The 2D classifier, ``fc``, is dropped. timm's variants with a deeper stem
 (``resnet50d``) have other layers.
 """
 
@@ -30,6 +30,7 @@ FROM_IMAGE: KeyMap = (
     *((rf"^{theirs}\.", f"{ours}.") for theirs, ours in _STAGES),
     *((rf"^(conv\d)\.{block}\.", rf"\1.res_{block + 1}.") for block in range(MOST_BLOCKS)),
     *((rf"^(conv\d\.res_\d+)\.{re.escape(theirs)}\.", rf"\1.{ours}.") for theirs, ours in _LAYERS),
+    (r"^fc\..*$", ""),
 )
 TO_IMAGE: KeyMap = (
     *((rf"^(conv\d\.res_\d+)\.{re.escape(ours)}\.", rf"\1.{theirs}.") for theirs, ours in _LAYERS),

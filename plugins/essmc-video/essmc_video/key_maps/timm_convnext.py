@@ -1,6 +1,7 @@
 """Key maps between timm's ConvNeXt and `TAdaConvNeXtV2`, for backbones, both ways.
 
-timm's convolutions are 2D: load them with ``inflate="centre"``. What adapts over time is TAdaConvNeXtV2's alone.
+timm's convolutions are 2D: load them with ``inflate="centre"``. Its classifier, ``head.fc``, is dropped. What adapts
+over time is TAdaConvNeXtV2's alone.
 The authors' own ConvNeXt has the keys of `TAdaConvNeXtV2` already.
 """
 
@@ -15,6 +16,7 @@ FROM_TIMM: KeyMap = (
     (r"\.conv_dw\.", ".dwconv."),
     (r"\.mlp\.fc(\d)\.", r".pwconv\1."),
     (r"^(?:head\.norm|norm_pre)\.", "norm."),
+    (r"^head\..*$", ""),
 )
 TO_TIMM: KeyMap = (
     (r"^norm\.", "head.norm."),
