@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from essmc_core import FRAME_SAMPLERS
-from essmc_devkit.testing import ComponentConformance, DatasetConformance, TransformConformance
+from essmc_devkit.testing import DatasetConformance, SamplerConformance, TransformConformance
 
 
 class TestTransforms(TransformConformance):
@@ -41,8 +41,7 @@ class TestTransforms(TransformConformance):
     }
 
 
-class TestSamplers(ComponentConformance):
-    kind = "frame_samplers"
+class TestSamplers(SamplerConformance):
     cases = {name: name for name in FRAME_SAMPLERS}
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
-from essmc_core.discovery.global_state import GlobalState
 from essmc_core.foundation.names import matches
 from essmc_core.models.defaults import DISCOVERY, REGISTRIES
 from essmc_devkit.components import check_component, check_entry
+from essmc_devkit.components.declared import is_of_another
+from essmc_devkit.components.process_changes import ProcessChanges
 from essmc_devkit.finding import Finding
 
 
@@ -44,13 +46,20 @@ def answer(request: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _loading(kind: str, name: str, subject: str) -> Iterator[Finding]:
     """Yields what the import of a component changes in the process."""
-    before = GlobalState()
+    component = REGISTRIES[kind].component(name)
+    package, printed = str(component.target).partition(":")[0].partition(".")[0], io.StringIO()
     # What fails here is found by the checks of the component.
-    with contextlib.suppress(Exception, SystemExit):
-        REGISTRIES[kind].component(name).load()
-    changed = before.put_back()
-    if changed:
-        message = f"importing it changes {', '.join(changed)}"
+    with (
+        ProcessChanges({package}) as changes,
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(Exception, SystemExit),
+    ):
+        component.load()
+    if text := printed.getvalue().strip():
+        message = f"importing it prints {text.splitlines()[0][:120]!r}"
+        yield Finding("component.output", subject, "failed", message, "log it at the level DEBUG")
+    if changes.names and not is_of_another(component):
+        message = f"importing it changes {', '.join(changes.names)}"
         fix = "leave what belongs to the whole process to its user"
         yield Finding("component.side-effects", subject, "failed", message, fix)
 

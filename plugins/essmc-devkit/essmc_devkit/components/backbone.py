@@ -100,6 +100,11 @@ def forward_features(subject: BackboneSubject) -> Iterator[Problem]:
                 f"forward_features(x, [{index}]) {words}, compared with all features",
                 "take negative indices from the end, and keep layers that work in place off what was returned",
             )
+    backwards = _features(subject, list(reversed(range(count))))
+    if words := difference(list(backwards), list(reversed(maps))):
+        yield Problem(
+            f"forward_features(x, [{count - 1}, …, 0]): {words}", "return maps in the order that is asked for"
+        )
     words = difference(_features(subject, None), maps[-1])
     if words:
         yield Problem(f"forward_features(x): {words}, compared with its last feature")
@@ -136,6 +141,25 @@ def in_chans(subject: BackboneSubject) -> Iterator[Problem]:
             other(torch.zeros(2, wanted, *subject.input_shape[1:]))
     except Exception as error:
         yield Problem(f"built with {argument}={wanted} it raises {brief(error, 100)}", "pass it to the first layer")
+        return
+    if not _wrong_channels(module, subject.inputs(2)[0]):
+        inputs = torch.zeros(2, wanted, *subject.input_shape[1:])
+        for index, stated, found in _wrong_channels(other, inputs):
+            yield Problem(
+                f"built with {argument}={wanted}, feature_info[{index}] states {stated} channels, and has {found}"
+            )
+
+
+def _wrong_channels(module: Any, inputs: Tensor) -> list[tuple[int, int, int]]:
+    """Returns index, stated and true channels of each map of which `feature_info` is not true."""
+    try:
+        with torch.no_grad():
+            maps = module.forward_features(inputs, list(range(len(module.feature_info))))
+        both = [(stated.channels, one.shape[1]) for stated, one in zip(module.feature_info, maps, strict=True)]
+    # What does not run is said by checks of its own.
+    except Exception:
+        return []
+    return [(index, stated, true) for index, (stated, true) in enumerate(both) if stated != true]
 
 
 @check("backbone.num-frames")

@@ -10,14 +10,20 @@ from essmc_devkit.components import (
     copying,
     dataset,
     declared,
+    engine,
     entry,
     exporting,
     head,
+    hook,
     loss,
     metric,
     model,
+    optimizer,
     refusals,
     running,
+    sampler,
+    schedule,
+    traces_left,
     transform,
 )
 from essmc_devkit.components.backbone_subject import BackboneSubject
@@ -27,7 +33,7 @@ from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.subject import Subject
 from essmc_devkit.finding import Finding
 
-_MODULES = (running.runs, *copying.MODULES, *exporting.ALL)
+_MODULES = (running.runs, running.in_place, running.eval_state, *copying.MODULES, *exporting.ALL)
 CHECKS: Mapping[str, Sequence[Check[Any]]] = {
     "backbones": (*backbone.ALL, *refusals.BACKBONES, *_MODULES),
     "necks": _MODULES,
@@ -37,6 +43,11 @@ CHECKS: Mapping[str, Sequence[Check[Any]]] = {
     "metrics": (running.measures, *metric.ALL, copying.objects),
     "transforms": transform.ALL,
     "datasets": dataset.ALL,
+    "frame_samplers": (*sampler.ALL, copying.objects),
+    "hooks": (*hook.ALL, copying.objects),
+    "optimizers": optimizer.ALL,
+    "lr_schedulers": schedule.ALL,
+    "engines": engine.ALL,
 }
 """What is checked once a component is built, by kind; of others only that they can be copied."""
 _SUBJECTS: Mapping[str, Callable[[str], Subject]] = {
@@ -48,6 +59,11 @@ _SUBJECTS: Mapping[str, Callable[[str], Subject]] = {
     "metrics": metric.MetricSubject,
     "transforms": transform.TransformSubject,
     "datasets": dataset.DatasetSubject,
+    "frame_samplers": sampler.SamplerSubject,
+    "hooks": hook.HookSubject,
+    "optimizers": optimizer.OptimizerSubject,
+    "lr_schedulers": schedule.ScheduleSubject,
+    "engines": engine.EngineSubject,
 }
 
 
@@ -71,7 +87,7 @@ def check_component(kind: str, name: str, wanted: Callable[[str], bool] = _all) 
             # Without the target every other check would say the same.
             if one is declared.target and any(finding.status == "failed" for finding in found):
                 return
-    later = [one for one in CHECKS.get(kind, (copying.objects,)) if wanted(one.name)]
+    later = [one for one in (*traces_left.ALL, *CHECKS.get(kind, (copying.objects,))) if wanted(one.name)]
     if not later and not wanted(declared.builds.name):
         return
     built = declared.builds(subject)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -24,6 +24,10 @@ class DatasetSubject(Subject):
 
     def __init__(self, config: str | Mapping[str, Any]) -> None:
         super().__init__("datasets", config)
+
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns the reading of an item."""
+        return lambda: made[0] if hasattr(type(made), "__getitem__") else None
 
     @property
     def indexed(self) -> Any:

@@ -26,6 +26,8 @@ from essmc_devkit.problem import Problem
 COMPUTING = ("models", "backbones", "necks", "heads", "bricks", "losses", "metrics")
 """Kinds whose components take and return tensors, so that their docs state shapes."""
 _SHAPE = re.compile(r"\(\s*[A-Z]\w*\s*[,)]|\bscalar\b|\bshape\b", re.ASCII)
+_OF_LIBRARIES = ("optimizers", "lr_schedulers")
+"""Kinds of which most are another library's, each with arguments that go together and machines that it needs."""
 _UNSAYING = ("Any", "object", "typing.Any")
 
 
@@ -153,12 +155,18 @@ def builds(subject: Subject) -> Iterator[Problem]:
     """It can be built."""
     if not callable(subject.component.load()):
         raise NotChecked("it is data")
-    try:
-        made = subject.build()
-    except EssmcError as error:
-        _excuse_guesses(subject, error)
-        raise
-    if made is None:
+    seen = subject.watched
+    if isinstance(seen.error, EssmcError):
+        _excuse_guesses(subject, seen.error)
+    if (
+        seen.error is not None
+        and subject.kind in _OF_LIBRARIES
+        and not isinstance(seen.error, (EssmcError, NotChecked))
+    ):
+        raise NotChecked(f"with the arguments that were found it says {brief(seen.error)}")
+    if seen.error is not None:
+        raise seen.error
+    if seen.is_nothing:
         yield Problem("its constructor returns None", "return what was built")
 
 
@@ -180,12 +188,19 @@ def _own(subject: Subject) -> Component:
     component = subject.component
     if not callable(component.load()):
         raise NotChecked("it is data")
+    if other := is_of_another(component):
+        raise NotChecked(f"its code is that of {other}")
+    return component
+
+
+def is_of_another(component: Component) -> str:
+    """Returns the distribution that a component's code is of, where that is not its pack; empty if it is."""
     module = str(component.target).partition(":")[0] if isinstance(component.target, str) else ""
     others = _distributions_of().get(module.partition(".")[0], [])
     pack = DISCOVERY.packs.get(component.distribution)
     if module and others and pack is not None and pack.distribution not in map(_normal, others):
-        raise NotChecked(f"its code is that of {others[0]}")
-    return component
+        return others[0]
+    return ""
 
 
 @cache

@@ -26,6 +26,8 @@ from essmc_devkit.problem import Problem
 MOST_PARAMETERS = 40_000_000
 MOST_MACS = 5e9
 _PINNED = re.compile(r"^hf://[^/]+/[^/@]+@[^/]+/")
+_LARGEST_OF_PIXELS = 4.0
+"""Means and deviations of pixels in [0, 1] are below 1; in [0, 255] they are far above this."""
 _INPUT = "input: {modality: image, size: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}"
 
 
@@ -109,7 +111,12 @@ def input_section(subject: EntrySubject) -> Iterator[Problem]:
             yield Problem(f"`input` has no {key}", _INPUT)
     if section.get("modality") == "video" and section.get("frames") is None:
         yield Problem("`input` has no frames", "frames: 16, stride: 2")
-    assert subject.recipe.input_spec() is not None
+    spec = subject.recipe.input_spec()
+    if max(*spec.mean, *spec.std) > _LARGEST_OF_PIXELS:
+        yield Problem(
+            f"mean {list(spec.mean)} and std {list(spec.std)} are those of pixels up to 255",
+            "divide them by 255: pixels are in [0, 1] before they are normalised",
+        )
 
 
 @check("entry.cost")
@@ -133,7 +140,9 @@ def labels(subject: EntrySubject) -> Iterator[Problem]:
     """Class names are found, as many as the model has classes."""
     names, counts = subject.recipe.labels(), configured_counts(subject.recipe.config)
     if not names:
-        yield Problem("it names no classes", "labels: a file beside the entry, with one label per line", "warning")
+        # What has no head with classes, such as a detector of shots, needs no names.
+        if counts:
+            yield Problem("it names no classes", "labels: a file beside the entry, with one label per line", "warning")
         return
     if counts:
         subject.recipe.checked_labels(counts)
@@ -147,6 +156,12 @@ def weights(subject: EntrySubject) -> Iterator[Problem]:
     uri = str(subject.recipe.section("weights").get("uri") or "")
     if not uri:
         raise NotChecked("it names no weights")
+    if "://" not in uri or uri.startswith("file://"):
+        yield Problem(
+            f"its weights are at {uri}, which is a file of this machine",
+            "name an https:// or hf:// address, or a file of the package: pkg://distribution/package/weights/…",
+        )
+        return
     if not uri.startswith("pkg://"):
         return
     try:
@@ -189,6 +204,8 @@ def fingerprint(subject: EntrySubject) -> Iterator[Problem]:
             "warning",
         )
         return
+    if any(weights.problems(subject)):
+        raise NotChecked("its weights are not there (see entry.weights)")
     try:
         verdict = verify_weights(subject.entry)
     except ConfigError as error:
@@ -196,7 +213,10 @@ def fingerprint(subject: EntrySubject) -> Iterator[Problem]:
     if isinstance(verdict.error, FingerprintMismatch):
         yield Problem(verdict.reason, verdict.error.hint or f"essmc verify --weights {subject.name}")
     elif verdict.error is not None:
-        raise NotChecked(f"its weights cannot be used: {brief(verdict.error)}")
+        yield Problem(
+            f"its weights cannot be used: {brief(verdict.error)}",
+            f"`essmc inspect {uri}` says what the file is; `essmc verify --weights {subject.name}` tries again",
+        )
 
 
 @check("entry.licence")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -67,6 +68,11 @@ class LossSubject(Subject):
         found: Tensor = loss(*(one.clone() if isinstance(one, Tensor) else one for one in inputs))
         return found
 
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns a measurement."""
+        inputs = copy.deepcopy(self.inputs)
+        return lambda: made(*inputs)
+
     def takes(self, name: str) -> bool:
         """Returns whether its constructor has an argument."""
         return live_signature(self.component).parameter(name) is not None
@@ -106,6 +112,15 @@ def known_values(subject: LossSubject) -> Iterator[Problem]:
         found = float(subject.value(*inputs))
         if abs(found - expected) > 1e-5 + 1e-4 * abs(expected):
             yield Problem(f"it is {found:.6g} where {expected:.6g} was computed by hand")
+
+
+@check("loss.in-place")
+def in_place(subject: LossSubject) -> Iterator[Problem]:
+    """What it is given stays as it was: metrics are measured on the same scores and labels."""
+    given = copy.deepcopy(subject.inputs)
+    subject.built(*given)
+    if words := difference(given, subject.inputs, rtol=0, atol=0):
+        yield Problem(f"it changes what it is called with: {words}", "work on copies: masked_fill, not x[mask] = …")
 
 
 @check("loss.order")
@@ -179,4 +194,4 @@ def parts(subject: LossSubject) -> Iterator[Problem]:
         )
 
 
-ALL = (scalar, known_values, order, ignored_labels, reduction, parts)
+ALL = (scalar, known_values, in_place, order, ignored_labels, reduction, parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -72,6 +72,11 @@ class MetricSubject(Subject):
             raise NotChecked(f"it takes no scores (N, K) with labels (N,): {brief(error, 100)}") from None
         return {key: float(one) for key, one in leaves(found)}
 
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns a measurement."""
+        inputs = copy.deepcopy(self.inputs)
+        return lambda: made(*inputs)
+
 
 @check("metric.values")
 def values(subject: MetricSubject) -> Iterator[Problem]:
@@ -114,6 +119,12 @@ def order(subject: MetricSubject) -> Iterator[Problem]:
     first = subject.values(*subject.inputs)
     if words := difference(subject.values(*subject.inputs), first):
         yield Problem(f"called a second time, {words}", "keep nothing between calls")
+        return
+    # A mean over all calls is the same for the same items.
+    subject.values(*(one[:1] for one in subject.inputs))
+    if words := difference(subject.values(*subject.inputs), first):
+        yield Problem(f"called on other items in between, {words}", "keep nothing between calls")
+        return
     turned = [one.flip(0) if isinstance(one, Tensor) else one[::-1] for one in subject.inputs]
     if words := difference(subject.values(*turned), first):
         yield Problem(f"with the items in another order, {words}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -109,6 +109,16 @@ class ModuleSubject(Subject):
         """Returns what a module returns for random inputs, without gradients."""
         with torch.no_grad():
             return module(*self.inputs(batch, seed))
+
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns a pass in eval mode."""
+        module, inputs = made.eval(), self.inputs(1)
+
+        def run() -> object:
+            with torch.no_grad():
+                return module(*inputs)
+
+        return run
 
     def affordable(self) -> None:
         """Raises `NotChecked` if a pass takes too long for checks that make many, unless the input was given."""

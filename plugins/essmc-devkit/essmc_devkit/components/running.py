@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+
+import torch
 
 from essmc_core.errors import EssmcError
 from essmc_devkit.components.check import NotChecked, brief, check
@@ -10,7 +13,7 @@ from essmc_devkit.components.least_input import NoInput
 from essmc_devkit.components.loss import LossSubject
 from essmc_devkit.components.metric import MetricSubject
 from essmc_devkit.components.module_subject import ModuleSubject
-from essmc_devkit.components.outputs import not_finite
+from essmc_devkit.components.outputs import difference, not_finite
 from essmc_devkit.problem import Problem
 
 _ONE_TENSOR = ("backbones",)
@@ -41,11 +44,32 @@ def runs(subject: ModuleSubject) -> Iterator[Problem]:
             return
 
 
+@check("component.in-place")
+def in_place(subject: ModuleSubject) -> Iterator[Problem]:
+    """Its inputs stay as they were: others go on using them."""
+    given = subject.inputs(2)
+    kept = [one.clone() for one in given]
+    with torch.no_grad():
+        subject.module(*given)
+    if words := difference(list(given), kept, rtol=0, atol=0):
+        yield Problem(f"it changes its input: {words}", "no inplace=True, `-=` or normal_() on what comes in")
+
+
+@check("component.eval-state")
+def eval_state(subject: ModuleSubject) -> Iterator[Problem]:
+    """In eval mode a pass leaves its parameters and buffers as they were."""
+    before = {name: value.clone() for name, value in subject.module.state_dict().items()}
+    subject.run(subject.module, 2)
+    if words := difference(subject.module.state_dict(), before, rtol=0, atol=0):
+        yield Problem(f"a pass in eval mode changes its state dict: {words}", "count and average in train mode alone")
+
+
 @check("component.runs")
 def measures(subject: LossSubject | MetricSubject) -> Iterator[Problem]:
     """It takes scores (N, K) and labels (N,), or refuses them by name."""
     try:
-        subject.built(*subject.inputs)
+        # Of a copy, as it may change what it is given.
+        subject.built(*copy.deepcopy(subject.inputs))
     except EssmcError as error:
         raise NotChecked(f"it takes something else: {brief(error)}") from None
     except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from essmc_core import REGISTRIES
 from essmc_core.registry.component import Component
 from essmc_devkit.components.check import NotChecked, brief
 from essmc_devkit.components.small_arguments import required_arguments
+from essmc_devkit.components.watched_use import WatchedUse, watch
 
 
 class Subject:
@@ -64,6 +65,20 @@ class Subject:
 
         torch.manual_seed(seed)
         return REGISTRIES[self.kind].build({**copy.deepcopy(self.config), **arguments})
+
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns what uses something that was built as its users do; nothing, for what is not called."""
+        return lambda: None
+
+    @cached_property
+    def watched(self) -> WatchedUse:
+        """What happens around it while it is built and used once.
+
+        It has to be the first that is built: a setting that is changed twice to the same is seen once.
+        """
+        target = self.component.target
+        module = target if isinstance(target, str) else getattr(target, "__module__", "")
+        return watch(module.partition(":")[0], self.build, self.usage)
 
     @property
     def guessed(self) -> list[str]:

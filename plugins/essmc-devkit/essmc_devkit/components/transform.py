@@ -56,6 +56,11 @@ class TransformSubject(Subject):
         torch.manual_seed(seed)
         return transform(copy.deepcopy(item))
 
+    def usage(self, made: Any) -> Callable[[], object]:
+        """Returns its work on an item."""
+        item = copy.deepcopy(self.item)
+        return lambda: made(item)
+
 
 @check("transform.seed")
 def seeded(subject: TransformSubject) -> Iterator[Problem]:

@@ -81,13 +81,27 @@ def top_level(pack: PackUnderTest) -> Iterator[Problem]:
         others = sorted(_owners(top) - {pack.name})
         if others:
             yield Problem(f"it installs {top!r}, which {', '.join(others)} installs too", "rename the package")
+    for top in sorted({path.parts[0] for path in pack.recorded if _is_beside_packages(path)} - tops):
+        yield Problem(
+            f"it installs {top!r} beside the packages, where its code does not look for it",
+            "put data into the package, and license files into `license-files` of [project]",
+        )
     fallen = [str(path) for path in pack.recorded if _FALLEN_IN.search(str(path)) and not str(path).endswith(".pyc")]
     if fallen:
         yield Problem(f"the wheel holds {fallen[0]}, which fell in", "exclude it from the build", "warning")
 
 
+def _is_beside_packages(path: PurePosixPath) -> bool:
+    """Returns whether a file is neither in a package nor what installers write or put elsewhere."""
+    top = path.parts[0]
+    others = top == ".." or top.startswith("__editable__") or top.endswith((".dist-info", ".data", ".pth", ".egg-link"))
+    return not others and path.suffix not in (".py", ".pyc", ".so", ".pyd")
+
+
 def _owners(top: str) -> set[str]:
-    return {normalise_distribution(name) for name in metadata.packages_distributions().get(top, ())}
+    # An editable core lists no package.
+    core = {"essmc-core"} if top == "essmc_core" else set()
+    return core | {normalise_distribution(name) for name in metadata.packages_distributions().get(top, ())}
 
 
 @check("installation.syntax")

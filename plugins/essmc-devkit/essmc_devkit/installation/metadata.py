@@ -18,6 +18,7 @@ from essmc_core.foundation.names import nearest
 from essmc_core.foundation.version import __version__
 from essmc_devkit.installation.check import check
 from essmc_devkit.installation.pack_under_test import PackUnderTest
+from essmc_devkit.installation.source import written_versions
 from essmc_devkit.problem import Problem
 
 _CORE = "essmc-core"
@@ -33,6 +34,12 @@ def stated(pack: PackUnderTest) -> Iterator[Problem]:
         Version(pack.version)
     except InvalidVersion:
         yield Problem(f"its version {pack.version!r} is none by PEP 440", 'set `version = "0.1.0"` in [project]')
+    for place, written in written_versions(pack):
+        if written != pack.version:
+            yield Problem(
+                f"{place} says that it is version {written}, the metadata {pack.version}",
+                'state it once: `dynamic = ["version"]` in [project] reads it from the file',
+            )
     if not str(fields.get("Summary") or "").strip() or fields.get("Summary") == "UNKNOWN":
         yield Problem("it has no summary", "set `description` in [project], one line", "warning")
     if not (fields.get("Description") or str(fields.get_payload() or "").strip()):

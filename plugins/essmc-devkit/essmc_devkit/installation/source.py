@@ -82,6 +82,16 @@ def imports(pack: PackUnderTest) -> Iterator[Import]:
                 yield Import(node.module, place)
 
 
+def written_versions(pack: PackUnderTest) -> Iterator[tuple[str, str]]:
+    """Yields where modules write a version as a text, and that version."""
+    for _, path in pack.modules():
+        for node in _tree(path).body:
+            names = [one.id for one in getattr(node, "targets", ()) if isinstance(one, ast.Name)]
+            value = getattr(node, "value", None)
+            if "__version__" in names and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield f"{pack.shown(path)}:{node.lineno}", value.value
+
+
 def _needed(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):

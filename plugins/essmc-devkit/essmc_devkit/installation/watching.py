@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
+
+from essmc_devkit.audit_events import described, own_line
 
 HEAVY = frozenset(
     (
@@ -19,9 +20,6 @@ HEAVY = frozenset(
     )
 )  # fmt: skip
 """Libraries whose import takes long: no pack needs them to say what it brings."""
-_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"})
-_SITE = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _ABSENT = object()
 # By their real type: objects that stand for what is imported later pretend to be it.
 _KINDS = (
@@ -34,19 +32,6 @@ _KINDS = (
     staticmethod,
     property,
 )
-
-
-def _own_line(frame: FrameType | None, roots: Sequence[Path]) -> str:
-    """Returns the line of the pack that called, through the standard library at most; empty if another did."""
-    while frame is not None:
-        name = frame.f_code.co_filename
-        for root in roots:
-            if Path(name).is_relative_to(root):
-                return f"{Path(name).relative_to(root.parent)}:{frame.f_lineno}"
-        if not name.startswith(_STANDARD) or name.startswith(_SITE):
-            return ""
-        frame = frame.f_back
-    return ""
 
 
 class HeavyImports:
@@ -102,44 +87,14 @@ class Acts:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._watching:
             return
-        did = _described(event, arguments)
+        did = described(event, arguments)
         if did and self._cache not in did:
             # What is looked up here raises further events.
             self._watching = False
-            line = _own_line(sys._getframe(1), self._roots)
+            line = own_line(sys._getframe(1), self._roots)
             self._watching = True
             if line:
                 self.seen.append(f"{did} ({line})")
-
-
-def _described(event: str, arguments: tuple[Any, ...]) -> str:
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
-        return f"uses the network, {arguments[1] if event != 'socket.getaddrinfo' else arguments[0]}"
-    if event == "urllib.Request":
-        return f"fetches {arguments[0]}"
-    if event in ("subprocess.Popen", "os.system", "os.fork", "os.posix_spawn", "os.exec", "os.forkpty"):
-        return f"starts a process, {_text(arguments[0])}" if arguments else "starts a process"
-    if event == "open" and _writes(arguments) and arguments[0] != os.devnull:
-        return f"writes {_text(arguments[0])}"
-    if event in ("os.remove", "os.rmdir", "os.rename", "os.truncate", "os.chmod", "os.chown", "shutil.rmtree"):
-        return f"changes the file {_text(arguments[0])}"
-    if event in ("os.mkdir", "os.symlink", "os.link", "shutil.copyfile", "shutil.move"):
-        return f"makes {_text(arguments[1] if len(arguments) > 1 and isinstance(arguments[1], str) else arguments[0])}"
-    if event in ("webbrowser.open", "os.startfile"):
-        return f"opens {_text(arguments[0])}"
-    return ""
-
-
-def _writes(arguments: tuple[Any, ...]) -> bool:
-    mode, flags = arguments[1], arguments[2]
-    if isinstance(arguments[0], int):
-        return False
-    return any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
-
-
-def _text(value: object) -> str:
-    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return text[:120]
 
 
 class Modules:

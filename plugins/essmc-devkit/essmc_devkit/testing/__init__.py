@@ -19,19 +19,31 @@ if TYPE_CHECKING:
         MetricConformance,
         TransformConformance,
     )
+    from essmc_devkit.testing.running_parts import (
+        EngineConformance,
+        HookConformance,
+        OptimizerConformance,
+        SamplerConformance,
+        ScheduleConformance,
+    )
     from essmc_devkit.testing.zoo import ZooConformance
 
 __all__ = [
     "BackboneConformance",
     "ComponentConformance",
     "DatasetConformance",
+    "EngineConformance",
     "HeadConformance",
+    "HookConformance",
     "LossConformance",
     "MetricConformance",
     "ModelConformance",
     "ModuleConformance",
     "NeckConformance",
+    "OptimizerConformance",
     "PackConformance",
+    "SamplerConformance",
+    "ScheduleConformance",
     "TransformConformance",
     "ZooConformance",
 ]
@@ -41,6 +53,13 @@ _HOMES = {
     ".networks": ("BackboneConformance", "HeadConformance", "ModelConformance", "NeckConformance"),
     ".pack": ("PackConformance",),
     ".parts": ("DatasetConformance", "LossConformance", "MetricConformance", "TransformConformance"),
+    ".running_parts": (
+        "EngineConformance",
+        "HookConformance",
+        "OptimizerConformance",
+        "SamplerConformance",
+        "ScheduleConformance",
+    ),
     ".zoo": ("ZooConformance",),
 }
 __getattr__, __dir__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from essmc_devkit.components import copying, declared, exporting, running
+from essmc_devkit.components import copying, declared, exporting, running, traces_left
 from essmc_devkit.testing.conforming import Conformance, flagged
 
 
@@ -69,6 +69,18 @@ class ComponentConformance(Conformance):
         """See `declared.builds`."""
         self.conforms(declared.builds, subject)
 
+    def test_prints_nothing(self, subject: Any) -> None:
+        """See `traces_left.output`."""
+        self.conforms(traces_left.output, subject)
+
+    def test_leaves_the_process_as_it_was(self, subject: Any) -> None:
+        """See `traces_left.side_effects`."""
+        self.conforms(traces_left.side_effects, subject)
+
+    def test_fetches_and_writes_nothing(self, subject: Any) -> None:
+        """See `traces_left.acts`."""
+        self.conforms(traces_left.acts, subject)
+
 
 class ModuleConformance(ComponentConformance):
     """Checks torch modules: copying, saving, exporting.
@@ -108,6 +120,14 @@ class ModuleConformance(ComponentConformance):
     def test_runs(self, subject: Any) -> None:
         """See `running.runs`."""
         self.conforms(running.runs, subject)
+
+    def test_leaves_its_input_as_it_is(self, subject: Any) -> None:
+        """See `running.in_place`."""
+        self.conforms(running.in_place, subject)
+
+    def test_eval_mode_changes_no_state(self, subject: Any) -> None:
+        """See `running.eval_state`."""
+        self.conforms(running.eval_state, subject)
 
     def test_copies_compute_the_same(self, subject: Any) -> None:
         """See `copying.deepcopied`."""

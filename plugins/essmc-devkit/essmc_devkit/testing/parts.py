@@ -55,6 +55,10 @@ class LossConformance(_OnInputs):
         """See `loss.known_values`."""
         self.conforms(loss.known_values, subject)
 
+    def test_leaves_its_input_as_it_is(self, subject: Any) -> None:
+        """See `loss.in_place`."""
+        self.conforms(loss.in_place, subject)
+
     def test_does_not_depend_on_the_order(self, subject: Any) -> None:
         """See `loss.order`."""
         self.conforms(loss.order, subject)

@@ -6,11 +6,6 @@ from typing import Any, ClassVar
 
 from essmc_solvers.run.protocol import Run
 
-EVENTS = (
-    "before_solve", "after_solve", "before_epoch", "after_epoch", "before_all_iter", "after_all_iter", "before_iter",
-    "after_iter", "after_backward", "before_step",
-)  # fmt: skip
-
 
 class Hook:
     """Base of hooks; each event does nothing unless it is overridden.

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from essmc_core.contract.run_events import EVENTS
 from essmc_core.errors import ContractError
-from essmc_solvers.hooks.base import EVENTS, Hook
+from essmc_solvers.hooks.base import Hook
 from essmc_solvers.run.protocol import Run
 
 

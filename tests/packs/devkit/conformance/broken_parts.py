@@ -125,6 +125,13 @@ class NothingOverNothing(SoundLoss):
         return (labels != self.ignore_index).sum()
 
 
+class ReplacesIgnoredLabels(SoundLoss):
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        found = super().forward(scores, labels)
+        labels[:] = labels.clamp(max=1)
+        return found
+
+
 class SumThatIsAMean(SoundLoss):
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         return self.each(scores, labels).mean() if self.reduction == "sum" else super().forward(scores, labels)
@@ -175,6 +182,18 @@ class Remembers(SoundMetric):
     def __call__(self, scores: Tensor, labels: Tensor) -> dict[str, Any]:
         self.seen += 1
         return {"acc": super().__call__(scores, labels)["acc"] / self.seen}
+
+
+class MeanOfAllCalls(SoundMetric):
+    """The mean is the same as long as the items are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[float] = []
+
+    def __call__(self, scores: Tensor, labels: Tensor) -> dict[str, Any]:
+        self.values.append(float(super().__call__(scores, labels)["acc"]))
+        return {"acc": sum(self.values) / len(self.values)}
 
 
 class IgnoresNothing(SoundMetric):
@@ -262,6 +281,7 @@ FAULTS = {
         FirstCountsDouble: "loss.order",
         CountsIgnored: "loss.ignored-labels",
         NothingOverNothing: "loss.ignored-labels",
+        ReplacesIgnoredLabels: "loss.in-place",
         SumThatIsAMean: "loss.reduction",
         WrongDivisor: "loss.parts",
     },
@@ -270,6 +290,7 @@ FAULTS = {
         ChangesLabels: "metric.values",
         KeepsGradient: "metric.values",
         Remembers: "metric.order",
+        MeanOfAllCalls: "metric.order",
         IgnoresNothing: "metric.ignored-labels",
     },
     "transforms": {

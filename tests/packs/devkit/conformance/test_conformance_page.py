@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from essmc_devkit import testing
-from essmc_devkit.components import checking, declared, entry
+from essmc_devkit.components import checking, declared, entry, traces_left
 from essmc_devkit.components.check import Check
 from essmc_devkit.testing import conforming
 
 PAGE = (Path(__file__).parents[4] / "docs" / "conformance.md").read_text(encoding="utf-8")
 CHECKS = {
     check.name: check
-    for checks in (*checking.CHECKS.values(), declared.DECLARED, (declared.builds,), entry.STATED)
+    for checks in (*checking.CHECKS.values(), declared.DECLARED, (declared.builds,), traces_left.ALL, entry.STATED)
     for check in checks
 } | {"copying.objects": checking.copying.objects}
 GROUPS = {name.partition(".")[0] for name in CHECKS}
@@ -41,6 +41,11 @@ def test_the_page_names_every_class():
         ("MetricConformance", "metrics"),
         ("TransformConformance", "transforms"),
         ("DatasetConformance", "datasets"),
+        ("HookConformance", "hooks"),
+        ("OptimizerConformance", "optimizers"),
+        ("ScheduleConformance", "lr_schedulers"),
+        ("EngineConformance", "engines"),
+        ("SamplerConformance", "frame_samplers"),
     ],
 )
 def test_a_class_runs_every_check_of_its_kind(cls, kind):
@@ -53,7 +58,7 @@ def test_a_class_runs_every_check_of_its_kind(cls, kind):
     for name in dir(Recorder):
         if name.startswith("test_"):
             getattr(Recorder(), name)(None)
-    wanted = {check.name for check in (*declared.DECLARED, declared.builds, *checking.CHECKS[kind])}
+    wanted = {check.name for check in (*declared.DECLARED, declared.builds, *traces_left.ALL, *checking.CHECKS[kind])}
     assert set(made) == wanted and len(made) == len(wanted)
 
 
