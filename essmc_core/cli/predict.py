@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +63,7 @@ class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         "essmc predict work_dirs/photos pictures/ --json",
         "essmc predict motion_digits clip.mp4 --segments 1",
         "essmc predict photos.pt2 photo.jpg --topk 3",
+        "essmc predict work_dirs/photos pictures/ -o classes.jsonl",
     ),
 )
 @model_argument
@@ -85,6 +87,14 @@ class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 )
 @click.option("--engine", help="What runs the model: auto for the fastest here, or a name of `essmc list engines`")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16", "int8"]), default="fp32", show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Files to read in advance")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl|.csv|.parquet",
+    help="Write a row for each file as soon as it is known; the same command goes on after an interruption.",
+)
 @json_option
 def predict(
     model: str,
@@ -98,34 +108,50 @@ def predict(
     check: bool,
     engine: str | None,
     precision: Precision,
+    workers: int,
+    output: Path | None,
     as_json: bool,
 ) -> int:
     """Classify images or videos with MODEL: a zoo name, a YAML file, or a file that `essmc export` wrote.
 
     A work dir of training, or a checkpoint in one, is a MODEL too and brings its weights and the names of its classes.
 
-    FILE may be a folder, for what is in it. Of several files those that cannot be read are named, and the exit status
-    is 2. With --json one file is an object, and several are a list.
+    FILE may be a folder, for what is in it, or a list, a .txt file with a path a line. Of several files those that
+    cannot be read are named, and the exit status is 2. With --json one file is an object, and several are a list.
     """
     inputs = [word for word in files if not is_override(word)]
     overrides = tuple(word for word in files if is_override(word))
     if not inputs:
         raise click.UsageError("name a file to look at: essmc predict MODEL FILE")
-    several = len(inputs) > 1 or os.path.isdir(inputs[0])
+    from essmc_core.inputs.path_list import is_path_list
     from essmc_core.models.prediction import get_ready, predict_each
     from essmc_core.models.recipes import find_run
 
+    several = len(inputs) > 1 or os.path.isdir(inputs[0]) or is_path_list(inputs[0])
+    if output is not None:
+        from essmc_core.models.many.predicting import check_output
+
+        check_output(output)
     ready = get_ready(
         model, checkpoint=checkpoint, random=use_random, device=device, input=None, labels=None, overrides=overrides,
         knobs={}, check=check, engine=engine, precision=precision,
     )  # fmt: skip
+    if output is not None:
+        from essmc_core.cli.predict_rows import write_rows
+
+        options = {"engine": engine, "precision": precision, "overrides": overrides}
+        return write_rows(
+            ready, inputs, output, topk=topk or 1, views=views, segments=segments, workers=workers, options=options,
+            as_json=as_json,
+        )  # fmt: skip
     rows = topk or (1 if several or segments is not None else 5)
     on_error: OnError = "keep" if several else "raise"
     found = []
     with _progress(several) as tick:
         for prediction in predict_each(
-            ready, inputs if several else inputs[0], topk=rows, views=views, segments=segments, on_error=on_error
-        ):
+            ready, inputs if several else inputs[0], topk=rows, views=views, segments=segments, on_error=on_error,
+            workers=workers,
+        ):  # fmt: skip
             tick(prediction.file)
             found.append(prediction)
     failed = [prediction for prediction in found if prediction.error]

@@ -123,9 +123,11 @@ def load_segments(
         MissingDependency: PyAV is not installed.
     """
     with _opened(path, spec) as video:
-        timeline, spans, clips = Timeline.of(video.times, video.duration), [], []
+        # Readers may compute them anew each time they are asked.
+        times, duration = video.times, video.duration
+        timeline, spans, clips = Timeline.of(times, duration), [], []
         for start, end in _spans(video, segments):
-            first, stop = frames_beginning_within(video.times, video.duration, start, end)
+            first, stop = frames_beginning_within(times, duration, start, end)
             # What began before is still shown where nothing new begins.
             first, stop = (first, stop) if first < stop else (max(0, first - 1), max(1, first))
             spans.append((start, end))
@@ -140,15 +142,15 @@ def _spans(video: VideoReader, segments: Segments) -> Iterator[tuple[float, floa
     if isinstance(segments, (int, float)):
         yield from _equal_spans(video, segments)
         return
-    before = 0.0
+    before, duration = 0.0, video.duration
     for start, end in segments:
-        if not before <= start < min(end, video.duration):
+        if not before <= start < min(end, duration):
             raise InputError(
-                f"No segment of {video.path} goes from {start:g} s to {end:g} s: it ends after {video.duration:.3f} s.",
+                f"No segment of {video.path} goes from {start:g} s to {end:g} s: it ends after {duration:.3f} s.",
                 hint="Segments begin before they end, within the video, and in the order of their beginnings.",
             )
         before = start
-        yield float(start), min(float(end), video.duration)
+        yield float(start), min(float(end), duration)
 
 
 def _equal_spans(video: VideoReader, seconds: float) -> Iterator[tuple[float, float]]:
@@ -159,10 +161,11 @@ def _equal_spans(video: VideoReader, seconds: float) -> Iterator[tuple[float, fl
         raise InputError(
             f"Segments of {seconds} s are shorter than a frame of {video.path}, which lasts {shortest:.3g} s."
         )
-    if video.duration / float(length) > max(_FEW_SEGMENTS, 4 * len(video)):
+    duration = video.duration
+    if duration / float(length) > max(_FEW_SEGMENTS, 4 * len(video)):
         raise InputError(f"Segments of {seconds} s are too short for the {len(video)} frames of {video.path}.")
-    for number in range(math.ceil(Fraction(video.duration) / length)):
-        start, end = float(number * length), min(float((number + 1) * length), video.duration)
+    for number in range(math.ceil(Fraction(duration) / length)):
+        start, end = float(number * length), min(float((number + 1) * length), duration)
         if end - start > 1e-6:
             yield start, end
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
@@ -16,9 +15,11 @@ from essmc_core.contract.engine import Precision
 from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError, InputError
 from essmc_core.inputs import InputSpec, Views, load_image, load_segments, load_views
+from essmc_core.inputs.ahead import read_ahead
 from essmc_core.inputs.clip import Segments
 from essmc_core.inputs.in_memory import describe_in_memory, is_in_memory, load_in_memory
 from essmc_core.inputs.media_files import media_files
+from essmc_core.inputs.path_list import is_path_list, read_path_list
 from essmc_core.inputs.spec import MAX_VIEWS
 from essmc_core.inputs.wrong_kind import explain_wrong_input
 from essmc_core.models.checked_loading import stated_fingerprint
@@ -60,6 +61,7 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
+    workers: int = ...,
     engine: str | Mapping[str, Any] | None = ...,
     precision: Precision = ...,
     overrides: Overrides = ...,
@@ -79,6 +81,7 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = ...,
     labels: Sequence[str] | None = ...,
     on_error: OnError = ...,
+    workers: int = ...,
     engine: str | Mapping[str, Any] | None = ...,
     precision: Precision = ...,
     overrides: Overrides = ...,
@@ -97,6 +100,7 @@ def predict(
     input: InputSpec | Mapping[str, Any] | None = None,
     labels: Sequence[str] | None = None,
     on_error: OnError = "raise",
+    workers: int = 0,
     engine: str | Mapping[str, Any] | None = None,
     precision: Precision = "fp32",
     overrides: Overrides = (),
@@ -108,8 +112,8 @@ def predict(
         model: a zoo name, a YAML file or mapping with ``model`` and ``input``, a model that is built, or a file that
             `essmc export` wrote.
         inputs: a path (``pkg://distribution/path`` is one of an installed package), a PIL image, or an array of uint8:
-            (H, W, 3) of an image, (T, H, W, 3) of a clip. Or several: a folder, whose images or videos are used, or a
-            list or other iterable of any of these.
+            (H, W, 3) of an image, (T, H, W, 3) of a clip. Or several: a folder, whose images or videos are used, a
+            text file (.txt) with a path a line, or a list or other iterable of any of these.
         topk: how many classes to return; all of them if there are fewer.
         checkpoint: weights to use instead of the entry's.
         random: use random weights; for trying shapes and speed.
@@ -124,6 +128,7 @@ def predict(
         labels: class names by index of a built model, if its card has none.
         on_error: of several inputs, ``raise`` at the first that cannot be read, or ``keep`` its error in place of its
             prediction.
+        workers: how many inputs threads read in advance while the network works; 0 reads each when its turn has come.
         engine: what runs the model: ``auto`` for what is fastest here, or the name or configuration of an engine, see
             `essmc_core.optimize`; None is PyTorch as it is.
         precision: what that engine computes in: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
@@ -146,7 +151,7 @@ def predict(
     options: dict[str, Any] = {"checkpoint": checkpoint, "random": random, "overrides": overrides, "knobs": knobs}
     options |= {"engine": engine, "precision": precision}
     ready = get_ready(model, device=device, input=input, labels=labels, **options)
-    found = predict_each(ready, inputs, topk=topk, views=views, segments=segments, on_error=on_error)
+    found = predict_each(ready, inputs, topk=topk, views=views, segments=segments, on_error=on_error, workers=workers)
     return list(found) if _are_several(inputs) else next(found)
 
 
@@ -223,6 +228,7 @@ def predict_each(
     views: tuple[int, int] | None = None,
     segments: Segments | None = None,
     on_error: OnError = "raise",
+    workers: int = 0,
 ) -> Iterator[Prediction]:
     """Yields a prediction for each input; arguments as for `predict`."""
     if not isinstance(topk, Integral) or topk < 1:
@@ -230,46 +236,63 @@ def predict_each(
     if on_error not in ("raise", "keep"):
         raise ConfigError(f"on_error is {on_error!r}; give 'raise' or 'keep'")
     how = _views(ready.spec, views, segments, single=ready.weights is None and not ready.is_built)
-    for given in _each(inputs, ready.spec):
+    if not isinstance(workers, Integral) or workers < 0:
+        raise ConfigError(f"workers is {workers}; give a whole number of at least 0")
+
+    def read(given: Given) -> Generator[tuple[float, float, Tensor], None, None]:
+        return _parts(given, ready.spec, how, segments)
+
+    for given, parts in read_ahead(each_input(inputs, ready.spec), read, workers):
         try:
-            yield _predict_one(ready, given, topk, how, segments)
+            yield _predict_one(ready, given, parts, topk, is_parted=segments is not None)
         except InputError as error:
             if on_error == "raise":
                 raise
             yield Prediction(ready.name, _name_of(given), (), error=str(error))
 
 
-def _predict_one(ready: ReadyModel, given: Given, topk: int, views: Views, segments: Segments | None) -> Prediction:
+def _predict_one(
+    ready: ReadyModel, given: Given, parts: Iterator[tuple[float, float, Tensor]], topk: int, *, is_parted: bool
+) -> Prediction:
+    spans: list[tuple[float, float]] = []
+    shapes: list[tuple[int, ...]] = []
+
+    def views() -> Iterator[Tensor]:
+        for start, end, tensor in parts:
+            spans.append((start, end))
+            shapes.append(tuple(tensor.shape))
+            yield tensor
+
     # The file is read before the network is built, so that a wrong path fails at once.
-    parts = _parts(given, ready.spec, views, segments)
-    first = next(parts)
-    found = [(start, end, ready.average(tensor)) for start, end, tensor in itertools.chain([first], parts)]
-    whole = {key: torch.cat([outputs[key] for _, _, outputs in found]).mean(0, keepdim=True) for key in found[0][2]}
+    found = list(ready.average_each(views()))
+    whole = {key: torch.cat([outputs[key] for outputs in found]).mean(0, keepdim=True) for key in found[0]}
     labels = ready.labels(whole)
-    parted = () if segments is None else found
+    segments = zip(spans, found, strict=True) if is_parted else ()
     return Prediction(
         model=ready.name,
         file=_name_of(given),
         predictions=rank(whole, labels, topk),
-        input_shape=tuple(first[2].shape),
+        input_shape=shapes[0],
         weights=ready.weights,
         card=ready.card,
-        segments=[Segment(start, end, rank(outputs, labels, topk)) for start, end, outputs in parted],
+        segments=[Segment(start, end, rank(outputs, labels, topk)) for (start, end), outputs in segments],
     )
 
 
 def _are_several(inputs: Given | Iterable[Given]) -> bool:
     if isinstance(inputs, (str, os.PathLike)):
-        return Path(inputs).is_dir()
+        return Path(inputs).is_dir() or is_path_list(inputs)
     return not is_in_memory(inputs)
 
 
-def _each(inputs: Given | Iterable[Given], spec: InputSpec) -> Iterator[Given]:
-    """Yields single inputs; a folder, alone or in a list, is replaced by the files in it."""
+def each_input(inputs: Given | Iterable[Given], spec: InputSpec) -> Iterator[Given]:
+    """Yields single inputs; a folder or a list of paths, alone or among others, is replaced by the files in it."""
     alone = isinstance(inputs, (str, os.PathLike)) or is_in_memory(inputs) or not isinstance(inputs, Iterable)
     for given in cast("Iterable[Any]", [inputs] if alone else inputs):
         if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():
             yield from media_files(Path(given), spec.modality)
+        elif isinstance(given, (str, os.PathLike)) and is_path_list(given):
+            yield from read_path_list(given)
         elif isinstance(given, (str, os.PathLike)) or is_in_memory(given):
             yield given
         else:
@@ -306,7 +329,7 @@ def _views(spec: InputSpec, given: tuple[int, int] | None, segments: Segments | 
 
 def _parts(
     given: Given, spec: InputSpec, views: Views, segments: Segments | None
-) -> Iterator[tuple[float, float, Tensor]]:
+) -> Generator[tuple[float, float, Tensor], None, None]:
     """Yields start, end and views of the whole file or of its segments."""
     if not isinstance(given, (str, os.PathLike)):
         if segments is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -80,11 +80,40 @@ class ReadyModel:
         Raises:
             NonFiniteOutput: an output is NaN or infinite.
         """
+        return next(self.average_each([inputs]))
+
+    def average_each(self, parts: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
+        """Yields the mean probabilities (1, K) over the views of each part, by output.
+
+        Views of several parts run in one batch, so that short segments of a video take no longer than long ones.
+
+        Args:
+            parts: batches of views, (views, …).
+
+        Raises:
+            NonFiniteOutput: an output is NaN or infinite.
+        """
+        waiting: list[Tensor] = []
+        for part in parts:
+            if waiting and sum(map(len, waiting)) + len(part) > _VIEWS_AT_ONCE:
+                yield from self._averages(waiting)
+                waiting = []
+            waiting.append(part)
+        if waiting:
+            yield from self._averages(waiting)
+
+    def _averages(self, parts: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
         with torch.inference_mode():
-            batches = torch.split(inputs.to(self.device), _VIEWS_AT_ONCE)
+            batches = torch.split(torch.cat(list(parts)).to(self.device), _VIEWS_AT_ONCE)
             network = self._for(batches[0])
             chunks = [_finite(by_output(network(batch))) for batch in batches]
-        return {key: torch.cat([chunk[key] for chunk in chunks]).mean(0, keepdim=True) for key in chunks[0]}
+            outputs = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
+            means = {
+                key: [views.mean(0, keepdim=True) for views in torch.split(value, [len(part) for part in parts])]
+                for key, value in outputs.items()
+            }
+        for number in range(len(parts)):
+            yield {key: values[number] for key, values in means.items()}
 
     def _for(self, batch: Tensor) -> Network:
         """Returns what runs a batch: the network, or what the engine made of it for batches of this kind."""

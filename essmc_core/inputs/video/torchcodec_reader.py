@@ -90,6 +90,10 @@ class TorchCodecReader(VideoReader):
             UnreadableInput: a frame cannot be decoded.
         """
         for start in range(0, len(indices), _CHUNK):
+            if self._decoder is None:
+                # In one pass: from chunk to chunk that reader would begin anew, at a keyframe or even the first frame.
+                yield from self._exact.iter_frames(indices[start:])
+                return
             for frame in self._frames(list(indices[start : start + _CHUNK])):
                 yield np.asarray(frame)
 
