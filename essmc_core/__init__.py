@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from essmc_core.models.factory import build_model, list_models
     from essmc_core.models.loading import load
     from essmc_core.models.prediction import Prediction, predict
+    from essmc_core.models.pushing import push
     from essmc_core.models.saving import save
     from essmc_core.weights import LoadReport, load_pretrained
 
@@ -121,6 +122,7 @@ __all__ = [
     "optimize",
     "packs",
     "predict",
+    "push",
     "rediscover",
     "save",
 ]
@@ -151,6 +153,7 @@ __getattr__, __dir__ = lazy_exports(
         "export_model": "essmc_core.models.exporting",
         "load": "essmc_core.models.loading",
         "save": "essmc_core.models.saving",
+        "push": "essmc_core.models.pushing",
         "TrainModule": "essmc_core.contract.module",
         "LoadReport": "essmc_core.weights",
         "load_pretrained": "essmc_core.weights",

@@ -28,6 +28,7 @@ OWN_COMMANDS = {
     "index": ("essmc_core.cli.index:index", "Describe packs in a file, by which they are found."),
     "inspect": ("essmc_core.cli.inspect:inspect", "Say what a file of weights holds."),
     "cache": ("essmc_core.cli.cache:cache", "List, verify and prune the cache folder."),
+    "push": ("essmc_core.cli.push:push", "Upload a model to the Hugging Face Hub."),
     "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def load(source: str | os.PathLike[str], *, device: str | None = None, check: bool = False) -> TrainModule:
-    """Rebuilds a model from what `save`, `push_to_hub` or training wrote.
+    """Rebuilds a model from what `save`, `push` or training wrote.
 
     The packs that its parts come from must be installed; a message says how where they are not. Nothing that the file
     holds is run: it names components, and those are looked up among the installed packs.

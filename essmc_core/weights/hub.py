@@ -38,17 +38,26 @@ def fetch_from_hub(uri: str) -> Path:
         # What a commit names never changes, so that nobody has to be asked.
         with suppress(LocalEntryNotFoundError):
             return Path(hf_hub_download(*name, revision=revision, local_files_only=True))
+    only_local = offline or not hub_is_reachable()
     try:
-        only_local = offline or not hub_is_reachable()
         return Path(hf_hub_download(*name, revision=revision, local_files_only=only_local))
     except LocalEntryNotFoundError as error:
         if offline:
             hint = f"Unset ESSMC_OFFLINE and HF_HUB_OFFLINE, or run once: hf download {parts['repo']} {parts['path']}"
             message = f"The weights {uri} are not in the Hub's cache and this session is offline."
             raise WeightsNotFound(message, hint=hint) from error
-        raise WeightsNotFound(f"The Hub cannot be reached for {uri}.", hint=UNREACHABLE) from error
+        if only_local:
+            raise WeightsNotFound(f"The Hub cannot be reached for {uri}.", hint=UNREACHABLE) from error
+        raise _refused(error, uri, parts["repo"], revision) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise WeightsNotFound(f"Cannot fetch the weights {uri}: {error}.") from error
+        raise _refused(error, uri, parts["repo"], revision) from error
+
+
+def _refused(error: Exception, uri: str, repository: str, revision: str | None) -> WeightsNotFound:
+    from essmc_core.weights.hub_answers import what_the_hub_said
+
+    message, hint = what_the_hub_said(error, repository, revision=revision)
+    return WeightsNotFound(f"Cannot fetch the weights {uri}: {message}.", hint=hint)
 
 
 def hub_is_reachable() -> bool:

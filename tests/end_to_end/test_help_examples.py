@@ -28,6 +28,7 @@ COMMANDS = (
     "uninstall",
     "search",
     "inspect",
+    "push",
     "train",
     "eval",
     "demo",
