@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from essmc_devkit.components.check import NotChecked, brief, check
+from essmc_devkit.components.declared import is_of_another
 from essmc_devkit.components.subject import Subject
 from essmc_devkit.components.watched_use import WatchedUse
 from essmc_devkit.problem import Problem
@@ -54,8 +55,10 @@ def _of(subject: Subject) -> WatchedUse:
     """Returns what was seen.
 
     Raises:
-        NotChecked: it cannot be built, which is a check of its own.
+        NotChecked: it cannot be built, which is a check of its own; or its code is another library's.
     """
+    if other := is_of_another(subject.component):
+        raise NotChecked(f"its code is that of {other}")
     if subject.watched.error is not None:
         raise NotChecked(f"it cannot be built: {brief(subject.watched.error)}")
     return subject.watched

@@ -74,14 +74,16 @@ def watch(module: str, build: Callable[[int], Any], usage: Callable[[Any], Calla
             failure = error
         is_seeded, by_building = torch.initial_seed() != _SEED, len(seeded)
         if failure is None:
+            use: Callable[[], object] | None = None
             with contextlib.suppress(Exception):
                 use = usage(made)
-                # What made its inputs ready may have seeded.
-                del seeded[by_building:]
-                torch.manual_seed(_SEED)
+            # What made its inputs ready may have seeded.
+            del seeded[by_building:]
+            torch.manual_seed(_SEED)
+            if use is not None:
                 with contextlib.suppress(Exception):
                     use()
-                is_seeded = is_seeded or torch.initial_seed() != _SEED
+            is_seeded = is_seeded or torch.initial_seed() != _SEED
         if is_seeded:
             seeded.append("torch's")
     changed = tuple(name for name in changes.names if name not in RANDOM)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from essmc_devkit.components import running, traces_left
 from essmc_devkit.components.module_subject import ModuleSubject
 from essmc_devkit.components.process_changes import ProcessChanges
+from essmc_devkit.components.transform import TransformSubject
 
 
 class Head(nn.Module):
@@ -136,6 +137,17 @@ def test_a_trace_is_found_by_its_check_alone_and_put_back(cls, register):
         assert check not in traces_left.ALL or torch.get_default_dtype() is torch.float32
         assert "ESSMC_TEST_HEAD" not in os.environ or check not in traces_left.ALL
         torch.set_default_dtype(torch.float32)
+
+
+def test_what_is_tried_to_find_an_item_is_not_held_against_a_transform(register):
+    class TakesNothing:
+        """Refuses every item."""
+
+        def __call__(self, item: Any) -> Any:
+            raise ValueError("not this one")
+
+    (finding,) = traces_left.side_effects(TransformSubject(register("transforms", TakesNothing)))
+    assert finding.status == "ok", finding
 
 
 def test_an_import_within_a_pass_leaves_gradients_and_draws_alone(tmp_path, monkeypatch):
