@@ -59,6 +59,7 @@ from essmc_core.models.defaults import REGISTRIES as REGISTRIES
 if TYPE_CHECKING:
     from essmc_core.config import Config, load_config
     from essmc_core.contract.module import TrainModule
+    from essmc_core.models.converting import Conversion, convert
     from essmc_core.models.engines.optimizing import optimize
     from essmc_core.models.engines.predictor import Predictor
     from essmc_core.models.exporting import Export, export_model
@@ -90,6 +91,7 @@ __all__ = [
     "Backbone",
     "Brick",
     "Config",
+    "Conversion",
     "Dataset",
     "EssmcError",
     "Export",
@@ -113,6 +115,7 @@ __all__ = [
     "Transform",
     "__version__",
     "build_model",
+    "convert",
     "export_model",
     "hookimpl",
     "list_models",
@@ -151,6 +154,8 @@ __getattr__, __dir__ = lazy_exports(
         "list_models": "essmc_core.models.factory",
         "Export": "essmc_core.models.exporting",
         "export_model": "essmc_core.models.exporting",
+        "Conversion": "essmc_core.models.converting",
+        "convert": "essmc_core.models.converting",
         "load": "essmc_core.models.loading",
         "save": "essmc_core.models.saving",
         "push": "essmc_core.models.pushing",

@@ -27,6 +27,7 @@ OWN_COMMANDS = {
     "uninstall": ("essmc_core.cli.uninstall:uninstall", "Uninstall packs with pip; say what goes away."),
     "index": ("essmc_core.cli.index:index", "Describe packs in a file, by which they are found."),
     "inspect": ("essmc_core.cli.inspect:inspect", "Say what a file of weights holds."),
+    "convert": ("essmc_core.cli.convert:convert", "Write weights by the names of another project."),
     "cache": ("essmc_core.cli.cache:cache", "List, verify and prune the cache folder."),
     "push": ("essmc_core.cli.push:push", "Upload a model to the Hugging Face Hub."),
     "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),

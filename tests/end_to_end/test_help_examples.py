@@ -29,6 +29,7 @@ COMMANDS = (
     "search",
     "inspect",
     "push",
+    "convert",
     "train",
     "eval",
     "demo",

@@ -64,6 +64,7 @@ class Derived:
             A `LookupError`, `ArithmeticError` or `ValueError` of it means that shapes are not such a network's.
         sign: what the names of every such file contain somewhere.
         key_map: name of the registered key map that leads to our names; empty if they are ours.
+        back: name of the registered key map that leads back from our names, empty if none is.
         untold: arguments that shapes do not tell, for the user.
         otherwise: like `backbones`, for where none of those fits: what is more general than networks with a name.
         heads: returns, from the names and shapes of a head, its configurations that may have them, for heads that only
@@ -75,6 +76,7 @@ class Derived:
     backbones: Callable[[Shapes], Iterable[Mapping[str, Any]]]
     sign: str
     key_map: str = ""
+    back: str = ""
     untold: tuple[str, ...] = ()
     otherwise: Callable[[Shapes], Iterable[Mapping[str, Any]]] | None = None
     heads: Callable[[Shapes], Iterable[Mapping[str, Any]]] | None = None

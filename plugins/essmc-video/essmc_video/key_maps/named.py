@@ -129,3 +129,66 @@ def tadaconv_s3dg() -> KeyMap:
     from essmc_video.key_maps.tadaconv_s3dg import TO_OURS
 
     return TO_OURS
+
+
+def to_pytorchvideo_resnet() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's Slow and ir-CSN."""
+    from essmc_video.key_maps.pytorchvideo_resnet import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pytorchvideo_resnet_pooled() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's C2D and I3D."""
+    from essmc_video.key_maps.pytorchvideo_resnet import POOLED_TO_THEIRS
+
+    return POOLED_TO_THEIRS
+
+
+def to_pytorchvideo_r2plus1d() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's R(2+1)D."""
+    from essmc_video.key_maps.pytorchvideo_resnet import FACTORISED_TO_THEIRS
+
+    return FACTORISED_TO_THEIRS
+
+
+def to_pytorchvideo_slowfast() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's SlowFast."""
+    from essmc_video.key_maps.pytorchvideo_slowfast import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pytorchvideo_x3d() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's X3D."""
+    from essmc_video.key_maps.pytorchvideo_x3d import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pytorchvideo_mvit() -> KeyMap:
+    """Returns the key map from our names to those of pytorchvideo's MViT for clips."""
+    from essmc_video.key_maps.pytorchvideo_mvit import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pyslowfast_resnet() -> KeyMap:
+    """Returns the key map from our names to those of PySlowFast's C2D, I3D and Slow."""
+    from essmc_video.key_maps.slowfast_resnet import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pyslowfast_slowfast() -> KeyMap:
+    """Returns the key map from our names to those of PySlowFast's SlowFast."""
+    from essmc_video.key_maps.slowfast_slowfast import TO_THEIRS
+
+    return TO_THEIRS
+
+
+def to_pyslowfast_x3d() -> KeyMap:
+    """Returns the key map from our names to those of PySlowFast's X3D."""
+    from essmc_video.key_maps.slowfast_x3d import TO_THEIRS
+
+    return TO_THEIRS

@@ -23,6 +23,15 @@ _NAMES = {
     "torchvision_tsm": "torchvision's ResNets, into TSM",
     "tsm_authors": "The TSM of its authors",
     "mmaction2_tsm": "mmaction2's TSM",
+    "to_pytorchvideo_resnet": "From our names to those of pytorchvideo's Slow and ir-CSN",
+    "to_pytorchvideo_resnet_pooled": "From our names to those of pytorchvideo's C2D and I3D",
+    "to_pytorchvideo_r2plus1d": "From our names to those of pytorchvideo's R(2+1)D",
+    "to_pytorchvideo_slowfast": "From our names to those of pytorchvideo's SlowFast",
+    "to_pytorchvideo_x3d": "From our names to those of pytorchvideo's X3D",
+    "to_pytorchvideo_mvit": "From our names to those of pytorchvideo's MViT for clips",
+    "to_pyslowfast_resnet": "From our names to those of PySlowFast's C2D, I3D and Slow",
+    "to_pyslowfast_slowfast": "From our names to those of PySlowFast's SlowFast",
+    "to_pyslowfast_x3d": "From our names to those of PySlowFast's X3D",
 }
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from essmc_core.weights.layouts.layout import Derived, Shapes
 from essmc_video.key_maps.pytorchvideo_mvit import LONG_TO_SHORT
 from essmc_video.key_maps.tadaconv_s3dg import AGAIN
-from essmc_video.layouts.arguments.bottlenecks import bottlenecks, general_bottlenecks
+from essmc_video.layouts.arguments.bottlenecks import bottlenecks, factorised_bottlenecks, general_bottlenecks
 from essmc_video.layouts.arguments.mvit import mvit
 from essmc_video.layouts.arguments.residual import general_residual_networks, residual_networks
 from essmc_video.layouts.arguments.s3d import separable_inception
@@ -30,25 +30,34 @@ _TORCH_NORMS = {"eps": 1e-5, "momentum": 0.1}
 def our_transformers() -> Derived:
     """Returns the layout of our video transformers, which are EssentialMC2's."""
     return Derived(
-        "EssentialMC2", transformers, "stem.conv1.",
+        "EssentialMC2",
+        transformers,
+        "stem.conv1.",
         untold=("branch_cfg.num_heads", "how frames and image_size share the positions"),
-    )  # fmt: skip
+    )
 
 
 def our_residual_networks() -> Derived:
     """Returns the layout of our residual 3D networks, which are EssentialMC2's."""
     return Derived(
-        "EssentialMC2", residual_networks, "conv2.res_1.conv_branch.", otherwise=general_residual_networks,
+        "EssentialMC2",
+        residual_networks,
+        "conv2.res_1.conv_branch.",
+        otherwise=general_residual_networks,
         untold=("stem_name", "downsampling", "downsampling_temporal", "bn_params"),
-    )  # fmt: skip
+    )
 
 
 def our_bottlenecks() -> Derived:
     """Returns the layout of our C2D, I3D, Slow and R(2+1)D of bottlenecks."""
     return Derived(
-        "essmc", bottlenecks, "conv2.res_1.conv_branch.", otherwise=general_bottlenecks,
-        untold=("temporal_pool", *_STRIDES), heads=window_head,
-    )  # fmt: skip
+        "essmc",
+        _any_bottlenecks,
+        "conv2.res_1.conv_branch.",
+        otherwise=general_bottlenecks,
+        untold=("temporal_pool", *_STRIDES),
+        heads=window_head,
+    )
 
 
 def our_slowfast() -> Derived:
@@ -89,72 +98,126 @@ def tadaconv_convnext() -> Derived:
 def pytorchvideo_resnets() -> Derived:
     """Returns the layout of pytorchvideo's Slow and ir-CSN."""
     return Derived(
-        "pytorchvideo", _slow_or_csn, ".res_blocks.0.branch2.", key_map="pytorchvideo_resnet",
-        untold=(*_STRIDES, _WINDOWS), heads=window_head, otherwise=partial(general_bottlenecks, pools_in_time=False),
-    )  # fmt: skip
+        "pytorchvideo",
+        _slow_or_csn,
+        ".res_blocks.0.branch2.",
+        key_map="pytorchvideo_resnet",
+        back="to_pytorchvideo_resnet",
+        untold=(*_STRIDES, _WINDOWS),
+        heads=window_head,
+        otherwise=partial(general_bottlenecks, pools_in_time=False),
+    )
 
 
 def pytorchvideo_resnets_pooled() -> Derived:
     """Returns the layout of pytorchvideo's C2D and I3D."""
     return Derived(
-        "pytorchvideo", partial(bottlenecks, pools_in_time=True), ".res_blocks.0.branch2.",
-        key_map="pytorchvideo_resnet_pooled", untold=(*_STRIDES, _WINDOWS), heads=window_head,
+        "pytorchvideo",
+        partial(bottlenecks, pools_in_time=True),
+        ".res_blocks.0.branch2.",
+        key_map="pytorchvideo_resnet_pooled",
+        back="to_pytorchvideo_resnet_pooled",
+        untold=(*_STRIDES, _WINDOWS),
+        heads=window_head,
         otherwise=partial(general_bottlenecks, pools_in_time=True),
-    )  # fmt: skip
+    )
 
 
 def pytorchvideo_r2plus1ds() -> Derived:
     """Returns the layout of pytorchvideo's R(2+1)D."""
     return Derived(
-        "pytorchvideo", bottlenecks, ".branch2.conv_b.conv_t.", key_map="pytorchvideo_r2plus1d",
-        untold=(*_STRIDES, _WINDOWS), heads=window_head_of_probabilities,
-    )  # fmt: skip
+        "pytorchvideo",
+        factorised_bottlenecks,
+        ".branch2.conv_b.conv_t.",
+        key_map="pytorchvideo_r2plus1d",
+        back="to_pytorchvideo_r2plus1d",
+        untold=(*_STRIDES, _WINDOWS),
+        heads=window_head_of_probabilities,
+    )
 
 
 def pytorchvideo_slowfasts() -> Derived:
     """Returns the layout of pytorchvideo's SlowFast."""
     return Derived(
-        "pytorchvideo", slowfast, ".multipathway_fusion.", key_map="pytorchvideo_slowfast",
-        untold=(*_PATHS, _WINDOWS), heads=slowfast_head,
-    )  # fmt: skip
+        "pytorchvideo",
+        slowfast,
+        ".multipathway_fusion.",
+        key_map="pytorchvideo_slowfast",
+        back="to_pytorchvideo_slowfast",
+        untold=(*_PATHS, _WINDOWS),
+        heads=slowfast_head,
+    )
 
 
 def pytorchvideo_x3ds() -> Derived:
     """Returns the layout of pytorchvideo's X3D."""
     return Derived(
-        "pytorchvideo", x3d, ".0.conv.conv_t.", key_map="pytorchvideo_x3d",
-        untold=(*_STRIDES, _WINDOWS), heads=x3d_head,
-    )  # fmt: skip
+        "pytorchvideo",
+        x3d,
+        ".0.conv.conv_t.",
+        key_map="pytorchvideo_x3d",
+        back="to_pytorchvideo_x3d",
+        untold=(*_STRIDES, _WINDOWS),
+        heads=x3d_head,
+    )
 
 
 def pytorchvideo_mvits() -> Derived:
     """Returns the layout of pytorchvideo's MViT for clips."""
     return Derived(
-        "pytorchvideo", mvit, "patch_embed.patch_model.", key_map="pytorchvideo_mvit", untold=_POOLS,
+        "pytorchvideo",
+        mvit,
+        "patch_embed.patch_model.",
+        key_map="pytorchvideo_mvit",
+        back="to_pytorchvideo_mvit",
+        untold=_POOLS,
         again=LONG_TO_SHORT,
-    )  # fmt: skip
+    )
 
 
 def pyslowfast_resnets() -> Derived:
     """Returns the layout of PySlowFast's C2D, I3D and Slow."""
     return Derived(
-        "PySlowFast", bottlenecks, "s1.pathway0_stem.conv.", key_map="pyslowfast_resnet",
-        untold=("temporal_pool", *_STRIDES), heads=window_head, otherwise=general_bottlenecks,
-    )  # fmt: skip
+        "PySlowFast",
+        bottlenecks,
+        "s1.pathway0_stem.conv.",
+        key_map="pyslowfast_resnet",
+        back="to_pyslowfast_resnet",
+        untold=("temporal_pool", *_STRIDES),
+        heads=window_head,
+        otherwise=general_bottlenecks,
+    )
 
 
 def pyslowfast_slowfasts() -> Derived:
     """Returns the layout of PySlowFast's SlowFast."""
     return Derived(
-        "PySlowFast", slowfast, "s1.pathway1_stem.", key_map="pyslowfast_slowfast", untold=_PATHS, heads=slowfast_head
+        "PySlowFast",
+        slowfast,
+        "s1.pathway1_stem.",
+        key_map="pyslowfast_slowfast",
+        back="to_pyslowfast_slowfast",
+        untold=_PATHS,
+        heads=slowfast_head,
     )
 
 
 def pyslowfast_x3ds() -> Derived:
     """Returns the layout of PySlowFast's X3D."""
     return Derived(
-        "PySlowFast", x3d, "s1.pathway0_stem.conv_xy.", key_map="pyslowfast_x3d", untold=_STRIDES, heads=x3d_head
+        "PySlowFast",
+        x3d,
+        "s1.pathway0_stem.conv_xy.",
+        key_map="pyslowfast_x3d",
+        back="to_pyslowfast_x3d",
+        untold=_STRIDES,
+        heads=x3d_head,
     )
+
+
+def _any_bottlenecks(shapes: Shapes) -> Iterator[Config]:
+    yield from bottlenecks(shapes)
+    yield from factorised_bottlenecks(shapes)
 
 
 def _slow_or_csn(shapes: Shapes) -> Iterator[Config]:

@@ -13,6 +13,7 @@ _SHARED: Config = {
     "in_chans": 3, "stem_width": 64, "stage_widths": [256, 512, 1024, 2048], "expansion_ratio": 4,
     "stem_kernel_size": [1, 7, 7],
 }  # fmt: skip
+_FACTORISED = "conv2.res_1.conv_branch.b1.weight"
 _FLAT = [[1], [1], [1], [1]]
 _SLOW = [[1], [1], [3], [3]]
 _INFLATED = [[3], [3, 1], [3, 1], [1, 3]]
@@ -33,12 +34,19 @@ def bottlenecks(shapes: Shapes, pools_in_time: bool | None = None) -> Iterator[C
         pools_in_time: whether the network pools behind its first stage, where names of another project tell it.
     """
     for arguments, kernels in _arguments(shapes):
-        if "conv2.res_1.conv_branch.b1.weight" in shapes:
-            yield {"type": "R2Plus1DBottleneck", **_without(arguments, kernels, _IN_TIME_FIRST)}
+        if _FACTORISED in shapes:
+            return
         for name, theirs, stem_kernel, pools in _PRESETS:
             if kernels == theirs and arguments["stem_kernel_size"] == stem_kernel and pools_in_time in (None, pools):
                 shared = {**arguments, "stem_kernel_size": [1, 7, 7]}
                 yield {"type": name, **_without(shared, kernels, theirs)}
+
+
+def factorised_bottlenecks(shapes: Shapes) -> Iterator[Config]:
+    """Yields the R(2+1)D that may have these names and shapes."""
+    for arguments, kernels in _arguments(shapes):
+        if _FACTORISED in shapes:
+            yield {"type": "R2Plus1DBottleneck", **_without(arguments, kernels, _IN_TIME_FIRST)}
 
 
 def general_bottlenecks(shapes: Shapes, pools_in_time: bool | None = None) -> Iterator[Config]:
@@ -54,8 +62,8 @@ def _arguments(shapes: Shapes) -> Iterator[tuple[Config, list[list[int]]]]:
     if depth is None or len(stem) != 5 or not _begins_with_time(shapes):
         return
     arguments = {"depth": depth, "in_chans": stem[1], "stem_width": stem[0], "stem_kernel_size": list(stem[2:])}
-    factorised = "conv2.res_1.conv_branch.b1.weight" in shapes
-    yield {**arguments, **widths_of(shapes, STAGES)}, temporal_kernels(shapes, STAGES, "b1" if factorised else "a")
+    layer = "b1" if _FACTORISED in shapes else "a"
+    yield {**arguments, **widths_of(shapes, STAGES)}, temporal_kernels(shapes, STAGES, layer)
 
 
 def _begins_with_time(shapes: Shapes) -> bool:
