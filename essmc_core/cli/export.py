@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         "essmc export motion_digits",
         "essmc export work_dirs/photos -o photos.onnx",
         "essmc export photos.yaml --checkpoint photos.pth",
-        "essmc export motion_digits --dynamic frames -o motions.pt2",
+        "essmc export motion_digits --dynamic frames -o m.pt2",
     ),
 )
 @model_argument

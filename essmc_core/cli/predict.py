@@ -63,7 +63,7 @@ class SegmentsGiven(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         "essmc predict work_dirs/photos pictures/ --json",
         "essmc predict motion_digits clip.mp4 --segments 1",
         "essmc predict photos.pt2 photo.jpg --topk 3",
-        "essmc predict work_dirs/photos pictures/ -o classes.jsonl",
+        "essmc predict work_dirs/photos pictures/ -o rows.csv",
     ),
 )
 @model_argument
