@@ -1,7 +1,7 @@
 """The model contract and the registries of a model zoo whose components are installed by pip.
 
 Importing this package discovers the installed packs by their metadata; it imports neither torch nor any of the code
-that builds models. Names that need torch are imported on first access.
+that builds models. Names that need torch are imported on first access. What ``ESSMC_CODE`` names is imported last.
 """
 
 from __future__ import annotations

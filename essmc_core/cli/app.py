@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from essmc_core.cli.examples import examples
+from essmc_core.cli.own_code import accept_own_code, agreed
 from essmc_core.discovery.commands import OWN_COMMANDS, Command
 from essmc_core.discovery.missing import explain_missing
 from essmc_core.errors import EssmcError
@@ -18,6 +19,7 @@ from essmc_core.foundation.settings import SettingError, lenient_flag, misspelle
 from essmc_core.foundation.version import __version__
 from essmc_core.models.defaults import DISCOVERY
 from essmc_core.registry.component import CORE
+from essmc_core.registry.trusted_code import UntrustedCode
 
 
 class EssmcGroup(click.Group):
@@ -36,7 +38,7 @@ class EssmcGroup(click.Group):
         """
         command = self._find(cmd_name)
         found: click.Command | None = super().get_command(ctx, cmd_name) if command is None else command.load()
-        return found
+        return None if found is None else accept_own_code(found)
 
     @staticmethod
     def _find(name: str) -> Command | None:
@@ -77,7 +79,7 @@ def main() -> NoReturn:
     """Runs the command line; exits with 0, 2 for a mistake that was explained, 130 after Ctrl-C."""
     try:
         _refuse_odd_settings(sys.argv[1:])
-        result = cli.main(standalone_mode=False, prog_name="essmc")
+        result = _run()
         _flush()
         sys.exit(result if isinstance(result, int) else 0)
     except click.exceptions.Abort:
@@ -94,6 +96,15 @@ def main() -> NoReturn:
         sys.exit(2)
     except Exception as error:
         _report(error)
+
+
+def _run() -> object:
+    try:
+        return cli.main(standalone_mode=False, prog_name="essmc")
+    except UntrustedCode as error:
+        if not agreed(error):
+            raise
+        return _run()
 
 
 def _refuse_odd_settings(arguments: list[str]) -> None:

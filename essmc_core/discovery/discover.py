@@ -31,6 +31,7 @@ from essmc_core.foundation.version import __version__
 from essmc_core.registry.component import CORE, LOCAL, RESERVED, Component
 from essmc_core.registry.kinds import Registries
 from essmc_core.registry.nametable import NameTable, Pins, no_pins
+from essmc_core.registry.own_code import import_named_in_environment
 from essmc_core.zoo.zoo import Zoo, ZooEntry, core_zoo_directory
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Discovery:
         return self._plugins.manager()
 
     def run(self) -> list[Pack]:
-        """Discovers everything again; components of user code stay registered.
+        """Discovers everything again; components of user code stay registered, and ``ESSMC_CODE`` is imported.
 
         Packs are imported in the order of their names, so the order of installation does not matter. Everything is
         collected first and then replaced atomically, so that a concurrent look-up sees the old or the new state.
@@ -112,7 +113,9 @@ class Discovery:
             harvest.snapshot.save()
             self._put_in_place(harvest)
             self.complaints = complaints(pack.name for pack in self.packs.values())
-            return list(self.packs.values())
+        # It may look up what the packs brought, and it is no pack, whose output and changes of state are watched.
+        self.complaints += import_named_in_environment()
+        return list(self.packs.values())
 
     def _own_entries(self) -> list[ZooEntry]:
         own = StagedZoo(self.zoo, CORE)

@@ -11,7 +11,7 @@ from essmc_core.errors import ConfigError
 from essmc_core.foundation.names import nearest
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
-FLAGS = ("ESSMC_STRICT", "ESSMC_OFFLINE", "ESSMC_DEBUG")
+FLAGS = ("ESSMC_STRICT", "ESSMC_OFFLINE", "ESSMC_DEBUG", "ESSMC_TRUST")
 KNOWN = (
     *FLAGS,
     "ESSMC_PACKS",
@@ -21,6 +21,7 @@ KNOWN = (
     "ESSMC_CACHE_DIR",
     "ESSMC_INDEX",
     "ESSMC_VIDEO_DECODER",
+    "ESSMC_CODE",
 )
 DEFAULT_SECONDS = 30.0
 DECODERS = ("pyav", "torchcodec")

@@ -74,7 +74,8 @@ def _what_differs(trained: Trained) -> Iterator[str]:
     for component, module in needed.local.items():
         kind, _, name = component.partition("/")
         if kind in {registry.kind for registry in REGISTRIES} and name not in REGISTRIES[kind]:
-            yield f"{name} was registered by code that is no pack, module {module}: import that first"
+            where = f"module {module}: import that first, or name its file with --code"
+            yield f"{name} was registered by code that is no pack, {where}"
 
 
 def resolved_parts(recipe: Recipe) -> list[tuple[str, Component]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, get_origin
+
+from essmc_core.contract import annotations as written
 
 
 class _Missing:
@@ -51,10 +54,24 @@ class Parameter:
 
     @property
     def annotation_text(self) -> str:
-        """The annotation as source text."""
+        """The annotation as source text, the contract's aliases by their names."""
         if isinstance(self.annotation, str):
             return self.annotation
-        return inspect.formatannotation(self.annotation)
+        text = _unqualified(self.annotation)
+        for spelled, alias in _aliases().items():
+            text = text.replace(spelled, alias)
+        return text
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    """Returns the names of the contract's annotations by what Python writes for them."""
+    aliases = {name: value for name, value in vars(written).items() if get_origin(value) is Annotated}
+    return {_unqualified(value): name for name, value in aliases.items()}
+
+
+def _unqualified(annotation: Any) -> str:
+    return inspect.formatannotation(annotation).replace("typing.", "").replace("collections.abc.", "")
 
 
 @dataclass(frozen=True, slots=True)

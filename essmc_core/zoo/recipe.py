@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from essmc_core.errors import ConfigError, SchemaError, UnknownModel
+from essmc_core.zoo.code_section import import_stated_code
 from essmc_core.zoo.knobs import Knobs
 from essmc_core.zoo.labels import checked_labels, configured_counts, read_labels
 from essmc_core.zoo.sections import unknown_sections
@@ -105,6 +106,8 @@ def read_recipe(
         UnknownModel: the name is neither in the zoo nor a file.
         SchemaError: there are sections that configurations do not have.
         ConfigError: the file cannot be read, or an argument does not apply.
+        OwnCodeError: the code that the file names cannot be imported.
+        UntrustedCode: it lies outside the current folder, and was not agreed to.
     """
     recipe = open_recipe(ref, overrides, knobs, zoo=zoo)
     _refuse(unknown_sections(recipe.config) if recipe.prefix else [])
@@ -117,6 +120,8 @@ def open_recipe(
     """Does as :func:`read_recipe` without checking the file's sections, for callers that check everything together."""
     changes = as_changes(overrides)
     name, config, entry, trained = _load(ref, zoo)
+    if entry is None:
+        import_stated_code(config, stored=trained is not None)
     file = None
     _refuse_zoo_within(config)
     if entry is None and "zoo" in config:

@@ -16,7 +16,7 @@ OWN_PREFIX = "x-"
 """Prefix of the user's own sections, which are not read."""
 STARTING = ("zoo", "knobs", "pretrained")
 """Sections of a file based on a zoo entry, which replace ``model``."""
-SECTIONS = tuple(dict.fromkeys((*ENTRY_SECTIONS, *STARTING)))
+SECTIONS = tuple(dict.fromkeys((*ENTRY_SECTIONS, *STARTING, "code")))
 _DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note", "check")
 
 

@@ -129,6 +129,29 @@ def test_evaluation_takes_a_model_that_returns_a_tensor() -> None:
     assert 0 < right < 10 and found == pytest.approx(right / 10)
 
 
+def evaluated_with(metric: Any) -> dict[str, float]:
+    given = {"metric": metric, "keys": ["logits", "gt_label"]}
+    made = SOLVERS.build({"type": "EvaluationSolver", "model": Net(), "device": "cpu", "eval_metric_cfg": given})
+    found: dict[str, float] = made.solve(loader(Points(10), shuffle=False))["eval"]
+    return found
+
+
+def test_a_metric_may_give_one_number() -> None:
+    def first_label(logits: Tensor, labels: Tensor) -> Tensor:
+        return labels[1]
+
+    assert evaluated_with(first_label)["first_label"] == 1.0
+
+
+@pytest.mark.parametrize("given", [torch.ones(3), None, {"a": "many"}, ["x"]])
+def test_what_is_no_number_is_refused_in_the_name_of_its_metric(given: Any) -> None:
+    def odd(logits: Tensor, labels: Tensor) -> Any:
+        return given
+
+    with pytest.raises(ContractError, match="the metric odd gave "):
+        evaluated_with(odd)
+
+
 def test_hooks_run_in_order_and_from_configurations() -> None:
     watch = Watch()
     solver(max_epochs=2, hooks=[watch, "EmaHook"], eval_interval=2).solve(data(train=16, evaluation=8))

@@ -39,9 +39,15 @@ class Job:
     weights_note: str = ""
 
     def stored_config(self) -> dict[str, Any]:
-        """Returns the configuration as checkpoints hold it: with the names of classes in the place of their file."""
-        labels = self.recipe.labels() if self.recipe.prefix else []
-        return {**self.config.to_dict(), **({"labels": labels} if labels else {})}
+        """Returns the configuration as checkpoints hold it: with the names of classes in the place of their file.
+
+        Own code is named by absolute paths, because what is stored lies elsewhere.
+        """
+        from essmc_core.zoo.code_section import stated_places
+
+        labels, code = self.recipe.labels() if self.recipe.prefix else [], stated_places(self.config)
+        changed = {**({"labels": labels} if labels else {}), **({"code": code} if code else {})}
+        return {**self.config.to_dict(), **changed}
 
     @property
     def solver(self) -> Config:

@@ -11,7 +11,7 @@ from torch import nn
 
 from essmc_core import METRICS
 from essmc_core.contract.annotations import MetricOnKeys
-from essmc_core.errors import ConfigError
+from essmc_core.errors import ConfigError, ContractError
 from essmc_solvers.checkpoint.contents import plain_content
 from essmc_solvers.checkpoint.sealed_file import write_sealed
 from essmc_solvers.data.batch import Batch
@@ -134,12 +134,30 @@ class EvaluationPass:
         data = {key: joined([row for batch in batches for row in batch[key]]) for key in self._keys}
         results: dict[str, float] = {}
         for metric, keys in self._metrics:
-            results.update({name: float(value) for name, value in metric(*(data[key] for key in keys)).items()})
+            results.update(_numbers(metric, metric(*(data[key] for key in keys))))
         if self._save and run.is_main and run.work_dir is not None:
             path = run.work_dir / f"eval_{run.epoch + 1:05d}.pth"
             content = plain_content({"data": data, "results": results})
             write_sealed(path, lambda file: torch.save(content, file))
         return results
+
+
+def _numbers(metric: Any, given: Any) -> dict[str, float]:
+    """Returns what a metric gave by name; one number alone has the metric's own name.
+
+    Raises:
+        ContractError: it gave neither a number nor numbers by name.
+    """
+    name = getattr(metric, "__name__", type(metric).__name__)
+    try:
+        return {
+            str(key): float(value) for key, value in (given if isinstance(given, Mapping) else {name: given}).items()
+        }
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = f"a tensor of shape {tuple(given.shape)}" if isinstance(given, torch.Tensor) else repr(given)
+        raise ContractError(
+            f"the metric {name} gave {what[:200]}", hint="a metric gives one number, or a mapping from names to numbers"
+        ) from error
 
 
 def _metric(config: Any, ignored: int | None) -> Any:
