@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from essmc_core.errors import MissingDependency
 from essmc_core.inputs.media_files import IMAGE_SUFFIXES
@@ -27,6 +26,9 @@ def load_digits(side: int) -> Tensor:
     Raises:
         MissingDependency: scikit-learn is not installed.
     """
+    # Importing torchvision takes as long as importing torch.
+    from torchvision.transforms.v2 import functional
+
     # Importing scikit-learn takes a second, for a table that numpy reads.
     spec = find_spec("sklearn")
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
@@ -48,6 +50,8 @@ def load_pictures(folder: str, side: int) -> Tensor:
         DatasetNotFound: there is no such folder, or no picture in it.
         UnreadableInput: a picture is damaged.
     """
+    from torchvision.transforms.v2 import functional
+
     names = list_files(folder, IMAGE_SUFFIXES)
     if not names:
         raise DatasetNotFound(f"There is no picture in {folder}.")

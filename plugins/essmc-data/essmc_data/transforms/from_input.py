@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
-from torchvision.transforms import RandomResizedCrop
 
 from essmc_core.errors import ConfigError
 from essmc_core.inputs import InputSpec
@@ -123,6 +122,9 @@ class FromInput:
         from PIL.Image import Transpose
 
         # It looks at the picture's size alone.
+        # Importing torchvision takes as long as importing torch, and evaluation does without.
+        from torchvision.transforms import RandomResizedCrop
+
         top, left, height, width = RandomResizedCrop.get_params(picture, list(self.scale), list(self.ratio))
         mirror = torch.rand(()).item() < (_FLIP if self.flip is None else self.flip)
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from timm.layers.drop import DropPath
+from torch import nn
 
 from essmc_core.errors import ConfigError
 
-__all__ = ["DropPath", "linear_rates"]
+
+def drop_path(rate: float) -> nn.Module:
+    """Returns a layer that drops what comes in with a chance in training, sample by sample.
+
+    Args:
+        rate: the chance, in [0, 1].
+    """
+    if rate == 0:
+        return nn.Identity()
+    # Importing timm takes longer than importing torch, and most networks drop nothing.
+    from timm.layers.drop import DropPath
+
+    layer: nn.Module = DropPath(rate)
+    return layer
 
 
 def linear_rates(maximum: float, depth: int) -> list[float]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from essmc_core.contract.annotations import Probability
 from essmc_video.layers.conv_chain import Triple
-from essmc_video.layers.drop_path import DropPath
+from essmc_video.layers.drop_path import drop_path
 from essmc_video.networks.mvit.attention import PooledAttention
 from essmc_video.networks.mvit.mlp import Mlp
 from essmc_video.networks.mvit.schedule import BlockPlan
@@ -76,7 +76,7 @@ class MultiscaleBlock(nn.Module):
         self.norm2 = nn.LayerNorm(inner, eps=EPS)
         self.mlp = Mlp(inner, int(inner * mlp_ratio), plan.dim_out, bias_on, dropout_rate)
         self.proj = nn.Linear(plan.dim, plan.dim_out, bias=bias_on) if plan.dim != plan.dim_out else None
-        self.drop_path = DropPath(drop_path_rate)
+        self.drop_path = drop_path(drop_path_rate)
 
     def pooled(self, grid: Triple) -> Triple:
         """Returns how many tokens along time, height and width come out of a grid.

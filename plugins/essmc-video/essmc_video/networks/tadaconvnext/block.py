@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from essmc_core.contract.annotations import Probability
 from essmc_video.layers.average_pool import SameAvgPool3d
-from essmc_video.layers.drop_path import DropPath
+from essmc_video.layers.drop_path import drop_path
 from essmc_video.layers.quick_gelu import quick_gelu
 from essmc_video.networks.tadaconvnext.depthwise_conv import TAdaDepthwiseConv
 from essmc_video.networks.tadaconvnext.route_function import RouteFunction
@@ -47,7 +47,7 @@ class TAdaConvNeXtV2Block(nn.Module):
         self.pwconv1 = nn.Linear(width, 4 * width)
         self.pwconv2 = nn.Linear(4 * width, width)
         self.gamma = nn.Parameter(torch.full((width,), layer_scale))
-        self.drop_path = DropPath(drop_path_rate)
+        self.drop_path = drop_path(drop_path_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, T, H, W) to the same shape."""

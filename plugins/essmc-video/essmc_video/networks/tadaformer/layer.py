@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essmc_core.contract.annotations import Probability
-from essmc_video.layers.drop_path import DropPath
+from essmc_video.layers.drop_path import drop_path
 from essmc_video.layers.quick_gelu import quick_gelu
 from essmc_video.networks.tadaformer.rules import check_heads
 from essmc_video.networks.tadaformer.tada_block import TAdaBlock
@@ -95,7 +95,7 @@ class TAdaFormerLayer(nn.Module):
         layers = {"c_fc": nn.Linear(width, 4 * width), "gelu": QuickGELU(), "c_proj": nn.Linear(4 * width, width)}
         self.mlp = nn.Sequential(OrderedDict(layers))
         self.ln_2 = nn.LayerNorm(width)
-        self.drop_path = DropPath(drop_path_rate)
+        self.drop_path = drop_path(drop_path_rate)
 
     def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         """Maps tokens (N, T, 1 + h · w, width), class token first, to the same shape; ``grid`` is (h, w)."""

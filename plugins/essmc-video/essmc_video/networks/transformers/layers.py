@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from essmc_core.contract.annotations import PositiveInt, Probability
-from essmc_video.layers.drop_path import DropPath
+from essmc_video.layers.drop_path import drop_path
 from essmc_video.networks.transformers.attention import (
     Attention,
     AxialAttention,
@@ -50,7 +50,7 @@ class BaseTransformerLayer(nn.Module):
         self.attn = Attention(dim, num_heads, attn_dropout, ff_dropout)
         self.norm_ffn = nn.LayerNorm(dim, eps=EPS)
         self.ffn = FeedForward(dim, mlp_mult, ff_dropout)
-        self.drop_path = DropPath(drop_path_prob)
+        self.drop_path = drop_path(drop_path_prob)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Returns a tensor of the same shape."""
@@ -99,7 +99,7 @@ class TimesformerLayer(nn.Module):
         self.attn = DividedAttention(dim, num_heads, attn_dropout, ff_dropout, axis="space")
         self.norm_ffn = nn.LayerNorm(dim, eps=EPS)
         self.ffn = FeedForward(dim, mlp_mult, ff_dropout)
-        self.drop_path = DropPath(drop_path_prob)
+        self.drop_path = drop_path(drop_path_prob)
 
     def forward(self, tokens: Tensor, num_frames: int | None = None) -> Tensor:
         """Returns a tensor of the same shape.
@@ -158,7 +158,7 @@ class FactorizedAttentionLayer(nn.Module):
         self.attn_temporal = AxialAttention(dim, num_heads, attn_dropout, ff_dropout, axis="time")
         self.norm_ffn = nn.LayerNorm(dim, eps=EPS)
         self.ffn = FeedForward(dim, mlp_mult, ff_dropout)
-        self.drop_path = DropPath(drop_path_prob)
+        self.drop_path = drop_path(drop_path_prob)
 
     def init_as_identity(self) -> None:
         """Lets attention over time start as its shortcut, as section 3.4 of the paper does."""
@@ -221,7 +221,7 @@ class FactorizedDotProductLayer(nn.Module):
         self.attn = SplitHeadAttention(dim, num_heads, attn_dropout, ff_dropout)
         self.norm_ffn = nn.LayerNorm(dim, eps=EPS)
         self.ffn = FeedForward(dim, mlp_mult, ff_dropout)
-        self.drop_path = DropPath(drop_path_prob)
+        self.drop_path = drop_path(drop_path_prob)
 
     def forward(self, tokens: Tensor, num_frames: int | None = None) -> Tensor:
         """Returns a tensor of the same shape.
