@@ -11,7 +11,8 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@]+@")
+# A password may have an @ of its own, and addresses carry tokens in what follows a question mark.
+_PRIVATE = re.compile(r"(?<=://)[^/]*@|\?[^#]*")
 _LARGEST = 1 << 20
 
 Kind = Literal["wheel", "editable", "vcs", "folder", "archive", "unknown"]
@@ -25,7 +26,7 @@ class Origin:
         kind: ``wheel`` from a package index, ``editable``, ``vcs``, ``folder`` or ``archive`` by address, ``unknown``
             if the metadata cannot be read.
         installer: the program that installed it, e.g. ``pip``; empty if it is not stated.
-        url: the address, without credentials; empty for a package index, which installers do not record.
+        url: the address, without credentials and query; empty for a package index, which installers do not record.
         commit: of a checkout.
         revision: the branch or tag that was asked for.
         digest: ``sha256=…`` of an archive.
@@ -87,7 +88,7 @@ def origin_of(info: Path) -> Origin:
 
 
 def _from_direct_url(stated: Any, installer: str) -> Origin:
-    url = _CREDENTIALS.sub("", str(stated.get("url", "")))
+    url = _PRIVATE.sub("", str(stated.get("url", "")))
     vcs, archive, folder = (_mapping(stated, key) for key in ("vcs_info", "archive_info", "dir_info"))
     if vcs is not None:
         commit, revision = str(vcs.get("commit_id", "")), str(vcs.get("requested_revision", ""))

@@ -25,6 +25,9 @@ _COMMERCIAL = (
     "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MPL-1.1", "MPL-2.0", "MS-PL", "MS-RL", "MulanPSL-2.0",
     "NCSA", "ODbL-1.0", "ODC-By-1.0", "OFL-1.1", "OSL-3.0", "PDDL-1.0", "PostgreSQL", "Python-2.0", "QPL-1.0",
     "Unlicense", "UPL-1.0", "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
+    # Spelled as SPDX did before, or older versions.
+    "AFL-2.1", "AGPL-3.0", "CC-BY-2.0", "CC-BY-2.5", "EUPL-1.0", "GPL-2.0", "GPL-3.0", "LGPL-2.0-only",
+    "LGPL-2.0-or-later", "LGPL-2.1", "LGPL-3.0", "MIT-CMU", "OpenSSL", "Ruby", "Vim",
 )  # fmt: skip
 # Spelled here so that listings need not import packaging.
 _RESTRICTED = ("CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0", "CC-BY-ND-4.0")

@@ -15,7 +15,8 @@ _BETWEEN = (
     re.compile(r":(?!//)(?=[/~.]|(?:https?|file)://)") if os.pathsep == ":" else re.compile(re.escape(os.pathsep))
 )
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_PRIVATE = re.compile(r"(?<=://)[^/\s]*@")
+# Passwords with a slash are wrong in addresses, and are written all the same; a number before one is a port.
+_PRIVATE = re.compile(r"(?<=://)(?:[^/\s:@]+:(?!\d+/)[^\s@]*@)?(?:[^/\s]*@)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,11 @@ import re
 from collections.abc import Callable
 
 _LEFT_OUT = "…"
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+(?:@[^\s/@'\"]*)*@")
+_CREDENTIALS = re.compile(r"(?<=//)[^\s/@'\"]+(?:@[^\s/@'\"]*)*@")
+# Passwords with a slash are wrong in addresses, and are written all the same; a number before one is a port.
+_WITH_SLASH = re.compile(r"(?<=//)[^\s/@:'\"]+:(?!\d+/)[^\s@'\"]*@(?=[\w\[])")
+# Proxies are often named without a scheme.
+_BARE = re.compile(r"(?<![\w/.@:\\-])[\w.+%-]+:[^\s/@'\"]+@(?=[A-Za-z])")
 _QUERY = re.compile(r"(\w://[^\s?#'\"]*)\?[^\s#'\"]*")
 _NAMED = re.compile(
     r"""(?ix)
@@ -16,15 +20,22 @@ _NAMED = re.compile(
     (?: "[^"]*" | '[^']*' | (?: (?:bearer|basic|token) \s+ )? [^\s,;"']+ )
     """
 )
+_OPTIONS = re.compile(
+    r"(?i)((?<!\S)--[\w-]*(?:token|secret|passw(?:or)?d|passphrase|credentials?|-key)\s+)(?!-)[^\s,;\"']+"
+)
+# A word after a variable's name may be ordinary; with a figure in it, it is rather a value.
+_VARIABLES = re.compile(r"(\b[A-Z][A-Z0-9_]*_(?:KEY|TOKEN|SECRET|PASSWORD)\s+)(?=[^\s,;\"']*\d)[^\s,;\"']+")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{8,}")
 # Tokens that are known by their beginning, of hubs, forges, clouds and web tokens.
 _TOKENS = re.compile(
     r"\b(?:hf_\w{8,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|pypi-[\w-]{16,}|sk-[\w-]{16,}|xox[abps]-[\w-]{8,}"
+    r"|nvapi-[\w-]{8,}"
     r"|AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}|AIza[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"
 )
 _HOMES = re.compile(
     r"(?:(?<![\w/\\.])|(?<=file://)|(?<=file:///))"
-    r"(?:/home/|/Users/|/export/home/|[A-Za-z]:[\\/]+Users[\\/]+|/[A-Za-z]/Users/|/mnt/[a-z]/Users/)[^\s/\\:;,'\"<>|)\]]+"
+    r"(?:/(?:[\w.-]+/){0,3}(?:home|Users)/|(?:[A-Za-z]:|\\\\[\w.-]+)[\\/]+Users[\\/]+)"
+    r"(?:[^\s/\\:;,'\"<>|)\]]+(?: [^\s/\\:;,'\"<>|)\]]+){0,2}(?=\\)|[^\s/\\:;,'\"<>|)\]]+)"
 )
 
 
@@ -42,8 +53,12 @@ def redacted(text: str) -> str:
 def _changes() -> list[Callable[[str], str]]:
     found: list[Callable[[str], str]] = [
         lambda text: _CREDENTIALS.sub("", text),
+        lambda text: _WITH_SLASH.sub("", text),
+        lambda text: _BARE.sub("", text),
         lambda text: _QUERY.sub(rf"\1?{_LEFT_OUT}", text),
         lambda text: _NAMED.sub(rf"\1{_LEFT_OUT}", text),
+        lambda text: _OPTIONS.sub(rf"\1{_LEFT_OUT}", text),
+        lambda text: _VARIABLES.sub(rf"\1{_LEFT_OUT}", text),
         lambda text: _BEARER.sub(rf"\1\2{_LEFT_OUT}", text),
         lambda text: _TOKENS.sub(_LEFT_OUT, text),
     ]
@@ -74,5 +89,5 @@ def _replacing_home(home: str) -> Callable[[str], str]:
 def _replacing_user(name: str) -> Callable[[str], str]:
     """Replaces a user's name as a part of a path or before a host; elsewhere it may be an ordinary word."""
     word = re.escape(name)
-    pattern = re.compile(rf"(?<=[/\\]){word}(?![\w.-])|(?<=[/\\-]){word}(?=[/\\])|(?<![\w.@/\\-]){word}(?=@)")
+    pattern = re.compile(rf"(?<=[/\\~]){word}(?![\w.-])|(?<=[/\\-]){word}(?=[/\\])|(?<![\w.@/\\-]){word}(?=@)")
     return lambda text: pattern.sub("USER", text)

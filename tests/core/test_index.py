@@ -101,7 +101,9 @@ def test_digests_and_schemes(text, sha256, problem):
 
 
 def test_credentials_are_not_shown():
-    assert place_of("https://me:pw@h.example/a.json?token=t").shown == "https://h.example/a.json"
+    for written in ("https://me:pw@h.example/a.json?token=t", "https://me:p/w@h.example/a.json"):
+        assert place_of(written).shown == "https://h.example/a.json"
+    assert place_of("https://h.example:80/a@b.json").shown == "https://h.example:80/a@b.json"
 
 
 # The form of an index.

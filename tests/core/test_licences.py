@@ -52,6 +52,7 @@ def entry(folder: Path, more: str = "", text: str = ENTRY) -> ZooEntry:
         ("CC-BY-NC-4.0 OR (MIT AND CC-BY-ND-4.0)", "CC-BY-NC-4.0 OR (MIT AND CC-BY-ND-4.0)", False),
         ("gpl-2.0-or-later with classpath-exception-2.0", "GPL-2.0-or-later WITH Classpath-exception-2.0", True),
         ("Apache-2.0+", "Apache-2.0+", True),
+        ("gpl-3.0 or LGPL-2.1", "GPL-3.0 OR LGPL-2.1", True),
         ("LicenseRef-gemma", "LicenseRef-gemma", False),
         ("CC-BY-NC-SA-4.0", "CC-BY-NC-SA-4.0", False),
         ("Unknown", "unknown", False),

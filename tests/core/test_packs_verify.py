@@ -149,6 +149,15 @@ def test_installer_and_origin(tmp_path, stated, text):
     assert origin_of(tmp_path).text == text
 
 
+@pytest.mark.parametrize(
+    "url", ["https://u:p@ss@host.example/x.whl", "https://host.example/x.whl?token=abc", "https://host.example/x.whl"]
+)
+def test_no_part_of_a_password_or_token_is_shown(tmp_path, url):
+    (tmp_path / "direct_url.json").write_text(json.dumps({"url": url, "archive_info": {"hashes": {"sha256": "00ff"}}}))
+    origin = origin_of(tmp_path)
+    assert origin.public == origin.text == "archive https://host.example/x.whl sha256=00ff"
+
+
 def test_the_command_exits_with_1_where_something_differs(site, python):
     for name in ("essmc-a", "essmc-b"):
         site.add(name, "raise SystemExit('broken')" if name == "essmc-b" else None)

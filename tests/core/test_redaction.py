@@ -44,6 +44,16 @@ SECRETS = [
     ("/data/scratch/erin/cache", ["erin"], "/data/scratch/USER/cache"),
     ("/tmp/pip-of-erin/x", ["erin"], "/tmp/pip-of-USER/x"),
     ("erin@host said no", ["erin"], "USER@host said no"),
+    ("ls ~erin/x", ["erin"], "~USER/x"),
+    ("HTTPS_PROXY=bob:secret@proxy.example:3128", ["bob", "secret"], "HTTPS_PROXY=proxy.example:3128"),
+    ("http://bob:pa/ss@proxy:80", ["bob", "pa/ss"], "http://proxy:80"),
+    ("//u:p@host.example/x", ["u:p"], "//host.example/x"),
+    ("login --password hunter2 --user x", ["hunter2"], "--password … --user x"),
+    ("WANDB_API_KEY abc123def", ["abc123"], "WANDB_API_KEY …"),
+    ("nvapi-0123456789abcdef", ["0123456789"], "…"),
+    (r"\\server\Users\bob\x", ["bob"], "~\\x"),
+    ("/nfs/home/bob/x", ["bob"], "~/x"),
+    (r"C:\Users\Al Bo\x", ["Al", "Bo"], "~\\x"),
     ("/srv/homes/erin/x and /srv/homes/erin", ["erin"], "~/x and ~"),
 ]
 
@@ -57,6 +67,13 @@ KEPT = [
     "/usr/lib/python3/dist-packages/homes/x.py",
     "keys such as backbone.conv1.weight are new",
     "pip install 'torch>=2.7'",
+    "http://localhost:8080/pkg@v1.0",
+    "API_KEY is not set, and HF_TOKEN neither",
+    "--keys a.b and --verbose",
+    "train.yaml:3:12: the value of x@y",
+    "git@host.example:a/b.git",
+    "docker.example/image@sha256:00ff",
+    "2026-11-28T10:00:00 and 3:4@5",
 ]
 
 
