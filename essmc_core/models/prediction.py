@@ -36,7 +36,7 @@ from essmc_core.models.ready_model import (
     module_device,
 )
 from essmc_core.models.recipes import read_recipe
-from essmc_core.zoo.recipe import ModelRef, Overrides
+from essmc_core.zoo.recipe import ModelRef, Overrides, Recipe
 from essmc_core.zoo.weights_asked import weights_source
 
 if TYPE_CHECKING:
@@ -195,9 +195,21 @@ def get_ready(
     if is_export(model):
         return from_export(Path(model), place)  # type: ignore[arg-type]
     recipe = read_recipe(model, overrides, knobs)
+    _require_classifier(recipe)
     source = None if random and checkpoint is None else weights_source(recipe, True, checkpoint)
     has_own = source is not None and checkpoint is None and stated_fingerprint(recipe) is not None
     return from_recipe(recipe, source, place, check=check and has_own, engine=runs)
+
+
+def _require_classifier(recipe: Recipe) -> None:
+    """Refuses a model that has a command of its own, because its outputs are no classes of a file."""
+    command = recipe.config.get("command") if recipe.prefix else None
+    if command:
+        raise ConfigError(
+            f"the outputs of {recipe.name} are no classes of a picture or video",
+            where=recipe.config.where("command"),
+            hint=f"`{command}` is what it is for; essmc_core.build_model({recipe.name!r}) gives the model itself",
+        )
 
 
 def _by_engine(

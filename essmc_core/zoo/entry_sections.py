@@ -67,6 +67,7 @@ def _is_labels(value: Any) -> bool:
 
 _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "summary": (_is_line, "one line of text"),
+    "command": (_is_line, "the line that uses the model, e.g. `essmc shots VIDEO`"),
     "aliases": (_is_names, "a list of names without spaces and slashes"),
     "cost": (_is_cost, "a mapping whose `params` and `gmacs` are numbers"),
     "results": (_is_results, "a list of mappings"),

@@ -15,7 +15,7 @@ from essmc_core.zoo.placed import PlacedMapping
 
 SECTIONS = (
     "summary", "model", "input", "knobs", "weights", "weights_note", "results", "cost", "labels", "paper", "aliases",
-    "notes", "data", "solver", "pretrained", "licence", "check",
+    "notes", "data", "solver", "pretrained", "licence", "check", "command",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ OWN_PREFIX = "x-"
 STARTING = ("zoo", "knobs", "pretrained")
 """Sections of a file based on a zoo entry, which replace ``model``."""
 SECTIONS = tuple(dict.fromkeys((*ENTRY_SECTIONS, *STARTING, "code")))
-_DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note", "check")
+_DESCRIPTIVE = ("summary", "results", "cost", "paper", "aliases", "notes", "weights_note", "check", "command")
 
 
 def is_known(section: str, sections: Collection[str] = SECTIONS) -> bool:

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from essmc_core import TrainModule
+from essmc_core import TrainModule, predict
 from essmc_core.errors import ConfigError
 from essmc_shots import Shot, find_shots
 from essmc_shots.finding import probabilities_of
 from essmc_shots.shots import shots_of
 from essmc_shots.windows import CONTEXT, FRAMES, windows_of
+
+
+def test_a_model_of_shots_predicts_no_classes_and_names_its_command() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)transnetv2\.yaml:\d+.*no classes.*`essmc shots VIDEO`"):
+        predict("transnetv2", "no-such-film.mp4")
 
 
 def spans(probabilities: list[float], threshold: float = 0.5) -> list[tuple[int, int]]:
