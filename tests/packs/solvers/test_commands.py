@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from essmc_devkit.testing.fixtures import Python, Site
+from essmc_solvers.checkpoint.contents import load
 
 pytestmark = pytest.mark.slow
 
@@ -103,24 +104,28 @@ def test_train_resume_and_eval(python: Python, config: Path) -> None:
     assert "acc@1" in shown
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["solver.max_epoch=3"], "did you mean 'max_epochs'"),
-        (["solver.optimizer.lrr=3"], "lrr"),
-        (["model.num_classes=2"], "have 3 classes, the model's head has 2"),
-        (["data.train.dataset.spoilt=true"], "The loss is nan at epoch 1, iteration 1"),
-        (["data.train=null"], "has no section data.train"),
-        (["data.train.dataset.size=0"], "empty"),
-        (["--resume", "nowhere.pth"], "There is no checkpoint nowhere.pth"),
-        (["--work-dir", "tiny.yaml/below"], "cannot be written to"),
-    ],
+MISTAKES = (
+    (["solver.max_epoch=3"], "did you mean 'max_epochs'"),
+    (["solver.optimizer.lrr=3"], "lrr"),
+    (["model.num_classes=2"], "have 3 classes, the model's head has 2"),
+    (["data.train=null"], "has no section data.train"),
+    (["data.train.dataset.size=0"], "empty"),
+    (["--resume", "nowhere.pth"], "There is no checkpoint nowhere.pth"),
+    (["--work-dir", "tiny.yaml/below"], "cannot be written to"),
+    # This one trains, so nothing comes after it.
+    (["data.train.dataset.spoilt=true"], "The loss is nan at epoch 1, iteration 1"),
 )
-def test_mistakes_are_told_in_one_message(python: Python, config: Path, arguments: list[str], message: str) -> None:
-    done = python.essmc("train", "tiny.yaml", *arguments, check=False)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_mistakes_are_told_in_one_message(python: Python, config: Path) -> None:
+    commands = [["train", "tiny.yaml", *arguments] for arguments, _ in MISTAKES]
+    for done, (arguments, message) in zip(python.essmc_in_turn(*commands), MISTAKES, strict=True):
+        assert done.returncode == 2, arguments
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    # As a process of its own.
+    done = python.essmc(*commands[0], check=False)
+    assert done.returncode == 2 and MISTAKES[0][1] in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_model_alone_cannot_be_trained(python: Python, config: Path) -> None:
@@ -215,12 +220,7 @@ def test_a_zoo_model_is_trained_with_knobs_of_the_file_and_of_the_user(python: P
 
     def width(*arguments: str) -> int:
         python.essmc("train", "mine.yaml", "--overwrite", *arguments)
-        reader = """
-        from essmc_solvers.checkpoint.contents import load
-        from pathlib import Path
-        print(len(load(Path("work_dirs/mine/epoch-00001.pth"))["state_dict"]["net.0.weight"]))
-        """
-        return int(python.run(reader).stdout)
+        return len(load(python.cwd / "work_dirs/mine/epoch-00001.pth")["state_dict"]["net.0.weight"])
 
     assert width() == 8
     assert width("width=6") == 6
@@ -238,15 +238,16 @@ def test_a_zoo_model_is_trained_with_knobs_of_the_file_and_of_the_user(python: P
     print(sum(float(net.net(item["img"]).argmax() == item["gt_label"]) for item in items) / 6)
     """
     assert found["acc@1"] == pytest.approx(python.json(trained))
-    for arguments, message in (
+    refused = (
         (("widht=6",), "did you mean 'width'"),
         (("num_classes=2",), "have 3 classes, the model's head has 2"),
         (("pretrained=true",), "names no weights"),
         (("--resume", "work_dirs/nowhere"), "There is no checkpoint work_dirs/nowhere"),
         (("--work-dir", "mine.yaml"), "cannot be written to"),
         (("data=null",), "has no section data.train"),
-    ):
-        done = python.essmc("train", "mine.yaml", "--overwrite", *arguments, check=False)
+    )
+    commands = [["train", "mine.yaml", "--overwrite", *arguments] for arguments, _ in refused]
+    for done, (_, message) in zip(python.essmc_in_turn(*commands), refused, strict=True):
         assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
@@ -384,7 +385,7 @@ def test_a_signal_in_the_evaluation_saves_the_epoch(python: Python, config: Path
 
 
 def test_a_second_signal_ends_at_once(python: Python, config: Path) -> None:
-    process = start(python, "data.train.dataset.pause=0.4", "solver.hooks.1.log_interval=1")
+    process = start(python, "data.train.dataset.pause=1.0", "solver.hooks.1.log_interval=1")
     wait_for(process, "epoch 1/3  train  1/6")
     time.sleep(0.5)  # into the next step
     process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,26 @@ from essmc_core import hookimpl
 @hookimpl
 def register_components(registries):
 {body}
+"""
+
+_IN_TURN = """
+import contextlib, io, json, sys, traceback
+from essmc_core.cli.app import main
+
+found = []
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["essmc", *words]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code
+        except BaseException:
+            status = 1
+            traceback.print_exc()
+    found.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(found))
 """
 
 
@@ -118,6 +138,24 @@ class Python:
     def essmc(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of ``essmc``; see `run`."""
         return self._run([sys.executable, "-m", "essmc_core", *arguments], check, extra)
+
+    def essmc_in_turn(self, *commands: Sequence[str], **extra: str) -> list[subprocess.CompletedProcess[str]]:
+        """Runs commands of ``essmc`` one after the other in one fresh process, whatever their exit status.
+
+        What a command imports and sets stays for the next one. Commands that are refused lose nothing by it, and take
+        the time of one start together.
+
+        Args:
+            *commands: the words of each, without ``essmc``.
+            **extra: environment variables.
+        """
+        given = json.dumps([list(words) for words in commands])
+        done = self._run([sys.executable, "-c", _IN_TURN, given], True, extra)
+        found = json.loads(done.stdout.splitlines()[-1])
+        return [
+            subprocess.CompletedProcess(["essmc", *words], status, out, err)
+            for words, (status, out, err) in zip(commands, found, strict=True)
+        ]
 
     def on_terminal(self, *arguments: str, width: int = 200, **extra: str) -> tuple[int, str]:
         """Runs a command on a terminal of that many columns; returns its exit status and all that it wrote there."""
