@@ -15,14 +15,14 @@ from essmc_core.cli.output import json_option, write_json
     epilog=examples(
         "essmc push photos.safetensors owner/photos",
         "essmc push work_dirs/photos owner/photos --private",
-        "essmc push photos.safetensors owner/photos --dry-run folder",
+        "essmc push photos.safetensors owner/photos --dry-run out",
     ),
 )
-@click.argument("file", type=click.Path(exists=True))
+@click.argument("file")
 @click.argument("repository", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, default=None, help="Make a repository that only its owners see.")
 @click.option("--message", help="Message of the commit.")
-@click.option("--sample", type=click.Path(exists=True, dir_okay=False), help="A picture for the widget to classify.")
+@click.option("--sample", metavar="FILE", help="A picture for the widget to classify.")
 @click.option("--dry-run", "folder", type=click.Path(path_type=Path), help="Write what would be uploaded to a folder.")
 @json_option
 def push(

@@ -30,6 +30,7 @@ OWN_COMMANDS = {
     "convert": ("essmc_core.cli.convert:convert", "Write weights by the names of another project."),
     "cache": ("essmc_core.cli.cache:cache", "List, verify and prune the cache folder."),
     "push": ("essmc_core.cli.push:push", "Upload a model to the Hugging Face Hub."),
+    "lock": ("essmc_core.cli.lock:lock", "Write what pip needs to restore a model's packs; compare it."),
     "doctor": ("essmc_core.cli.doctor:doctor", "Look for what is wrong with this installation."),
     "verify": ("essmc_core.cli.verify:verify", "Recompute parameters and MACs of zoo entries."),
 }

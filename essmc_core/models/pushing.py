@@ -140,7 +140,9 @@ def _described(path: Path) -> Path | None:
 
 
 def _picture(path: Path) -> Path:
-    if path.suffix.lower() not in _PICTURES or not path.is_file():
+    if not path.is_file():
+        raise ConfigError(f"there is no picture {path}")
+    if path.suffix.lower() not in _PICTURES:
         raise ConfigError(f"{path} is no picture", hint=f"a sample is a file that ends in {', '.join(_PICTURES)}")
     return path
 

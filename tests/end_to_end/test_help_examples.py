@@ -29,6 +29,7 @@ COMMANDS = (
     "search",
     "inspect",
     "push",
+    "lock",
     "convert",
     "train",
     "eval",
