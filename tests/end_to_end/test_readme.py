@@ -80,5 +80,5 @@ def test_every_variable_of_the_table_is_read_by_the_code():
     files = [path for folder in ("essmc_core", "plugins") for path in (root / folder).rglob("*.py")]
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
     variables = re.findall(r"^\| `(ESSMC_\w+)=", README.read_text(), re.MULTILINE)
-    assert len(variables) == 10
+    assert len(variables) == 12
     assert set(variables) == set(re.findall(r'"(ESSMC_[A-Z_]+)"', sources))

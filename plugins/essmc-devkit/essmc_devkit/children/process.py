@@ -23,6 +23,10 @@ How: TypeAlias = Literal["ended", "time", "memory"]
 _PAUSE = 0.05
 # How long the last lines of a process that has ended may be on their way.
 _DRAIN = 1.0
+# Below this share of its time, a process that is late waits for something; above it, others took the processor.
+_WAITING = 0.1
+# How many times its time a process may take in the end.
+_PATIENCE = 4
 
 
 class ChildEnded(Exception):
@@ -65,6 +69,7 @@ class ChildProcess:
         self._watched = psutil.Process(self._process.pid)
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._seen_errors = 0
+        self._used_before = 0.0
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -77,6 +82,7 @@ class ChildProcess:
     def send(self, line: str) -> None:
         """Sends a request; that the process has ended is found out when its answer is read."""
         self._seen_errors = self._size_of_errors()
+        self._used_before = self._processor_time()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.write(line.encode() + b"\n")
@@ -105,10 +111,28 @@ class ChildProcess:
                     if line is not None:
                         return line
                 raise self._ended()
-            if time.monotonic() > until:
+            if self._is_over(limits, until):
                 raise self._stopped("time", f"took more than {limits.seconds:g} s")
             if self._memory() > limits.memory:
                 raise self._stopped("memory", f"took more than {limits.memory / GIB:.2g} GiB of memory")
+
+    def _is_over(self, limits: Limits, until: float) -> bool:
+        """Returns whether the time is up: on a busy machine one that computes may have had little of it so far."""
+        late = time.monotonic() - until
+        if late <= 0:
+            return False
+        used = self._processor_time() - self._used_before
+        is_waiting = used < _WAITING * limits.seconds
+        return is_waiting or used > limits.seconds or late > (_PATIENCE - 1) * limits.seconds
+
+    def _processor_time(self) -> float:
+        total = 0.0
+        with contextlib.suppress(psutil.Error):
+            for process in (self._watched, *self._watched.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    total += times.user + times.system
+        return total
 
     def _memory(self) -> int:
         total = 0

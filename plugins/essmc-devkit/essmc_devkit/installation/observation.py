@@ -30,7 +30,7 @@ class Named:
         kind: plural name of the registry, ``zoo`` or ``commands``.
         name: without the pack.
         bare: whether it can be used without the pack's name.
-        target: what it stands for: an import string, or the file of an entry.
+        target: what it stands for: an import string, the file of an entry, or what makes it from a table.
         summary: its line in listings.
     """
 

@@ -103,21 +103,13 @@ def _registered(pack: str) -> list[dict[str, Any]]:
             if record.pack == pack:
                 names = {"kind": registry.kind, "name": record.name, "bare": record.bare}
                 found.append({**names, "target": str(record.target), "summary": record.summary})
-    entries = [entry for entry in ZOO.table if entry.pack == pack]
-    found += [{"kind": "zoo", "name": entry.name, "target": str(entry.where)} for entry in _without_most_rows(entries)]
+    for entry in (entry for entry in ZOO.table if entry.pack == pack):
+        # Rows of a table are one family, as components of one target are.
+        target = str(entry.where) if entry.file is not None else entry.source.maker
+        found.append({"kind": "zoo", "name": entry.name, "target": target})
     for command in DISCOVERY.commands:
         found.append({"kind": "commands", "name": command.name, "bare": command.bare, "target": command.target})
     return found
-
-
-def _without_most_rows(entries: list[Any]) -> list[Any]:
-    """Returns the entries that have files, and of those that one template makes the first, middle and last."""
-    by_template: dict[str, list[Any]] = {}
-    for entry in entries:
-        if entry.file is None:
-            by_template.setdefault(entry.source.maker, []).append(entry)
-    made = [rows[place] for rows in by_template.values() for place in sorted({0, len(rows) // 2, len(rows) - 1})]
-    return [entry for entry in entries if entry.file is not None or entry in made]
 
 
 def _hooks(manager: Any) -> list[str]:
