@@ -26,8 +26,8 @@ from essmc_core.zoo.trained import SUFFIXES, without_start
 if TYPE_CHECKING:
     from essmc_core.contract.module import TrainModule
 
-# Where training data are and how a run goes is no part of the model.
-_OF_RUNS = ("data", "solver", "_base_")
+# Where training data and code are and how a run goes is no part of the model.
+_OF_RUNS = ("data", "solver", "code", "_base_")
 _OF_FILES = (".yaml", ".yml", ".safetensors", *SUFFIXES)
 
 

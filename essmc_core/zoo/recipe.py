@@ -120,7 +120,8 @@ def open_recipe(
     """Does as :func:`read_recipe` without checking the file's sections, for callers that check everything together."""
     changes = as_changes(overrides)
     name, config, entry, trained = _load(ref, zoo)
-    if entry is None:
+    # A single file that was passed on runs no code, whatever it says.
+    if entry is None and (trained is None or trained.is_work_dir):
         import_stated_code(config, stored=trained is not None)
     file = None
     _refuse_zoo_within(config)

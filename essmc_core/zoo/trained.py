@@ -63,6 +63,11 @@ class Trained:
         return self.needed.versions
 
     @property
+    def is_work_dir(self) -> bool:
+        """Whether it is a folder with the configuration of a run in it."""
+        return (self.path / SIDECAR).is_file()
+
+    @property
     def checkpoint(self) -> Path | None:
         """The path of the checkpoint, which is not read; None if there is none yet."""
         return next(standing_for(self.path), None) if self.path.is_dir() else self.path

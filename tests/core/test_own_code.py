@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from essmc_core.errors import ConfigError
 from essmc_core.models.defaults import REGISTRIES
@@ -158,6 +159,18 @@ class TestConfigurations:
         (own / "mine_linked.py").symlink_to(code)
         with pytest.raises(UntrustedCode):
             require_trust(own / "mine_linked.py")
+
+    def test_a_single_file_runs_no_code_and_a_work_dir_does(self, own):
+        write(own / "mine_code.py", HEAD.format(name="MineStored"))
+        config = {"code": "mine_code.py", "model": {"type": "VideoClassifier"}}
+        torch.save({"config": config, "state_dict": {"x": torch.zeros(1)}}, own / "net.pth")
+        read_recipe("net.pth")
+        assert "MineStored" not in REGISTRIES["heads"]
+        write(own / "run/run.yaml", f"code: {own / 'mine_code.py'}\nmodel: {{type: VideoClassifier}}\n")
+        read_recipe("run")
+        assert "MineStored" in REGISTRIES["heads"]
+        write(own / "moved/run.yaml", f"code: {own / 'gone.py'}\nmodel: {{type: VideoClassifier}}\n")
+        read_recipe("moved")
 
     def test_a_broken_record_of_what_was_agreed_to_agrees_to_nothing(self, own):
         code = write(own.parent / "away/mine_away.py", "")
