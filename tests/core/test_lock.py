@@ -43,7 +43,15 @@ def install(site: Path, name: str, version: str, *requires: str) -> None:
 
 
 def test_all_that_is_required_is_found_with_the_markers_and_extras_of_this_environment(tmp_path, monkeypatch):
-    install(tmp_path, "top-one", "1.0", "middle[fast]>=1", "never; python_version < '3'", "odd ===", "top-one[more]")
+    install(
+        tmp_path,
+        "top-one",
+        "1.0",
+        "middle[fast]>=1",
+        "never; python_version < '3'",
+        "no requirement at all !",
+        "top-one[more]",
+    )
     install(tmp_path, "middle", "2.0", "low", "quick; extra == 'fast'", "slow; extra == 'slow'")
     install(tmp_path, "low", "0.1", "middle")
     install(tmp_path, "quick", "3.0rc1")
