@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from essmc_core.cli.examples import examples
-from essmc_core.cli.own_code import accept_own_code, agreed
+from essmc_core.cli.own_code import TELLING, accept_own_code, agreed
 from essmc_core.discovery.commands import OWN_COMMANDS, Command
 from essmc_core.discovery.missing import explain_missing
 from essmc_core.errors import EssmcError
@@ -117,7 +117,7 @@ def _refuse_odd_settings(arguments: list[str]) -> None:
         click.echo(f"Warning: {text}", err=True)
     if not DISCOVERY.complaints:
         return
-    if arguments[:1] in (["packs"], ["doctor"], []) or {"-h", "--help", "--version"} & set(arguments):
+    if not arguments or arguments[0] in TELLING or {"-h", "--help", "--version"} & set(arguments):
         for complaint in DISCOVERY.complaints:
             click.echo(f"Warning: {complaint}", err=True)
     elif len(DISCOVERY.complaints) == 1:

@@ -11,7 +11,7 @@ from essmc_core.errors import EssmcError
 from essmc_core.registry.own_code import import_own_code, named_in_project, share_with_processes
 from essmc_core.registry.trusted_code import VARIABLE, UntrustedCode, trust
 
-_TELLING = ("packs", "doctor")
+TELLING = ("packs", "doctor")
 """Commands that are run to find out what is wrong, and go on with a warning."""
 
 
@@ -76,6 +76,6 @@ def _import(context: click.Context, option: click.Parameter, places: tuple[str, 
             import_own_code(place, where)
             share_with_processes(place)
     except EssmcError as error:
-        if context.info_name not in _TELLING:
+        if context.info_name not in TELLING:
             raise
         click.echo(f"Warning: {error}", err=True)

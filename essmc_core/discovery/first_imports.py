@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+from essmc_core.discovery.wrapped_loader import WrappedLoader
 
 
 class FirstImports:
@@ -37,27 +38,9 @@ class FirstImports:
 
         spec = find_spec(name)
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _Telling(spec.loader, name, self._tell)  # type: ignore[assignment]
+            spec.loader = WrappedLoader(spec.loader, partial(self._execute, name))  # type: ignore[assignment]
         return spec
 
-
-class _Telling:
-    """A loader that tells when it has executed the module, and is replaced by the true one while it does."""
-
-    def __init__(self, loader: Any, name: str, tell: Callable[[str], None]) -> None:
-        self._loader = loader
-        self._name = name
-        self._tell = tell
-
-    def create_module(self, spec: ModuleSpec) -> Any:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._tell(self._name)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
+    def _execute(self, name: str, execute: Callable[[], None]) -> None:
+        execute()
+        self._tell(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-# A password may have an @ of its own, and addresses carry tokens in what follows a question mark.
-_PRIVATE = re.compile(r"(?<=://)[^/]*@|\?[^#]*")
+from essmc_core.foundation.addresses import public_address
+
 _LARGEST = 1 << 20
 
 Kind = Literal["wheel", "editable", "vcs", "folder", "archive", "unknown"]
@@ -88,7 +87,7 @@ def origin_of(info: Path) -> Origin:
 
 
 def _from_direct_url(stated: Any, installer: str) -> Origin:
-    url = _PRIVATE.sub("", str(stated.get("url", "")))
+    url = public_address(str(stated.get("url", "")))
     vcs, archive, folder = (_mapping(stated, key) for key in ("vcs_info", "archive_info", "dir_info"))
     if vcs is not None:
         commit, revision = str(vcs.get("commit_id", "")), str(vcs.get("requested_revision", ""))

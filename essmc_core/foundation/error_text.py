@@ -14,6 +14,11 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
+def first_line(error: BaseException, otherwise: str = "no message") -> str:
+    """Returns the first line of an exception's text, or something else if it has none."""
+    return (text_of(error).splitlines() or [otherwise])[0].rstrip()
+
+
 def brief(error: BaseException) -> str:
     """Returns ``Type: text`` on one line, without hints; the type alone if there is no text.
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from essmc_core.foundation.addresses import public_address
+
 _SCHEMES = ("http", "https", "file")
 # A colon separates paths, and is a part of addresses: it ends a place if a path or an address begins after it.
 _BETWEEN = (
     re.compile(r":(?!//)(?=[/~.]|(?:https?|file)://)") if os.pathsep == ":" else re.compile(re.escape(os.pathsep))
 )
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-# Passwords with a slash are wrong in addresses, and are written all the same; a number before one is a port.
-_PRIVATE = re.compile(r"(?<=://)(?:[^/\s:@]+:(?!\d+/)[^\s@]*@)?(?:[^/\s]*@)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The address without credentials, for messages."""
-        return _PRIVATE.sub("", self.address.partition("?")[0]) if "://" in self.address else self.address
+        return public_address(self.address)
 
 
 def further_places(value: str) -> list[Place]:

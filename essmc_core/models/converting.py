@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from essmc_core.errors import ConfigError, WeightsMismatch
-from essmc_core.foundation.atomic import replacing
 from essmc_core.foundation.names import did_you_mean
 from essmc_core.models.derivation import derive
-from essmc_core.weights.described_file import NotWritten
+from essmc_core.weights.described_file import NotWritten, replacing_weights
 from essmc_core.weights.key_maps import NAMES
 from essmc_core.weights.layouts.layout import AnyLayout, Derived, Foreign, Layout, Shapes
 from essmc_core.weights.layouts.recognise import Match, recognise
-from essmc_core.weights.state_dict import map_keys, strip_wrappers
+from essmc_core.weights.state_dict import map_keys, renamer, strip_wrappers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -197,7 +196,7 @@ def _names(shapes: Shapes, layout: Layout | Derived) -> dict[str, str]:
     """Returns a layout's name for each of ours; an empty one where its key map does not lead back."""
     if isinstance(layout, Layout):
         return _names_in_library(shapes, layout)
-    there, back = _renamer(_pairs(layout.back)), _renamer(_pairs(layout.key_map))
+    there, back = renamer(_pairs(layout.back)), renamer(_pairs(layout.key_map))
     named = {key: there(key) for key in shapes}
     return {key: name if name and name != key and back(name) == key else "" for key, name in named.items()}
 
@@ -211,19 +210,8 @@ def _names_in_library(shapes: Shapes, layout: Layout) -> dict[str, str]:
     if not match.is_ours:
         return {key: key for key in shapes}
     last = (r"^head\.(?:fc|out)\.", f"{match.head}.")
-    rename = _renamer((last, (r"^backbone\.", "")))
+    rename = renamer((last, (r"^backbone\.", "")))
     return {key: rename(key) for key in shapes}
-
-
-def _renamer(pairs: Pairs) -> Callable[[str], str]:
-    compiled = [(re.compile(pattern), replacement) for pattern, replacement in pairs]
-
-    def rename(key: str) -> str:
-        for pattern, replacement in compiled:
-            key = pattern.sub(replacement, key)
-        return key
-
-    return rename
 
 
 def _is_of(shapes: Shapes, layout: Layout | Derived, types: set[str]) -> bool:
@@ -234,7 +222,7 @@ def _is_of(shapes: Shapes, layout: Layout | Derived, types: set[str]) -> bool:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    with replacing(path) as temporary:
+    with replacing_weights(path) as temporary:
         if path.suffix == ".safetensors":
             from safetensors.torch import save_file
 

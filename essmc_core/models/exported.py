@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from essmc_core.errors import EssmcError, WeightsCorrupt
+from essmc_core.foundation.error_text import first_line
 from essmc_core.inputs.file_kind import WORDS, FileKind, file_kind
 from essmc_core.models.engines.batches import for_any_batch
 from essmc_core.models.formats.file_format import Network, Opened
@@ -81,8 +82,7 @@ def open_export(path: Path, device: torch.device) -> ExportedModel:
     except EssmcError:
         raise
     except Exception as error:
-        first = (str(error).strip().splitlines() or ["no message"])[0]
-        message = f"{file} is {WORDS[kind]} that cannot be opened: {type(error).__name__}: {first}"
+        message = f"{file} is {WORDS[kind]} that cannot be opened: {type(error).__name__}: {first_line(error)}"
         raise WeightsCorrupt(message, hint="Export it anew with this version of PyTorch.") from error
     facts = _read_card(file, kind, opened.card)
     network = _network(opened, [str(key) for key in facts.get("outputs") or ()])

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from essmc_core.contract.module import TrainModule
 from essmc_core.errors import ConfigError, EssmcError
+from essmc_core.foundation.error_text import first_line
 from essmc_core.foundation.json_values import to_json
 from essmc_core.foundation.plain_data import plain_data
 from essmc_core.inputs import InputSpec
@@ -204,7 +205,7 @@ def _check_sizes(model: TrainModule, spec: InputSpec, free: Mapping[int, str]) -
                 model(_inputs(spec, 1, seed=0, doubled=[dimension]))
         except Exception as error:
             raise ExportError(
-                f"{type(model).__name__} takes no other {name}: {_first_line(error)}",
+                f"{type(model).__name__} takes no other {name}: {first_line(error)}",
                 hint=f"Leave {name} out of --dynamic.",
             ) from error
 
@@ -220,14 +221,10 @@ def _written(
         raise
     except Exception as error:
         if free:
-            reason = f"with other {' and '.join(free.values())}: {_first_line(error)}"
+            reason = f"with other {' and '.join(free.values())}: {first_line(error)}"
             raise ExportError(f"{type(model).__name__} cannot be exported {reason}") from error
-        message = f"{type(model).__name__} cannot be exported so: {type(error).__name__}: {_first_line(error)}"
+        message = f"{type(model).__name__} cannot be exported so: {type(error).__name__}: {first_line(error)}"
         raise ExportError(message, hint="Another --format may do.") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def _compare(
@@ -247,7 +244,7 @@ def _compare(
         except ExportError:
             raise
         except Exception as error:
-            raise ExportError(f"The exported file takes no other {name}: {_first_line(error)}") from error
+            raise ExportError(f"The exported file takes no other {name}: {first_line(error)}") from error
     try:
         difference = max(difference, _difference(model, run, _inputs(spec, 3, seed=2)))
     except ExportError:

@@ -14,8 +14,8 @@ from types import ModuleType
 
 from essmc_core.errors import ConfigError, EssmcError
 from essmc_core.foundation.error_text import text_of
-from essmc_core.foundation.toml_file import read_toml
 from essmc_core.location import Location
+from essmc_core.registry.project_file import project_table
 
 VARIABLE = "ESSMC_CODE"
 """Names what every process imports when it imports the core, separated like the folders of PATH."""
@@ -87,16 +87,11 @@ def named_in_project() -> list[tuple[str, Location]]:
     Raises:
         ConfigError: it is not a list of texts, or the file is not TOML.
     """
-    here = Path.cwd()
-    file = next((path for folder in (here, *here.parents) if (path := folder / "pyproject.toml").is_file()), None)
-    if file is None:
+    project = project_table()
+    if project is None:
         return []
-    where = Location(str(file))
-    try:
-        section = read_toml(file).get("tool", {}).get("essmc", {})
-    except ValueError as error:
-        raise ConfigError(f"not TOML: {error}", where=where) from error
-    return [(beside(file.parent, place), where) for place in checked_places(section.get("code", []), where)]
+    places = checked_places(project.values.get("code", []), project.where)
+    return [(beside(project.file.parent, place), project.where) for place in places]
 
 
 def checked_places(value: object, where: Location | None) -> list[str]:

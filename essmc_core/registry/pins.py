@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from essmc_core.errors import ConfigError
-from essmc_core.foundation.toml_file import read_toml
 from essmc_core.location import Location
+from essmc_core.registry.project_file import project_table
 
 
 def read_pins() -> Mapping[str, str]:
@@ -36,17 +35,10 @@ def pins_of_environment() -> dict[str, str]:
 
 
 def _from_pyproject() -> dict[str, str]:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        path = folder / "pyproject.toml"
-        if not path.is_file():
-            continue
-        try:
-            table = read_toml(path)
-        except ValueError as error:
-            raise ConfigError(f"not TOML: {error}", where=Location(str(path))) from error
-        pins = table.get("tool", {}).get("essmc", {}).get("pins", {})
-        if not isinstance(pins, dict) or not all(isinstance(pack, str) for pack in pins.values()):
-            raise ConfigError("[tool.essmc.pins] must map names to packs", where=Location(str(path)))
-        return dict(pins)
-    return {}
+    project = project_table()
+    if project is None:
+        return {}
+    pins = project.values.get("pins", {})
+    if not isinstance(pins, dict) or not all(isinstance(pack, str) for pack in pins.values()):
+        raise ConfigError("[tool.essmc.pins] must map names to packs", where=project.where)
+    return dict(pins)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
+from essmc_core.foundation.addresses import public_address
 from essmc_core.foundation.paths import cache_dir
 from essmc_core.foundation.settings import FALSE, flag
 from essmc_core.foundation.terminal_status import status
@@ -81,8 +82,7 @@ def record_origin(path: Path, uri: str, sha256: str) -> None:
         uri: its address.
         sha256: its digest, 64 hexadecimal digits.
     """
-    parts = urlsplit(uri)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    shown = public_address(uri.partition("#")[0])
     # The file counts without its record.
     with suppress(OSError):
         publish(origin_of(path), json.dumps({"uri": shown, "sha256": sha256, "fetched": time.time()}).encode())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,26 @@ def write_described(path: Path, tensors: Mapping[str, Tensor], description: Mapp
 
     stored, further = _stored(tensors)
     text = json.dumps(description, ensure_ascii=False)
+    with replacing_weights(path) as temporary:
+        save_file(stored, str(temporary), {**further, "format": "pt", KEY: text})
+
+
+@contextmanager
+def replacing_weights(path: Path) -> Iterator[Path]:
+    """Does as `essmc_core.foundation.atomic.replacing`, and says in one error why weights cannot be written.
+
+    Raises:
+        NotWritten: the disk is full, or the folder cannot be written to.
+        WeightsError: the format has no such tensors.
+    """
     try:
         with replacing(path) as temporary:
-            save_file(stored, str(temporary), {**further, "format": "pt", KEY: text})
+            yield temporary
     except OSError as error:
         raise NotWritten(f"{path} cannot be written: {error.strerror or error}.") from error
     except Exception as error:
-        # SafetensorError for the disk, KeyError and ValueError for dtypes.
-        raise WeightsError(f"{path} cannot be written by safetensors: {error}.") from error
+        # SafetensorError for the disk, KeyError and ValueError for dtypes; RuntimeError of torch for the disk.
+        raise WeightsError(f"{path} cannot be written: {error}.") from error
 
 
 def _stored(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from essmc_core.foundation.error_text import first_line
+
 _CLIENTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 
 
@@ -46,10 +48,13 @@ def what_the_hub_said(error: BaseException, repository: str, *, revision: str | 
             f"A token needs the right to write, to push. {sign_in}",
         )
     if status:
-        return f"the Hub answered {status} for {repository}: {_first_line(error)}", "Try again later." * (status >= 500)
+        return (
+            f"the Hub answered {status} for {repository}: {first_line(error, type(error).__name__)}",
+            "Try again later." * (status >= 500),
+        )
     if is_any(ConnectionError, TimeoutError, errors.LocalEntryNotFoundError) or any(map(_is_of_client, chain)):
         return f"the Hub cannot be reached for {repository}", "Check the network, and HF_ENDPOINT if it is set."
-    return f"{repository}: {_first_line(error)}", ""
+    return f"{repository}: {first_line(error, type(error).__name__)}", ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -65,7 +70,3 @@ def _status(error: BaseException) -> int:
 
 def _is_of_client(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] in _CLIENTS
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -81,6 +81,13 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
     Raises:
         WeightsMismatch: two keys become equal.
     """
+    rename = renamer(key_map)
+    kept = {key: value for key, value in state_dict.items() if not key or rename(key)}
+    return _rename(kept, rename, "after the key map")
+
+
+def renamer(key_map: KeyMap) -> Callable[[str], str]:
+    """Returns what applies every pair of a key map in order to a key."""
     compiled = _compiled(tuple((pattern, replacement) for pattern, replacement in key_map))
 
     def rename(key: str) -> str:
@@ -88,8 +95,7 @@ def map_keys(state_dict: Mapping[str, T], key_map: KeyMap) -> dict[str, T]:
             key = pattern.sub(replacement, key)
         return key
 
-    kept = {key: value for key, value in state_dict.items() if not key or rename(key)}
-    return _rename(kept, rename, "after the key map")
+    return rename
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,7 @@ from essmc_core.cli.cache import cache
 from essmc_core.models.defaults import ZOO
 from essmc_core.weights.cache import cached_path, lock_of, record_origin
 from essmc_core.weights.fetching import fetch
-from tests.samples.local_http import fetch_from_this_machine
+from tests.samples.local_http import QuietServer, fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -85,8 +85,7 @@ def server() -> Iterator[str]:
 
         def log_message(self, format: str, *args: object) -> None: ...
 
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    running = QuietServer(Handler)
     yield f"127.0.0.1:{running.server_port}/w.pth"
     running.shutdown()
     running.server_close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from essmc_core.index.places import further_places
 from essmc_core.index.reading import IndexUnusable, read_index
 from essmc_core.index.schema import Index, PackFacts
 from tests.samples.indexes import index_of
-from tests.samples.local_http import fetch_from_this_machine
+from tests.samples.local_http import QuietServer, fetch_from_this_machine
 
 A, B = "0123456789abcdef" * 4, "f" * 64
 
@@ -43,9 +42,8 @@ class Server:
 
             def log_message(self, format: str, *args: object) -> None: ...
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = QuietServer(Pages)
+        self.url = self._server.url
 
     def close(self) -> None:
         self._server.shutdown()

@@ -20,18 +20,10 @@ import essmc_core
 from essmc_core.cli.app import cli
 from essmc_core.errors import ConfigError, UnknownModel
 from essmc_core.models.model_card import make_model_card
+from tests.samples import owls
 from tests.samples.hub import OWNER, READER, Hub, Repository, serving
 
-CONFIG: dict[str, Any] = {
-    "summary": "tells owls from cats",
-    "model": {
-        "type": "Classifier",
-        "backbone": {"type": "timm/resnet10t"},
-        "head": {"type": "ClassifierHead", "num_classes": 3},
-    },
-    "input": {"modality": "image", "size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-    "labels": ["cat", "<b>dog</b>", "owl"],
-}
+CONFIG: dict[str, Any] = {**owls.CONFIG, "summary": "tells owls from cats", "labels": ["cat", "<b>dog</b>", "owl"]}
 
 
 @pytest.fixture(scope="module")

@@ -31,17 +31,9 @@ from essmc_core.errors import (
 from essmc_core.models.description import NotRebuildable
 from essmc_core.weights.described_file import NotWritten
 from essmc_core.zoo.needed_packs import OlderPack
+from tests.samples import owls
 
-CONFIG: dict[str, Any] = {
-    "model": {
-        "type": "Classifier",
-        "backbone": {"type": "timm/resnet10t"},
-        "head": {"type": "ClassifierHead", "num_classes": 3},
-    },
-    "input": {"modality": "image", "size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-    "labels": ["cat", "dog", "owl"],
-    "knobs": {"num_classes": "model.head.num_classes"},
-}
+CONFIG: dict[str, Any] = {**owls.CONFIG, "knobs": {"num_classes": "model.head.num_classes"}}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import http.server
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from essmc_core.weights import digest
 from essmc_core.weights.cache import cached_path
 from essmc_core.weights.fetching import fetch, locate
 from essmc_core.weights.source import WeightsSource
-from tests.samples.local_http import fetch_from_this_machine
+from tests.samples.local_http import QuietServer, fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -50,9 +49,8 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/models/tiny.pth"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = QuietServer(Handler)
+        self.url = f"{self.server.url}/models/tiny.pth"
 
     def close(self) -> None:
         self.server.shutdown()

@@ -14,7 +14,7 @@ from essmc_core.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from essmc_core.weights import http as http_download
 from essmc_core.weights.cache import cached_path
 from essmc_core.weights.fetching import fetch
-from tests.samples.local_http import fetch_from_this_machine
+from tests.samples.local_http import QuietServer, fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 100
 Handler = http.server.BaseHTTPRequestHandler
@@ -52,14 +52,8 @@ class Server:
 
             def log_message(self, format: str, *args: object) -> None: ...
 
-        class Quiet(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None: ...
-
-        self.server = Quiet(("127.0.0.1", 0), Pages)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = QuietServer(Pages)
+        self.url = self.server.url
 
     def get(self, answer: Answer) -> str:
         """Fetches a file that is answered so, and returns its address."""

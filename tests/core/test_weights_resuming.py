@@ -16,7 +16,7 @@ import pytest
 from essmc_core.errors import WeightsCorrupt, WeightsHashMismatch
 from essmc_core.weights.cache import cached_path, partial_note_of, partial_of
 from essmc_core.weights.fetching import fetch
-from tests.samples.local_http import fetch_from_this_machine
+from tests.samples.local_http import QuietServer, fetch_from_this_machine
 
 CONTENT = bytes(range(256)) * 800
 OTHER = CONTENT[::-1]
@@ -46,14 +46,8 @@ class Server:
 
             def log_message(self, format: str, *args: object) -> None: ...
 
-        class Quiet(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None: ...
-
-        self.server = Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/w.pth"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = QuietServer(Handler)
+        self.url = f"{self.server.url}/w.pth"
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         asked, condition = handler.headers.get("Range"), handler.headers.get("If-Range")

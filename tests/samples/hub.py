@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.samples.local_http import QuietServer
 
 OWNER, READER = "hf_owner", "hf_reader"
 """Tokens: of one who may write and see private repositories, and of one who may not."""
@@ -45,16 +46,13 @@ class Hub:
 @contextmanager
 def serving() -> Iterator[Hub]:
     hub = Hub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
-    hub.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = QuietServer(type("Handler", (_Handler,), {"hub": hub}))
+    hub.address = server.url
     try:
         yield hub
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

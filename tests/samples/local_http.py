@@ -1,7 +1,9 @@
-"""Settings under which the core fetches from a server of this machine, at once and into a cache of its own."""
+"""Servers of this machine, and settings under which the core fetches from them at once, into a cache of its own."""
 
 from __future__ import annotations
 
+import http.server
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,17 @@ def fetch_from_this_machine(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Non
     for name in ("ESSMC_OFFLINE", "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(http_download, "_FIRST_PAUSE", 0.0)
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Answers in threads of its own, from when it is made, and says nothing of clients that go away."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing."""

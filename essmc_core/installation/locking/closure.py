@@ -48,7 +48,8 @@ def needed_distributions(names: Collection[str]) -> list[Needed]:
             continue
         seen.add((own, extra))
         installed = _installed(own, wanted_by)
-        found.setdefault(own, Needed(own, installed.version, origin_of(_folder(installed))))
+        if own not in found:
+            found[own] = _described(own, installed)
         for requirement in _required(installed, extra):
             waiting += [(requirement.name, asked, own) for asked in ("", *sorted(requirement.extras))]
     return [found[name] for name in sorted(found)]
@@ -60,7 +61,7 @@ def installed_version(name: str) -> Needed | None:
         installed = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return None
-    return Needed(normalise_distribution(name), installed.version, origin_of(_folder(installed)))
+    return _described(normalise_distribution(name), installed)
 
 
 def _installed(name: str, wanted_by: str) -> metadata.Distribution:
@@ -71,9 +72,9 @@ def _installed(name: str, wanted_by: str) -> metadata.Distribution:
         raise LockError(f"{name}{told} is not installed", hint=f"pip install {name}, then lock again") from error
 
 
-def _folder(installed: metadata.Distribution) -> Path:
-    # There is no public attribute for it.
-    return Path(str(getattr(installed, "_path", "")))
+def _described(name: str, installed: metadata.Distribution) -> Needed:
+    # There is no public attribute for the folder of its metadata.
+    return Needed(name, installed.version, origin_of(Path(str(getattr(installed, "_path", "")))))
 
 
 def _required(installed: metadata.Distribution, extra: str) -> Iterator[Requirement]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar
 
 from essmc_devkit.components.check import NotChecked, brief
+from essmc_devkit.components.subject import Subject as AnySubject
 from essmc_devkit.problem import Problem
+
+Subject = TypeVar("Subject", bound=AnySubject)
 
 _LIBRARIES = ("torch", "timm", "torchvision", "transformers", "bitsandbytes", "apex")
 
@@ -17,21 +21,27 @@ def library_of(built: Any) -> str:
     return top if top in _LIBRARIES else ""
 
 
-def own_problems(built: Any, problems: Iterator[Problem]) -> Iterator[Problem]:
-    """Yields problems that are its author's to mend.
+def unless_of_a_library(problems: Callable[[Subject], Iterator[Problem]]) -> Callable[[Subject], Iterator[Problem]]:
+    """Decorates a check whose problems are their author's to mend, so that those of a library's class are none."""
 
-    Raises:
-        NotChecked: there are some, and the class is a library's, which is used as it is.
-    """
-    library = library_of(built)
-    if not library:
-        yield from problems
-        return
-    try:
-        found = [one.message for one in problems]
-    except NotChecked:
-        raise
-    except Exception as error:
-        found = [f"it raises {brief(error, 100)}"]
-    if found:
-        raise NotChecked(f"as {library}'s {type(built).__name__} is, {found[0]}")
+    @wraps(problems)
+    def examine(subject: Subject) -> Iterator[Problem]:
+        """Yields problems.
+
+        Raises:
+            NotChecked: there are some, and the class is a library's, which is used as it is.
+        """
+        library = library_of(subject.built)
+        if not library:
+            yield from problems(subject)
+            return
+        try:
+            found = [one.message for one in problems(subject)]
+        except NotChecked:
+            raise
+        except Exception as error:
+            found = [f"it raises {brief(error, 100)}"]
+        if found:
+            raise NotChecked(f"as {library}'s {type(subject.built).__name__} is, {found[0]}")
+
+    return examine

@@ -10,33 +10,27 @@ import torch
 from torch import Tensor, nn
 
 from essmc_core.registry.reading import live_signature
-from essmc_devkit.components.check import NotChecked, brief, check
-from essmc_devkit.components.library_code import own_problems
+from essmc_devkit.components.check import brief, check
+from essmc_devkit.components.first_argument import FirstArgumentSubject
+from essmc_devkit.components.library_code import unless_of_a_library
 from essmc_devkit.components.outputs import difference
-from essmc_devkit.components.subject import Subject
 from essmc_devkit.problem import Problem
 
 _STEPS = 40
 _RATE = 1e-2
 
 
-class OptimizerSubject(Subject):
+class OptimizerSubject(FirstArgumentSubject):
     """An optimizer.
 
     Args:
         config: its name, or a mapping with ``type`` and arguments; the parameters are added as its first argument.
     """
 
+    given_first = "parameters"
+
     def __init__(self, config: str | Mapping[str, Any]) -> None:
         super().__init__("optimizers", config)
-
-    @property
-    def argument(self) -> str:
-        """Name of the argument that takes the parameters, the first."""
-        parameters = live_signature(self.component).parameters
-        if not parameters:
-            raise NotChecked("it takes no parameters")
-        return parameters[0].name
 
     def config_without_parameters(self) -> dict[str, Any]:
         """Returns type and arguments, with a learning rate where it takes one and none is given."""
@@ -91,12 +85,9 @@ def run(optimizer: Any, model: nn.Module, steps: int) -> float:
 
 
 @check("optimizer.lowers-the-loss")
+@unless_of_a_library
 def lowers_the_loss(subject: OptimizerSubject) -> Iterator[Problem]:
     """Some steps change every parameter, keep it finite, and lower a loss of least squares."""
-    yield from own_problems(subject.built, _lowers_the_loss(subject))
-
-
-def _lowers_the_loss(subject: OptimizerSubject) -> Iterator[Problem]:
     model = Problems()
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     first = float(model().detach())
@@ -109,12 +100,9 @@ def _lowers_the_loss(subject: OptimizerSubject) -> Iterator[Problem]:
 
 
 @check("optimizer.rates")
+@unless_of_a_library
 def rates(subject: OptimizerSubject) -> Iterator[Problem]:
     """It goes by the rate that each group of parameters has when a step is made, which schedules set."""
-    yield from own_problems(subject.built, _rates(subject))
-
-
-def _rates(subject: OptimizerSubject) -> Iterator[Problem]:
     model = Problems()
     groups = [{"params": [model.first]}, {"params": [model.second]}]
     optimizer = subject.optimizer(groups)
@@ -133,12 +121,9 @@ def _rates(subject: OptimizerSubject) -> Iterator[Problem]:
 
 
 @check("optimizer.state")
+@unless_of_a_library
 def state(subject: OptimizerSubject) -> Iterator[Problem]:
     """Its state dict is all that another one needs to go on as it would."""
-    yield from own_problems(subject.built, _state(subject))
-
-
-def _state(subject: OptimizerSubject) -> Iterator[Problem]:
     model = Problems()
     optimizer = subject.optimize(model)
     run(optimizer, model, 3)

@@ -6,10 +6,10 @@ import contextlib
 import sys
 from collections.abc import Callable, Collection, Iterator
 from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
 from essmc_core.discovery.global_state import GlobalState
+from essmc_core.discovery.wrapped_loader import WrappedLoader
 
 RANDOM = ("random numbers", "numpy's random numbers", "torch's random numbers")
 """What drawing random numbers changes, which parameters need."""
@@ -48,7 +48,7 @@ class ProcessChanges:
         others = (finder for finder in list(sys.meta_path) if finder is not self and hasattr(finder, "find_spec"))
         spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _Apart(spec.loader, self._import)  # type: ignore[assignment]
+            spec.loader = WrappedLoader(spec.loader, self._import)  # type: ignore[assignment]
         return spec
 
     def _import(self, execute: Callable[[], None]) -> None:
@@ -82,23 +82,3 @@ def _kept_by_the_importer() -> Iterator[None]:
     finally:
         torch.set_rng_state(state)
         torch.set_grad_enabled(with_gradients)
-
-
-class _Apart:
-    """A loader that has the module executed by a function, and is replaced by the true one while it does."""
-
-    def __init__(self, loader: Any, run: Callable[[Callable[[], None]], None]) -> None:
-        self._loader = loader
-        self._run = run
-
-    def create_module(self, spec: ModuleSpec) -> Any:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._run(lambda: self._loader.exec_module(module))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from essmc_core.registry.reading import live_signature
 from essmc_devkit.components.check import NotChecked, brief, check
-from essmc_devkit.components.library_code import own_problems
+from essmc_devkit.components.first_argument import FirstArgumentSubject
+from essmc_devkit.components.library_code import unless_of_a_library
 from essmc_devkit.components.small_arguments import required_arguments
-from essmc_devkit.components.subject import Subject
 from essmc_devkit.problem import Problem
 
 _STEPS = 12
@@ -33,23 +32,17 @@ _USUAL: Mapping[str, Any] = {
 """What required arguments of these names usually take."""
 
 
-class ScheduleSubject(Subject):
+class ScheduleSubject(FirstArgumentSubject):
     """A schedule of learning rates.
 
     Args:
         config: its name, or a mapping with ``type`` and arguments; the optimizer is added as its first argument.
     """
 
+    given_first = "optimizer"
+
     def __init__(self, config: str | Mapping[str, Any]) -> None:
         super().__init__("lr_schedulers", config)
-
-    @property
-    def argument(self) -> str:
-        """Name of the argument that takes the optimizer, the first."""
-        parameters = live_signature(self.component).parameters
-        if not parameters:
-            raise NotChecked("it takes no optimizer")
-        return parameters[0].name
 
     @property
     def config(self) -> dict[str, Any]:
@@ -88,12 +81,9 @@ def rates(schedule: Any, optimizer: Any, steps: int, first: int = 0) -> list[lis
 
 
 @check("schedule.rates")
+@unless_of_a_library
 def sane_rates(subject: ScheduleSubject) -> Iterator[Problem]:
     """The rates of all groups are finite and not negative after each step."""
-    yield from own_problems(subject.built, _sane_rates(subject))
-
-
-def _sane_rates(subject: ScheduleSubject) -> Iterator[Problem]:
     optimizer = two_groups()
     schedule = subject.schedule(optimizer)
     for number, row in enumerate(rates(schedule, optimizer, _STEPS), start=1):
@@ -103,12 +93,9 @@ def _sane_rates(subject: ScheduleSubject) -> Iterator[Problem]:
 
 
 @check("schedule.state")
+@unless_of_a_library
 def state(subject: ScheduleSubject) -> Iterator[Problem]:
     """With the state of a checkpoint another one goes on as it would."""
-    yield from own_problems(subject.built, _state(subject))
-
-
-def _state(subject: ScheduleSubject) -> Iterator[Problem]:
     optimizer = two_groups()
     schedule = subject.schedule(optimizer)
     if not all(callable(getattr(schedule, name, None)) for name in ("state_dict", "load_state_dict")):
