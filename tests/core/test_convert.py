@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from torch import Tensor
 import essmc_core
 from essmc_core.cli.convert import convert as command
 from essmc_core.errors import ConfigError, WeightsMismatch
+from essmc_core.models.converting import _write
 from essmc_core.weights import load_pretrained
 from essmc_core.weights.described_file import NotWritten
 
@@ -140,3 +143,18 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     )
     told = CliRunner().invoke(command, [*words, "--json"], standalone_mode=False, catch_exceptions=False).output
     assert json.loads(told)["tensors"] == 122
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_full_disk_is_one_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("torch.save", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    target = tmp_path / f"there{suffix}"
+    with pytest.raises(NotWritten, match=f"there{suffix} cannot be written: No space left"):
+        _write(target, {"weight": torch.zeros(2)})
+    assert list(tmp_path.iterdir()) == []
